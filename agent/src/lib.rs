@@ -1,0 +1,3 @@
+//! How we see: sensors, a spool, and a link to the collector.
+
+pub mod clock;

@@ -1,0 +1,100 @@
+//! What a collector asks a host to watch. Validated whole or refused whole; exclusions of the host always win.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::file::Area;
+use crate::limits::{ASSIGNMENT_PATHS_MAX, PATH_BYTES_MAX};
+
+/// One path to watch beside the defaults.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+#[serde(deny_unknown_fields)]
+pub struct WatchPath {
+    /// What for.
+    #[n(0)]
+    pub area: Area,
+    /// Absolute path; a folder is watched with all that is in it.
+    #[n(1)]
+    pub path: String,
+}
+
+/// What to watch and how often to report.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// Grows with every change; an agent keeps the last one it accepted.
+    #[n(0)]
+    pub version: u64,
+    /// Paths beside the defaults of the system and the agent's own configuration.
+    #[n(1)]
+    pub watch: Vec<WatchPath>,
+    /// Seconds between two signs of life on an idle connection, 5 to 3,600.
+    #[n(2)]
+    pub heartbeat_secs: u32,
+    /// Seconds between two readings of packages and patches, 60 to 86,400.
+    #[n(3)]
+    pub inventory_secs: u32,
+}
+
+/// Why an assignment is not acceptable.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckAssignmentError {
+    /// Too many paths.
+    #[error("{0} paths, at most {ASSIGNMENT_PATHS_MAX} are accepted")]
+    TooManyPaths(usize),
+    /// A path that is not absolute or too long.
+    #[error("path {0} is not absolute or is too long")]
+    Path(usize),
+    /// A number outside its limits.
+    #[error("{name} is {found}, expected {least} to {most}")]
+    OutOfRange {
+        /// The field.
+        name: &'static str,
+        /// What it is.
+        found: u32,
+        /// Smallest accepted.
+        least: u32,
+        /// Largest accepted.
+        most: u32,
+    },
+}
+
+impl Default for Assignment {
+    /// What a host does before any collector asks for something else.
+    fn default() -> Self {
+        Self { version: 0, watch: Vec::new(), heartbeat_secs: 60, inventory_secs: 3_600 }
+    }
+}
+
+impl Assignment {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// At the first field that is outside its limits.
+    pub fn check(&self) -> Result<(), CheckAssignmentError> {
+        if self.watch.len() > ASSIGNMENT_PATHS_MAX {
+            return Err(CheckAssignmentError::TooManyPaths(self.watch.len()));
+        }
+        let absolute = |path: &str| {
+            path.starts_with('/')
+                || (path.get(1..3) == Some(":\\") && path.as_bytes()[0].is_ascii_alphabetic())
+        };
+        if let Some(at) = self.watch.iter().position(|w| !absolute(&w.path) || w.path.len() > PATH_BYTES_MAX)
+        {
+            return Err(CheckAssignmentError::Path(at));
+        }
+        let ranges = [
+            ("heartbeat_secs", self.heartbeat_secs, 5, 3_600),
+            ("inventory_secs", self.inventory_secs, 60, 86_400),
+        ];
+        for (name, found, least, most) in ranges {
+            if !(least..=most).contains(&found) {
+                return Err(CheckAssignmentError::OutOfRange { name, found, least, most });
+            }
+        }
+
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! What is known of a file, and how it changed.
+
+use minicbor::{Decode, Encode};
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::path::HostPath;
+use crate::time::Timestamp;
+
+/// What stands at a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// A regular file.
+    #[n(0)]
+    File,
+    /// A directory.
+    #[n(1)]
+    Directory,
+    /// A symbolic link or junction, never followed.
+    #[n(2)]
+    Link,
+    /// A device, socket or pipe, never opened.
+    #[n(3)]
+    Other,
+}
+
+/// A path's state at one moment: metadata and digest, never content.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct FileState {
+    /// What it is.
+    #[n(0)]
+    pub kind: FileKind,
+    /// Bytes; 0 for anything but a file.
+    #[n(1)]
+    pub size: u64,
+    /// SHA-256 of the content of a regular file; `None` if it could not be read or is above the size limit.
+    #[n(2)]
+    pub digest: Option<Digest>,
+    /// Permission bits on Unix (`st_mode & 0o7777`); 0 on Windows.
+    #[n(3)]
+    pub mode: u32,
+    /// Owner: the user's name, or the number or SID where there is no name.
+    #[n(4)]
+    pub owner: String,
+    /// Group, likewise; empty on Windows.
+    #[n(5)]
+    pub group: String,
+    /// Last change of the content.
+    #[n(6)]
+    pub modified: Timestamp,
+    /// Last change of content or metadata (`ctime`); equal to `modified` where the system keeps none.
+    #[n(7)]
+    pub changed: Timestamp,
+    /// Where a link points, as written.
+    #[n(8)]
+    pub link_target: Option<HostPath>,
+    /// SHA-256 over the sorted extended attributes, or the access list on Windows; `None` if there are none.
+    #[n(9)]
+    pub attributes: Option<Digest>,
+}
+
+/// What happened to a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAction {
+    /// It was not there and now is.
+    #[n(0)]
+    Created,
+    /// Its content differs.
+    #[n(1)]
+    Modified,
+    /// Only owner, mode, times or attributes differ.
+    #[n(2)]
+    MetadataChanged,
+    /// It was there and now is not.
+    #[n(3)]
+    Deleted,
+}
+
+/// Which purpose a watched path has; decides which rules look at it.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, serde::Deserialize,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// Configuration of the system: `/etc`.
+    #[n(0)]
+    Configuration,
+    /// What the machine boots.
+    #[n(1)]
+    Boot,
+    /// Programs of the system.
+    #[n(2)]
+    Programs,
+    /// Shared libraries and modules.
+    #[n(3)]
+    Libraries,
+    /// Services, timers, cron, autostart.
+    #[n(4)]
+    Persistence,
+    /// Keys and lists that let people in.
+    #[n(5)]
+    Access,
+    /// Pages that the public sees.
+    #[n(6)]
+    Web,
+    /// The agency's own data.
+    #[n(7)]
+    Data,
+    /// Software that agencies share.
+    #[n(8)]
+    Application,
+}
+
+/// Who changed a file, where the system can tell; never guessed.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Actor {
+    /// Process id at the time.
+    #[n(0)]
+    pub process: u32,
+    /// The program's path.
+    #[n(1)]
+    pub program: Option<HostPath>,
+    /// The user's name or number.
+    #[n(2)]
+    pub user: Option<String>,
+    /// The login session, if any.
+    #[n(3)]
+    pub session: Option<u32>,
+}
+
+/// One change of one path.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct FileChanged {
+    /// The path.
+    #[n(0)]
+    pub path: HostPath,
+    /// What the path is watched for.
+    #[n(1)]
+    pub area: Area,
+    /// The watched root that it lies under.
+    #[n(2)]
+    pub root: HostPath,
+    /// What happened.
+    #[n(3)]
+    pub action: FileAction,
+    /// As the baseline had it; `None` if it was not there.
+    #[n(4)]
+    pub before: Option<FileState>,
+    /// As it is; `None` if it is gone.
+    #[n(5)]
+    pub after: Option<FileState>,
+    /// Whether it happened while no agent was watching.
+    #[n(6)]
+    pub while_off: bool,
+    /// The earliest moment it can have happened, where only a span is known.
+    #[n(7)]
+    pub not_before: Option<Timestamp>,
+    /// Who did it, if the system told.
+    #[n(8)]
+    pub actor: Option<Actor>,
+}
+
+/// A root was measured for the first time, or measured anew on a named person's order.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct BaselineTaken {
+    /// The root.
+    #[n(0)]
+    pub root: HostPath,
+    /// What it is watched for.
+    #[n(1)]
+    pub area: Area,
+    /// Paths recorded, directories and links included.
+    #[n(2)]
+    pub paths: u64,
+    /// Bytes hashed.
+    #[n(3)]
+    pub bytes: u64,
+    /// SHA-256 over all recorded states in path order: two equal trees have equal digests.
+    #[n(4)]
+    pub digest: Digest,
+    /// Paths that could not be read; counted, not named.
+    #[n(5)]
+    pub unreadable: u64,
+    /// How long it took, in milliseconds.
+    #[n(6)]
+    pub took_ms: u64,
+}
+
+/// Why changes may have been missed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchLossReason {
+    /// The system's queue of notices ran over.
+    #[n(0)]
+    QueueOverflow,
+    /// The system refused more watches.
+    #[n(1)]
+    WatchLimit,
+    /// The root is gone, was replaced or unmounted.
+    #[n(2)]
+    RootGone,
+    /// The watcher itself failed.
+    #[n(3)]
+    WatcherFailed,
+    /// Our own bounded queue ran over.
+    #[n(4)]
+    AgentOverloaded,
+}
+
+/// Changes may have been missed; a rescan is due or done.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct WatchLost {
+    /// The roots concerned; empty means all.
+    #[n(0)]
+    pub roots: Vec<HostPath>,
+    /// Why.
+    #[n(1)]
+    pub reason: WatchLossReason,
+    /// From when.
+    #[n(2)]
+    pub from: Timestamp,
+    /// Until when; `None` while it goes on.
+    #[n(3)]
+    pub until: Option<Timestamp>,
+}

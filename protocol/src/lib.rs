@@ -1,0 +1,31 @@
+//! How we talk: what an agent tells a collector, byte for byte, and how it is delivered.
+//!
+//! Pure by rule: no I/O, no clock, no randomness. Time is an argument. The `tidy` test holds this.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`id`] | names of hosts, agencies, epochs, sequences, lanes, observations |
+//! | [`time`], [`digest`], [`path`] | small values that everything else is made of |
+//! | [`observation`] | a fact seen on a host at a time; the closed list of kinds |
+//! | [`file`], [`package`], [`patch`], [`host`] | what the kinds carry |
+//! | [`assignment`] | what a collector asks a host to watch |
+//! | [`hello`], [`enrolment`] | the first words of a connection, and of a host |
+//! | [`frame`] | the bytes on a stream |
+//! | [`delivery`] | at least once, in order, no hidden gap |
+//! | [`limits`] | the bound of every length that a peer can choose |
+
+pub mod assignment;
+pub mod delivery;
+pub mod digest;
+pub mod enrolment;
+pub mod file;
+pub mod frame;
+pub mod hello;
+pub mod host;
+pub mod id;
+pub mod limits;
+pub mod observation;
+pub mod package;
+pub mod patch;
+pub mod path;
+pub mod time;

@@ -1,0 +1,37 @@
+//! The bound of every length that a peer can choose, each with its reason.
+
+/// Bytes of one frame after its length prefix; a larger prefix closes the connection unread.
+pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of a batch once decompressed; bounds what a small hostile frame can unfold into.
+pub const BATCH_RAW_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Observations in one batch: large enough to amortise a commit, small enough to judge at once.
+pub const BATCH_OBSERVATIONS_MAX: usize = 512;
+
+/// Bytes of one encoded observation: a part of an inventory is the largest.
+pub const OBSERVATION_BYTES_MAX: usize = 1024 * 1024;
+
+/// Packages in one part of an inventory.
+pub const INVENTORY_PART_PACKAGES_MAX: usize = 2_000;
+
+/// Parts of one inventory; with the above, 128,000 packages.
+pub const INVENTORY_PARTS_MAX: u32 = 64;
+
+/// Pending updates in one patch state; the rest is counted, not listed.
+pub const PENDING_UPDATES_MAX: usize = 4_000;
+
+/// Bytes of a path as we write it: `PATH_MAX` of Linux, each byte escaped at worst.
+pub const PATH_BYTES_MAX: usize = 4096 * 6;
+
+/// Bytes of any other text a host sends.
+pub const TEXT_BYTES_MAX: usize = 4096;
+
+/// Bytes of a certificate request in an enrolment.
+pub const CSR_BYTES_MAX: usize = 16 * 1024;
+
+/// Characters of an enrolment string.
+pub const ENROLMENT_STRING_MAX: usize = 1024;
+
+/// Paths in one assignment.
+pub const ASSIGNMENT_PATHS_MAX: usize = 256;

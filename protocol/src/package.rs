@@ -1,0 +1,172 @@
+//! Installed software, as the package manager's own database has it.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::time::Timestamp;
+
+/// Whose database a package was read from.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode, Serialize, Deserialize,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Manager {
+    /// Debian's `/var/lib/dpkg/status`.
+    #[n(0)]
+    Dpkg,
+    /// The RPM database.
+    #[n(1)]
+    Rpm,
+    /// The Uninstall keys of the Windows registry.
+    #[n(2)]
+    WindowsUninstall,
+    /// Appx and MSIX packages.
+    #[n(3)]
+    WindowsAppx,
+}
+
+/// How the licence of a package is known.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode, Serialize, Deserialize,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenceBasis {
+    /// Not known; `licence` is `None`.
+    #[n(0)]
+    Unknown,
+    /// The `Files: *` paragraph of a machine-readable Debian copyright file.
+    #[n(1)]
+    CopyrightFile,
+    /// A reference to `/usr/share/common-licenses` in a free-text copyright file.
+    #[n(2)]
+    CommonLicence,
+    /// The licence tag of an RPM package.
+    #[n(3)]
+    RpmTag,
+    /// A catalogue entry (set by the collector, never by an agent).
+    #[n(4)]
+    Catalogue,
+}
+
+/// One installed package.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+pub struct Package {
+    /// Whose database.
+    #[n(0)]
+    pub manager: Manager,
+    /// Name.
+    #[n(1)]
+    pub name: String,
+    /// Architecture; empty where the manager has none.
+    #[n(2)]
+    pub architecture: String,
+    /// Version as the manager writes it, epoch included.
+    #[n(3)]
+    pub version: String,
+    /// Source package, where it differs from the name.
+    #[n(4)]
+    pub source: Option<String>,
+    /// Version of the source package, where it differs from the version.
+    #[n(5)]
+    pub source_version: Option<String>,
+    /// Archive section or group, such as `non-free/libs`.
+    #[n(6)]
+    pub section: Option<String>,
+    /// Vendor or maintainer's organisation, as written; no personal mail addresses.
+    #[n(7)]
+    pub vendor: Option<String>,
+    /// Licence as an SPDX expression; `None` is unknown.
+    #[n(8)]
+    pub licence: Option<String>,
+    /// How the licence is known.
+    #[n(9)]
+    pub licence_basis: LicenceBasis,
+    /// When it was installed, where the manager knows.
+    #[n(10)]
+    pub installed_at: Option<Timestamp>,
+    /// Whether a repository known to this machine offers it; `None` where there are no lists to ask.
+    #[n(11)]
+    pub in_repository: Option<bool>,
+}
+
+/// What tells two installed packages apart.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+pub struct PackageKey {
+    /// Whose database.
+    #[n(0)]
+    pub manager: Manager,
+    /// Name.
+    #[n(1)]
+    pub name: String,
+    /// Architecture.
+    #[n(2)]
+    pub architecture: String,
+    /// Version: a kernel may be installed twice.
+    #[n(3)]
+    pub version: String,
+}
+
+impl Package {
+    /// What tells it apart.
+    #[must_use]
+    pub fn key(&self) -> PackageKey {
+        PackageKey {
+            manager: self.manager,
+            name: self.name.clone(),
+            architecture: self.architecture.clone(),
+            version: self.version.clone(),
+        }
+    }
+}
+
+/// The digest of an inventory: over the CBOR of its packages in their own order.
+#[must_use]
+pub fn inventory_digest(packages: &std::collections::BTreeSet<Package>) -> Digest {
+    let mut bytes = Vec::new();
+    for package in packages {
+        minicbor::encode(package, &mut bytes).expect("a Vec takes any number of bytes");
+    }
+
+    Digest::of(&bytes)
+}
+
+/// A part of a whole inventory; it counts when all parts of one digest are there.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct PackagesListed {
+    /// [`inventory_digest`] of the whole.
+    #[n(0)]
+    pub digest: Digest,
+    /// This part, from 0.
+    #[n(1)]
+    pub part: u32,
+    /// How many parts there are, at most [`INVENTORY_PARTS_MAX`](crate::limits::INVENTORY_PARTS_MAX).
+    #[n(2)]
+    pub parts: u32,
+    /// Its packages, in order.
+    #[n(3)]
+    pub packages: Vec<Package>,
+}
+
+/// What changed between two inventories.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct PackagesChanged {
+    /// Digest of the inventory before.
+    #[n(0)]
+    pub before: Digest,
+    /// Digest of the inventory after.
+    #[n(1)]
+    pub after: Digest,
+    /// Installed, or changed: the new entry.
+    #[n(2)]
+    pub added: Vec<Package>,
+    /// Removed, or changed: what the old entry was.
+    #[n(3)]
+    pub removed: Vec<PackageKey>,
+}

@@ -1,4 +1,7 @@
 //! How we remember and tell: what agents sent, what the rules concluded, what people did about it.
 
+pub mod authority;
 pub mod clock;
+pub mod config;
+pub mod random;
 pub mod store;

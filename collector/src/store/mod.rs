@@ -15,7 +15,15 @@ use anyhow::{Context as _, anyhow};
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+pub mod agencies;
+pub mod audit;
+pub mod certificates;
+pub mod hosts;
 pub mod migrate;
+pub mod observations;
+pub mod packages;
+pub mod people;
+pub mod tokens;
 
 /// Jobs that may wait for the writer: beyond it callers wait, and agents with them. Nothing is dropped.
 const WRITES_WAITING_MAX: usize = 256;

@@ -97,7 +97,8 @@ impl Authority {
         let key = read_private(&key_path)?;
         let key = KeyPair::from_pem(&key).with_context(|| format!("read the key {}", key_path.display()))?;
         let certificate = CertificateDer::from(certificate);
-        let issuer = Issuer::from_ca_cert_der(&certificate, key).context("read the authority's certificate")?;
+        let issuer =
+            Issuer::from_ca_cert_der(&certificate, key).context("read the authority's certificate")?;
 
         Ok(Self { certificate, issuer })
     }

@@ -195,7 +195,10 @@ impl Place<'_> {
     ) -> Result<SocketAddr, LoadConfigError> {
         let Some(found) = found else { return Ok(default.parse().expect("the default is an address")) };
 
-        found.get_ref().parse().map_err(|_| self.wrong(key, &found, "an address with a port, such as 0.0.0.0:4433"))
+        found
+            .get_ref()
+            .parse()
+            .map_err(|_| self.wrong(key, &found, "an address with a port, such as 0.0.0.0:4433"))
     }
 
     fn number<T: PartialOrd + Copy + std::fmt::Display>(
@@ -254,7 +257,11 @@ impl Config {
         if let Some(address) = &file.public_address
             && !is_address(address.get_ref())
         {
-            return Err(place.wrong("public_address", address, "host:port, such as thu-thap.tinh.gov.vn:4433"));
+            return Err(place.wrong(
+                "public_address",
+                address,
+                "host:port, such as thu-thap.tinh.gov.vn:4433",
+            ));
         }
         let promised_secs = place.number(
             "silence.promised_secs",
@@ -341,14 +348,22 @@ impl ConsoleFile {
         if let Some(url) = &self.public_url
             && !(url.get_ref().starts_with("https://") || url.get_ref().starts_with("http://"))
         {
-            return Err(place.wrong("console.public_url", url, "an address that begins with https:// or http://"));
+            return Err(place.wrong(
+                "console.public_url",
+                url,
+                "an address that begins with https:// or http://",
+            ));
         }
         let certificate = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Some((certificate.into_inner(), key)),
             (None, None) => None,
             (Some(certificate), None) => {
                 let shown = Spanned::new(certificate.span(), certificate.get_ref().display().to_string());
-                return Err(place.wrong("console.certificate", &shown, "a certificate together with console.key"));
+                return Err(place.wrong(
+                    "console.certificate",
+                    &shown,
+                    "a certificate together with console.key",
+                ));
             }
             (None, Some(key)) => {
                 let shown = Spanned::new(0..0, key.display().to_string());
@@ -380,7 +395,8 @@ impl AssignmentFile {
             (60, 86_400),
             "60 to 86400",
         )?;
-        let assignment = |watch: Vec<WatchPath>| Assignment { version: 0, watch, heartbeat_secs, inventory_secs };
+        let assignment =
+            |watch: Vec<WatchPath>| Assignment { version: 0, watch, heartbeat_secs, inventory_secs };
         for one in &self.watch {
             if assignment(vec![one.get_ref().clone()]).check().is_err() {
                 let shown = Spanned::new(one.span(), one.get_ref().path.clone());
@@ -436,7 +452,8 @@ mod tests {
         assert_eq!(installed, Config::with_defaults());
         assert_eq!(spelt_out, Config::with_defaults());
         let keys = ["data_dir", "listen", "handshakes_max", "connections_per_address_max", "promised_secs"];
-        for key in keys.into_iter().chain(["heartbeat_secs", "inventory_secs", "rules_dir", "public_address"]) {
+        for key in keys.into_iter().chain(["heartbeat_secs", "inventory_secs", "rules_dir", "public_address"])
+        {
             assert!(example.contains(&format!("{key} = ")), "{key} is not in the example");
         }
     }

@@ -35,7 +35,13 @@ impl Level {
 ///
 /// # Errors
 /// If there is one of this id, or the store fails.
-pub fn add(tx: &Transaction<'_>, id: &AgencyId, name: &str, level: Level, now: Timestamp) -> anyhow::Result<()> {
+pub fn add(
+    tx: &Transaction<'_>,
+    id: &AgencyId,
+    name: &str,
+    level: Level,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     if self::name(tx, id)?.is_some() {
         bail!("there is an agency {id} already");
     }

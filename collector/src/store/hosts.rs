@@ -255,7 +255,8 @@ pub fn set_silent(tx: &Transaction<'_>, id: HostId, since: Option<Timestamp>) ->
 /// # Errors
 /// If the store fails.
 pub fn rename(tx: &Transaction<'_>, id: HostId, name: &str) -> anyhow::Result<()> {
-    tx.prepare_cached("UPDATE host SET name = ?2 WHERE id = ?1 AND name <> ?2")?.execute(params![id.0, name])?;
+    tx.prepare_cached("UPDATE host SET name = ?2 WHERE id = ?1 AND name <> ?2")?
+        .execute(params![id.0, name])?;
 
     Ok(())
 }

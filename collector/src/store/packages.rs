@@ -75,13 +75,8 @@ pub fn list(
     tx.prepare_cached("DELETE FROM inventory_part WHERE host = ?1 AND (digest <> ?2 OR parts <> ?3)")?
         .execute(params![host.0, listed.digest.0, listed.parts])?;
     let body = minicbor::to_vec(&listed.packages).context("encode packages")?;
-    tx.prepare_cached("INSERT OR REPLACE INTO inventory_part VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-        host.0,
-        listed.digest.0,
-        listed.part,
-        listed.parts,
-        body
-    ])?;
+    tx.prepare_cached("INSERT OR REPLACE INTO inventory_part VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![host.0, listed.digest.0, listed.part, listed.parts, body])?;
     let have: u32 = tx
         .prepare_cached("SELECT count(*) FROM inventory_part WHERE host = ?1")?
         .query_row([host.0], |row| row.get(0))?;

@@ -47,7 +47,8 @@ pub fn add(
     agency: Option<&AgencyId>,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let sensible = !name.trim().is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control);
+    let sensible =
+        !name.trim().is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control);
     ensure!(sensible, "a person's name has 1 to 64 characters, found {name:?}");
     ensure!(role != PersonRole::Agency || agency.is_some(), "a person of an agency needs --agency");
     tx.execute(

@@ -1,0 +1,11 @@
+//! Linux.
+
+pub mod disk;
+pub mod file;
+pub mod machine;
+pub mod own;
+pub mod owner;
+pub mod paths;
+pub mod priority;
+pub mod protect;
+pub mod service;

@@ -1,0 +1,95 @@
+//! What is watched unless told otherwise, and where our own files live.
+
+use std::path::{Path, PathBuf};
+
+use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::file::Area;
+
+/// The default watch list. A `*` stands for one whole component. The longest path decides a file's area; paths
+/// that do not exist are watched for; paths that are one and the same through links are counted once.
+#[must_use]
+pub fn watched() -> Vec<WatchPath> {
+    let lists: [(Area, &[&str]); 7] = [
+        (
+            Area::Access,
+            &[
+                "/root/.ssh",
+                "/home/*/.ssh",
+                "/etc/ssh",
+                "/etc/sudoers",
+                "/etc/sudoers.d",
+                "/etc/pam.d",
+                "/etc/passwd",
+                "/etc/shadow",
+                "/etc/group",
+                "/etc/gshadow",
+            ],
+        ),
+        (
+            Area::Persistence,
+            &[
+                "/etc/crontab",
+                "/etc/cron.d",
+                "/etc/cron.hourly",
+                "/etc/cron.daily",
+                "/etc/cron.weekly",
+                "/etc/cron.monthly",
+                "/var/spool/cron",
+                "/etc/systemd",
+                "/usr/lib/systemd/system",
+                "/etc/init.d",
+                "/etc/rc.local",
+                "/etc/profile.d",
+                "/etc/ld.so.preload",
+            ],
+        ),
+        (Area::Web, &["/var/www", "/srv/www", "/usr/share/nginx"]),
+        (Area::Configuration, &["/etc"]),
+        (Area::Boot, &["/boot"]),
+        (
+            Area::Programs,
+            &["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"],
+        ),
+        (
+            Area::Libraries,
+            &["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"],
+        ),
+    ];
+
+    lists
+        .into_iter()
+        .flat_map(|(area, paths)| paths.iter().map(move |path| WatchPath { area, path: (*path).to_owned() }))
+        .collect()
+}
+
+/// What is never watched whatever anybody asks: views of the kernel, not files.
+#[must_use]
+pub fn never_watched() -> &'static [&'static str] {
+    &["/proc", "/sys", "/dev", "/run"]
+}
+
+/// Where the agent keeps its state unless told otherwise.
+#[must_use]
+pub fn state_dir() -> &'static Path {
+    Path::new("/var/lib/vonggac-agent")
+}
+
+/// Where the agent's configuration is unless told otherwise.
+#[must_use]
+pub fn config_path() -> &'static Path {
+    Path::new("/etc/vonggac/agent.toml")
+}
+
+/// The bytes of a path, exactly.
+#[must_use]
+pub fn to_bytes(path: &Path) -> Vec<u8> {
+    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec()
+}
+
+/// The path of these bytes, exactly; `None` if this system has no such path.
+#[must_use]
+pub fn from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    let name: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(bytes);
+
+    Some(PathBuf::from(name))
+}

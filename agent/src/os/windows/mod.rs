@@ -1,0 +1,11 @@
+//! Windows. Not yet run on a real machine; see docs/limits.md.
+
+pub mod disk;
+pub mod file;
+pub mod machine;
+pub mod own;
+pub mod owner;
+pub mod paths;
+pub mod priority;
+pub mod protect;
+pub mod service;

@@ -111,7 +111,8 @@ impl Dir {
     /// Digest over the sorted extended attributes of a directory in it; `None` if there are none.
     #[must_use]
     pub fn child_attributes(&self, name: &OsStr) -> Option<Digest> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let child = rustix::fs::openat(&self.0, name, flags, Mode::empty()).ok()?;
 
         attributes(child)

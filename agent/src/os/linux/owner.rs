@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_first_name_of_a_number_counts_and_broken_lines_are_passed_over() {
-        let names = parse("root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:/bin/sh\nbroken\nnguyễn:x:1000:1000\n");
+        let names =
+            parse("root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:/bin/sh\nbroken\nnguyễn:x:1000:1000\n");
 
         assert_eq!(names.get(&0).unwrap(), "root");
         assert_eq!(names.get(&1000).unwrap(), "nguyễn");

@@ -46,13 +46,19 @@ pub fn watched() -> Vec<WatchPath> {
         (Area::Web, &["/var/www", "/srv/www", "/usr/share/nginx"]),
         (Area::Configuration, &["/etc"]),
         (Area::Boot, &["/boot"]),
-        (
-            Area::Programs,
-            &["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"],
-        ),
+        (Area::Programs, &["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"]),
         (
             Area::Libraries,
-            &["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"],
+            &[
+                "/lib",
+                "/lib32",
+                "/lib64",
+                "/libx32",
+                "/usr/lib",
+                "/usr/lib32",
+                "/usr/lib64",
+                "/usr/local/lib",
+            ],
         ),
     ];
 

@@ -1,4 +1,13 @@
 //! How we see: sensors, a spool, and a link to the collector.
 
+mod cli;
 pub mod clock;
+pub mod config;
+pub mod enrol;
+pub mod identity;
+pub mod keep;
 pub mod os;
+pub mod print;
+pub mod wire;
+
+pub use cli::main_with;

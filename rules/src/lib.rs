@@ -1,6 +1,1 @@
-//! How we judge.
-
-pub mod clause;
-pub mod plan;
-pub mod table;
-pub mod words;
+//! placeholder

@@ -1,0 +1,111 @@
+# Configuration
+config-unreadable = cannot read { $path }
+config-unknown-key = the key { $key } is not known, expected one of: { $expected }
+config-unknown-word = this word is not known here, expected one of: { $expected }
+config-wrong-type = the value is of the wrong type ({ $found }), expected { $expected }
+config-missing-key = the key { $key } is missing
+config-not-toml = not TOML: { $found }
+config-version = version is { $found }, expected { $expected }
+config-path = { $key } must be an absolute path without ..
+config-out-of-range = { $key } is { $found }, expected { $least } to { $most }
+config-too-many = { $key } has { $found } entries, at most { $most } are accepted
+config-good = { $path }: the configuration can be used
+config-summary = Watches { $watch } paths beside the defaults, excludes { $exclude }; queue of at most { $spool }
+
+# Identity
+identity-missing = this machine is not enrolled (no { $path }); ask your administrator for an enrolment string and run: vonggac-agent enrol vg1:…
+identity-broken = the identity in { $path } is damaged or incomplete; enrol again with: vonggac-agent enrol --again vg1:…
+state-unwritable = cannot write to { $path }
+state-in-use = { $path } is in use by another agent; stop that one first
+
+# Enrolment
+enrol-string = the enrolment string cannot be used
+enrol-identity-stands = this machine is enrolled already ({ $path }); to replace its identity add --again
+enrol-failed = enrolment failed
+enrol-no-answer = the collector does not answer the enrolment request
+enrol-cut-off = the connection ended before there was an answer
+enrol-answer-unfit = the collector's answer fits neither the enrolment string nor this machine's key; not used
+enrol-done = Enrolled: host { $host }, agency { $agency }.
+enrol-approved = The machine may work at once. Next: start the service (systemctl enable --now vonggac-agent).
+enrol-waiting = The machine waits for a person's approval in the console; the service may be started now, what it sees is kept here until then.
+
+# Connection, by layer
+dial-name = no address found for { $address } (name, DNS)
+dial-route = this machine has no route to { $address }
+dial-silent = { $address } does not answer over UDP; check firewalls and the UDP port
+dial-pin = what answers at { $address } is not the pinned collector; nothing was sent. Somebody may stand in between, or the enrolment string is outdated
+dial-clock = the certificate of { $address } is not valid by this machine's clock; check the time of this machine
+dial-certificate = the certificate of { $address } is not acceptable
+dial-handshake = { $address } answers but the handshake fails
+
+# Refusals
+refusal-identity-revoked = this machine's identity was revoked or is not of this collector; it must be enrolled again
+refusal-waiting-for-approval = the machine waits for a person's approval
+refusal-version-unknown = the agent's version is too old or too new for the collector
+refusal-limit-broken = this machine broke a limit of the collector
+refusal-malformed = the collector does not understand what this machine sent
+refusal-token-unknown = the token in the enrolment string does not exist
+refusal-token-used = the token in the enrolment string is used up; ask for a new string
+refusal-token-expired = the token in the enrolment string has expired; ask for a new string
+refusal-token-of-another-agency = the token in the enrolment string belongs to another agency
+refusal-identity-held = this identity came from two machines; both are held until a person decides
+refusal-busy = the collector is busy; it will be tried again
+refusal-request-unusable = the collector cannot use the certificate request
+
+# Running
+run-stopped = the agent has stopped
+run-failed = the agent stopped on an error
+
+# Status
+status-missing = No status: no agent has run yet in { $path }.
+status-running = The agent is running (version { $version }, process { $process }), since { $since }.
+status-not-running = The agent is NOT running; this is the state of { $at }.
+status-host = Host { $host }, agency { $agency }.
+status-connected = Connected to { $address } since { $since }.
+status-disconnected = NOT connected to { $address } since { $since }: { $reason }
+status-never-connected = Never connected to { $address } so far: { $reason }
+status-connecting = being tried
+status-queue = Queue: { $prompt } prompt and { $bulk } bulk records wait; { $bytes } on disk, at most { $max }.
+status-losses = Losses: { $dropped } records dropped for lack of room, { $watch } interruptions of the file watch.
+status-last-sent = Last sent: { $at } (to see what: vonggac-agent show --last).
+status-nothing-sent = Nothing was sent so far.
+status-wire = On the wire since start: { $sent } sent, { $received } received (UDP bytes).
+status-use = Memory { $memory }; processor time { $processor } s in { $uptime } s.
+status-baseline = Baseline: { $paths } paths; { $exclusions } exclusions.
+status-problem = Problem: { $problem }
+status-good = No problems.
+problem-not-running = the agent is not running
+problem-disconnected = the collector cannot be reached; what is seen is kept here
+problem-spool-nearly-full = the queue is more than 80 % full
+problem-dropped = records had to be dropped because the queue was full
+problem-sensor = the sensor { $sensor } cannot do its work
+problem-disk = the disk cannot be written; see the log
+problem-assignment = an assignment of the collector was refused because it is not valid
+
+# Last sent
+show-nothing = Nothing has left this machine so far.
+
+# Doctor
+doctor-config = Configuration
+doctor-identity = Identity
+doctor-name = Name (DNS)
+doctor-route = Route
+doctor-udp = UDP
+doctor-pin = Pinned collector
+doctor-clock = Clock
+doctor-certificate = Certificate
+doctor-approval = Approval
+doctor-good = [good] { $layer }: { $detail }
+doctor-bad = [BAD ] { $layer }: { $detail }
+doctor-skipped = [ -  ] { $layer }: could not be checked
+doctor-all-good = Every layer is good.
+doctor-first-bad = First failing layer: { $layer }.
+doctor-addresses = { $found }
+doctor-answers = { $address } answers within { $millis } ms
+doctor-pin-good = it is the pinned collector
+doctor-clock-offset = this machine's clock is { $seconds } s off the collector's
+doctor-clock-valid = this machine's time lies within the certificate's
+doctor-welcome = the collector accepts this identity
+doctor-by-status = says the running agent
+doctor-accepted = may work
+doctor-certificate-refused = the collector does not accept this machine's certificate

@@ -1,0 +1,111 @@
+# Cấu hình
+config-unreadable = không đọc được { $path }
+config-unknown-key = không có khóa { $key }, các khóa được dùng: { $expected }
+config-unknown-word = từ này không được dùng ở đây, các từ được dùng: { $expected }
+config-wrong-type = sai kiểu giá trị ({ $found }), cần { $expected }
+config-missing-key = thiếu khóa { $key }
+config-not-toml = không đúng dạng TOML: { $found }
+config-version = version là { $found }, cần { $expected }
+config-path = { $key } phải là đường dẫn tuyệt đối, không có ..
+config-out-of-range = { $key } là { $found }, cần từ { $least } đến { $most }
+config-too-many = { $key } có { $found } mục, nhiều nhất { $most }
+config-good = { $path }: cấu hình dùng được
+config-summary = Giám sát thêm { $watch } đường dẫn, loại trừ { $exclude }; hàng đợi tối đa { $spool }
+
+# Danh tính
+identity-missing = máy này chưa ghi danh (không có { $path }); xin chuỗi ghi danh từ người quản trị rồi chạy: vonggac-agent enrol vg1:…
+identity-broken = danh tính trong { $path } bị hỏng hoặc thiếu phần; ghi danh lại bằng: vonggac-agent enrol --again vg1:…
+state-unwritable = không ghi được vào { $path }
+state-in-use = { $path } đang được một tác tử khác dùng; dừng tác tử đó trước
+
+# Ghi danh
+enrol-string = chuỗi ghi danh không dùng được
+enrol-identity-stands = máy này đã ghi danh ({ $path }); muốn thay danh tính, thêm --again
+enrol-failed = ghi danh không thành
+enrol-no-answer = máy chủ thu thập không trả lời yêu cầu ghi danh
+enrol-cut-off = kết nối bị cắt trước khi có trả lời
+enrol-answer-unfit = trả lời của máy chủ thu thập không khớp với chuỗi ghi danh hoặc với khóa của máy này; không dùng
+enrol-done = Đã ghi danh: máy { $host }, cơ quan { $agency }.
+enrol-approved = Máy được làm việc ngay. Bước tiếp: chạy dịch vụ (systemctl enable --now vonggac-agent).
+enrol-waiting = Máy chờ người có thẩm quyền duyệt trên bảng điều khiển; dịch vụ có thể chạy ngay, dữ liệu được giữ tại máy cho đến khi duyệt.
+
+# Kết nối, theo tầng
+dial-name = không tìm được địa chỉ của { $address } (tên miền, DNS)
+dial-route = máy này không có đường mạng tới { $address }
+dial-silent = { $address } không trả lời qua UDP; kiểm tra tường lửa và cổng UDP
+dial-pin = máy trả lời tại { $address } không phải máy chủ thu thập đã ghim; không gửi gì. Có thể có kẻ đứng giữa, hoặc chuỗi ghi danh đã cũ
+dial-clock = chứng thư số của { $address } chưa hoặc không còn hiệu lực theo đồng hồ máy này; kiểm tra giờ của máy
+dial-certificate = chứng thư số của { $address } không dùng được
+dial-handshake = { $address } có trả lời nhưng bắt tay không thành
+
+# Từ chối
+refusal-identity-revoked = danh tính của máy này đã bị thu hồi hoặc không phải của máy chủ thu thập này; cần ghi danh lại
+refusal-waiting-for-approval = máy đang chờ người có thẩm quyền duyệt
+refusal-version-unknown = phiên bản tác tử quá cũ hoặc quá mới so với máy chủ thu thập
+refusal-limit-broken = máy này đã vượt một giới hạn của máy chủ thu thập
+refusal-malformed = máy chủ thu thập không hiểu điều máy này gửi
+refusal-token-unknown = mã trong chuỗi ghi danh không tồn tại
+refusal-token-used = mã trong chuỗi ghi danh đã dùng hết; xin chuỗi mới
+refusal-token-expired = mã trong chuỗi ghi danh đã hết hạn; xin chuỗi mới
+refusal-token-of-another-agency = mã trong chuỗi ghi danh thuộc cơ quan khác
+refusal-identity-held = cùng danh tính này đến từ hai máy; cả hai bị giữ lại cho đến khi có người quyết định
+refusal-busy = máy chủ thu thập đang bận; sẽ thử lại
+refusal-request-unusable = máy chủ thu thập không dùng được yêu cầu chứng thư số
+
+# Chạy
+run-stopped = tác tử đã dừng
+run-failed = tác tử dừng vì lỗi
+
+# Tình trạng
+status-missing = Chưa có tình trạng: tác tử chưa chạy lần nào ở { $path }.
+status-running = Tác tử đang chạy (phiên bản { $version }, tiến trình { $process }), từ { $since }.
+status-not-running = Tác tử KHÔNG chạy; dưới đây là tình trạng lúc { $at }.
+status-host = Máy { $host }, cơ quan { $agency }.
+status-connected = Đang kết nối với { $address } từ { $since }.
+status-disconnected = KHÔNG kết nối với { $address } từ { $since }: { $reason }
+status-never-connected = Chưa kết nối lần nào với { $address }: { $reason }
+status-connecting = đang thử
+status-queue = Hàng đợi: { $prompt } bản ghi gấp, { $bulk } bản ghi thường chờ gửi; { $bytes } trên đĩa, tối đa { $max }.
+status-losses = Mất mát: { $dropped } bản ghi phải bỏ vì hết chỗ, { $watch } lần giám sát tệp bị ngắt quãng.
+status-last-sent = Gửi gần nhất: { $at } (xem nội dung: vonggac-agent show --last).
+status-nothing-sent = Chưa gửi gì.
+status-wire = Đường truyền từ lúc chạy: gửi { $sent }, nhận { $received } (byte UDP).
+status-use = Bộ nhớ { $memory }; CPU đã dùng { $processor } giây trong { $uptime } giây.
+status-baseline = Đường cơ sở: { $paths } đường dẫn; loại trừ { $exclusions } mục.
+status-problem = Có vấn đề: { $problem }
+status-good = Không có vấn đề.
+problem-not-running = tác tử không chạy
+problem-disconnected = không kết nối được với máy chủ thu thập; dữ liệu được giữ tại máy
+problem-spool-nearly-full = hàng đợi đã đầy hơn 80 %
+problem-dropped = có bản ghi phải bỏ vì hàng đợi đầy
+problem-sensor = bộ phận thu thập { $sensor } không làm việc được
+problem-disk = không ghi được vào đĩa; xem nhật ký
+problem-assignment = yêu cầu giám sát từ máy chủ thu thập bị từ chối vì không hợp lệ
+
+# Gửi gần nhất
+show-nothing = Chưa có gì rời khỏi máy này.
+
+# Khám
+doctor-config = Cấu hình
+doctor-identity = Danh tính
+doctor-name = Tên miền (DNS)
+doctor-route = Đường mạng
+doctor-udp = UDP
+doctor-pin = Máy chủ đã ghim
+doctor-clock = Đồng hồ
+doctor-certificate = Chứng thư số
+doctor-approval = Được duyệt
+doctor-good = [ tốt ] { $layer }: { $detail }
+doctor-bad = [ LỖI ] { $layer }: { $detail }
+doctor-skipped = [  –  ] { $layer }: chưa kiểm tra được
+doctor-all-good = Mọi tầng đều tốt.
+doctor-first-bad = Tầng hỏng đầu tiên: { $layer }.
+doctor-addresses = { $found }
+doctor-answers = { $address } trả lời sau { $millis } ms
+doctor-pin-good = đúng máy chủ thu thập đã ghim
+doctor-clock-offset = đồng hồ máy này lệch { $seconds } giây so với máy chủ thu thập
+doctor-clock-valid = giờ máy nằm trong hạn của chứng thư số
+doctor-welcome = máy chủ thu thập chấp nhận danh tính
+doctor-by-status = theo tác tử đang chạy
+doctor-accepted = được làm việc
+doctor-certificate-refused = máy chủ thu thập không chấp nhận chứng thư số của máy này

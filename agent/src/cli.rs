@@ -1,0 +1,186 @@
+//! The command line: picks what to do and maps the result to an exit code.
+//!
+//! Exit codes: 0 done or stopped as asked, 64 wrong command line or configuration (`sysexits.h`), 1 anything else.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use vonggac_protocol::enrolment::EnrolmentString;
+
+use crate::config::{Config, LoadConfigError};
+use crate::enrol;
+use crate::os::machine;
+use crate::print::{self, Lang, Message};
+
+/// Wrong command line or configuration.
+const EXIT_USAGE: u8 = 64;
+
+#[derive(Parser, Debug)]
+#[command(
+    name = "vonggac-agent",
+    version,
+    about = "Vọng Gác: tác tử giám sát trên một máy / the agent of one machine",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    /// Tệp cấu hình / configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Nơi giữ trạng thái, thay cho cấu hình / state folder, instead of the configuration's
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Ngôn ngữ / language
+    #[arg(long, global = true, env = "VONGGAC_LANG", value_enum, default_value_t = Lang::Vi)]
+    lang: Lang,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Ghi danh máy này bằng chuỗi vg1:… / enrol this machine with a string vg1:…
+    Enrol {
+        /// Chuỗi ghi danh, "-": đọc từ đầu vào / the enrolment string, "-": read it from standard input
+        string: String,
+        /// Thay danh tính đang có / replace the identity that stands
+        #[arg(long)]
+        again: bool,
+        /// Tên máy, thay cho tên hệ thống / name of the machine, instead of the system's
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Kiểm tra cấu hình / check the configuration
+    Check {
+        /// Tệp cấu hình / configuration file
+        file: Option<PathBuf>,
+    },
+}
+
+/// What went wrong, by exit code.
+enum Failure {
+    Usage(String),
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// The whole program: `args` begins with the program's name. Used by `main.rs`, and by the programs that start
+/// themselves as an agent.
+#[must_use]
+pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            error.print().ok();
+            return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
+        }
+    };
+    let lang = arguments.lang;
+    match obey(arguments) {
+        Ok(code) => code,
+        Err(Failure::Usage(text)) => {
+            print::complain(text);
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(Failure::Other(error)) => {
+            print::complain(print::chain(error.as_ref(), lang));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let lang = arguments.lang;
+    let place = Place { config: arguments.config, state_dir: arguments.state_dir };
+    match arguments.command {
+        Command::Enrol { string, again, name } => enrol_machine(&place, lang, &string, again, name),
+        Command::Check { file } => {
+            let place = Place { config: file.or(place.config), ..place };
+            let config = place.load(lang)?;
+            let path = place.config_path().display().to_string();
+            print::tell(lang, &Message::new("config-good").with("path", path));
+            let summary = Message::new("config-summary")
+                .with("watch", config.watch.len())
+                .with("exclude", config.exclude.0.len())
+                .with("spool", print::bytes(config.spool_bytes_max));
+            print::tell(lang, &summary);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Where configuration and state are, as the command line says.
+struct Place {
+    config: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn config_path(&self) -> &Path {
+        self.config.as_deref().unwrap_or_else(|| Path::new(crate::config::defaults::CONFIG_PATH))
+    }
+
+    /// The configuration; the defaults if no file was named and none stands at the usual place.
+    fn load(&self, lang: Lang) -> Result<Config, Failure> {
+        let mut config = match Config::load(self.config_path()) {
+            Ok(config) => config,
+            Err(LoadConfigError::Read(_, error))
+                if self.config.is_none() && error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Config::default()
+            }
+            Err(error) => return Err(Failure::Usage(error.say(lang))),
+        };
+        if let Some(state_dir) = &self.state_dir {
+            config.state_dir = std::path::absolute(state_dir).context("find the state folder")?;
+        }
+
+        Ok(config)
+    }
+}
+
+fn enrol_machine(
+    place: &Place,
+    lang: Lang,
+    string: &str,
+    again: bool,
+    name: Option<String>,
+) -> Result<ExitCode, Failure> {
+    let config = place.load(lang)?;
+    let string = match string {
+        "-" => std::io::read_to_string(std::io::stdin()).context("read the enrolment string")?,
+        string => string.to_owned(),
+    };
+    let string: EnrolmentString = string
+        .parse()
+        .map_err(|error| Failure::Usage(print::chain(&Message::new("enrol-string").because(error), lang)))?;
+    let name = name.unwrap_or_else(machine::name);
+    let outcome =
+        runtime()?.block_on(enrol::enrol(&string, &name, &config.state_dir, again)).map_err(|error| {
+            let cause = error.reallocate_into_boxed_dyn_error_without_backtrace();
+            anyhow::Error::from(Message::new("enrol-failed").because(cause))
+        })?;
+    let done = Message::new("enrol-done")
+        .with("host", outcome.names.host)
+        .with("agency", &outcome.names.agency_name);
+    print::tell(lang, &done);
+    print::tell(lang, &Message::new(if outcome.approved { "enrol-approved" } else { "enrol-waiting" }));
+
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One thread runs all tasks: an agent waits most of its life. Disk work goes to at most four others.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()
+        .context("start the runtime")
+}

@@ -1,0 +1,206 @@
+//! The configuration as written, and its check.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::file::Area;
+use vonggac_protocol::host::Role;
+use vonggac_protocol::limits::{ASSIGNMENT_PATHS_MAX, PATH_BYTES_MAX};
+
+use super::{
+    Config, Excluded, FILE_BYTES_MOST, Mistake, ParseConfigError, SPOOL_BYTES_LEAST, SPOOL_BYTES_MOST,
+};
+use crate::print::Message;
+
+/// The version of this form.
+const VERSION: i64 = 1;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    version: Option<Spanned<i64>>,
+    state_dir: Option<Spanned<String>>,
+    role: Option<Role>,
+    watch_defaults: Option<bool>,
+    #[serde(default)]
+    exclude: Vec<Spanned<String>>,
+    #[serde(default)]
+    watch: Vec<WatchFile>,
+    spool_bytes_max: Option<Spanned<u64>>,
+    file_bytes_max: Option<Spanned<u64>>,
+    cpu_share: Option<Spanned<f64>>,
+    heartbeat_secs: Option<Spanned<u32>>,
+    inventory_secs: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WatchFile {
+    area: Area,
+    path: Spanned<String>,
+}
+
+pub(super) fn parse(text: &str) -> Result<Config, ParseConfigError> {
+    let file: ConfigFile = toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| line_of(text, &span));
+        ParseConfigError(vec![Mistake { line, message: explain(error.message()) }])
+    })?;
+    let mut check = Check { text, mistakes: Vec::new() };
+    let config = check.file(file);
+    if !check.mistakes.is_empty() {
+        return Err(ParseConfigError(check.mistakes));
+    }
+
+    Ok(config)
+}
+
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    let before = text.as_bytes().get(..span.start).unwrap_or_default();
+
+    1 + before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// What the TOML reader said, in our words where we know its own; values are left out, since a value may be a path
+/// that is out of bounds.
+fn explain(found: &str) -> Message {
+    if let Some((key, expected)) = found.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", "))
+    {
+        let expected = expected.trim_start_matches("expected one of ").trim_start_matches("expected ");
+        return Message::new("config-unknown-key")
+            .with("key", key.replace('`', ""))
+            .with("expected", expected);
+    }
+    if let Some((_, expected)) = found.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", "))
+    {
+        let expected = expected.trim_start_matches("expected one of ").trim_start_matches("expected ");
+        return Message::new("config-unknown-word").with("expected", expected);
+    }
+    if let Some((found, expected)) = found
+        .strip_prefix("invalid type: ")
+        .or_else(|| found.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        let kind = found.split(['"', '`']).next().unwrap_or_default().trim();
+        return Message::new("config-wrong-type").with("found", kind).with("expected", expected);
+    }
+    if let Some(key) = found.strip_prefix("missing field ") {
+        return Message::new("config-missing-key").with("key", key.replace('`', ""));
+    }
+
+    Message::new("config-not-toml").with("found", found.split('\n').next().unwrap_or_default())
+}
+
+struct Check<'a> {
+    text: &'a str,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check<'_> {
+    fn file(&mut self, file: ConfigFile) -> Config {
+        let standard = Config::default();
+        match &file.version {
+            Some(version) if *version.get_ref() == VERSION => {}
+            Some(version) => {
+                let message =
+                    Message::new("config-version").with("found", version.get_ref()).with("expected", VERSION);
+                self.mistake(Some(&version.span()), message);
+            }
+            None => self.mistake(None, Message::new("config-missing-key").with("key", "version = 1")),
+        }
+        let state_dir = match file.state_dir {
+            Some(path) => PathBuf::from(self.path("state_dir", path)),
+            None => standard.state_dir,
+        };
+        self.count("watch", file.watch.len());
+        self.count("exclude", file.exclude.len());
+        let watch = file
+            .watch
+            .into_iter()
+            .map(|entry| WatchPath { area: entry.area, path: self.path("watch.path", entry.path) })
+            .collect();
+        let exclude =
+            file.exclude.into_iter().map(|path| PathBuf::from(self.path("exclude", path))).collect();
+
+        Config {
+            state_dir,
+            role: file.role,
+            watch_defaults: file.watch_defaults.unwrap_or(standard.watch_defaults),
+            watch,
+            exclude: Excluded(exclude),
+            spool_bytes_max: self.range(
+                "spool_bytes_max",
+                file.spool_bytes_max,
+                standard.spool_bytes_max,
+                SPOOL_BYTES_LEAST..=SPOOL_BYTES_MOST,
+            ),
+            file_bytes_max: self.range(
+                "file_bytes_max",
+                file.file_bytes_max,
+                standard.file_bytes_max,
+                0..=FILE_BYTES_MOST,
+            ),
+            cpu_share: self.range("cpu_share", file.cpu_share, standard.cpu_share, 0.01..=1.0),
+            heartbeat_secs: self.range(
+                "heartbeat_secs",
+                file.heartbeat_secs,
+                standard.heartbeat_secs,
+                5..=3_600,
+            ),
+            inventory_secs: self.range(
+                "inventory_secs",
+                file.inventory_secs,
+                standard.inventory_secs,
+                60..=86_400,
+            ),
+        }
+    }
+
+    /// A path that must be absolute. The message does not repeat it: it may be out of bounds.
+    fn path(&mut self, key: &'static str, path: Spanned<String>) -> String {
+        let absolute = PathBuf::from(path.get_ref()).is_absolute();
+        let parents = path.get_ref().split(['/', '\\']).any(|part| part == "..");
+        let length = path.get_ref().len();
+        if !absolute || parents || length > PATH_BYTES_MAX || path.get_ref().contains('\0') {
+            self.mistake(Some(&path.span()), Message::new("config-path").with("key", key));
+        }
+
+        path.into_inner()
+    }
+
+    fn range<T: Copy + PartialOrd + std::fmt::Display>(
+        &mut self,
+        key: &'static str,
+        value: Option<Spanned<T>>,
+        standard: T,
+        accepted: std::ops::RangeInclusive<T>,
+    ) -> T {
+        let Some(value) = value else { return standard };
+        if !accepted.contains(value.get_ref()) {
+            let message = Message::new("config-out-of-range")
+                .with("key", key)
+                .with("found", value.get_ref())
+                .with("least", accepted.start())
+                .with("most", accepted.end());
+            self.mistake(Some(&value.span()), message);
+        }
+
+        *value.get_ref()
+    }
+
+    fn count(&mut self, key: &'static str, found: usize) {
+        if found > ASSIGNMENT_PATHS_MAX {
+            let message = Message::new("config-too-many")
+                .with("key", key)
+                .with("found", found)
+                .with("most", ASSIGNMENT_PATHS_MAX);
+            self.mistake(None, message);
+        }
+    }
+
+    fn mistake(&mut self, span: Option<&Range<usize>>, message: Message) {
+        self.mistakes.push(Mistake { line: span.map(|span| line_of(self.text, span)), message });
+    }
+}

@@ -1,0 +1,169 @@
+//! The configuration of an agent: as written ([`file`]) and as relied upon ([`Config`]).
+
+mod file;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::host::Role;
+
+use crate::print::{Lang, Message};
+
+/// Every default in one block, each with its reason.
+pub mod defaults {
+    /// Where the service finds its configuration.
+    pub const CONFIG_PATH: &str = "/etc/vonggac/agent.toml";
+    /// Where a Linux service keeps what it must remember (FHS 3.0, 5.8).
+    pub const STATE_DIR: &str = "/var/lib/vonggac-agent";
+    /// The system's own paths are watched: that is what the program is for.
+    pub const WATCH_DEFAULTS: bool = true;
+    /// About five million file changes: weeks of outage of a busy server, and a small part of any disk of today.
+    pub const SPOOL_BYTES_MAX: u64 = 512 * 1024 * 1024;
+    /// Content above this is not hashed, only described: larger files are databases and disk images that change
+    /// all the time and would take minutes of one core each.
+    pub const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+    /// Share of one core that hashing may take on average: a first measurement of a server ends within an hour, and
+    /// nobody working on it notices.
+    pub const CPU_SHARE: f64 = 0.25;
+    /// One sign of life a minute costs about 10 kB an hour and lets silence be seen within minutes.
+    pub const HEARTBEAT_SECS: u32 = 60;
+    /// Package databases are read again every hour; reading one takes well under a second.
+    pub const INVENTORY_SECS: u32 = 3_600;
+}
+
+/// Smallest spool that can hold one whole inventory beside prompt records.
+const SPOOL_BYTES_LEAST: u64 = 16 * 1024 * 1024;
+/// Largest spool: places in a segment are counted in 64 bits, disks are the limit.
+const SPOOL_BYTES_MOST: u64 = 1 << 40;
+/// Largest file that may be asked to be hashed.
+const FILE_BYTES_MOST: u64 = 1 << 44;
+
+/// What the agent relies upon; every value was checked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// Where the agent keeps what it must remember.
+    pub state_dir: PathBuf,
+    /// What the machine is for; `None`: as its system suggests.
+    pub role: Option<Role>,
+    /// Whether the system's own paths are watched.
+    pub watch_defaults: bool,
+    /// Paths watched beside these.
+    pub watch: Vec<WatchPath>,
+    /// Paths that are never opened, named or sent.
+    pub exclude: Excluded,
+    /// Most bytes of disk that the spool may take.
+    pub spool_bytes_max: u64,
+    /// Files above this are described but not hashed.
+    pub file_bytes_max: u64,
+    /// Share of one core that hashing may take on average.
+    pub cpu_share: f64,
+    /// Seconds between two signs of life, until the collector assigns another number.
+    pub heartbeat_secs: u32,
+    /// Seconds between two readings of packages and patches, until the collector assigns another number.
+    pub inventory_secs: u32,
+}
+
+/// Paths that are out of bounds. Counted by `Debug`, never named: the list itself is a secret of the machine.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Excluded(pub Vec<PathBuf>);
+
+impl fmt::Debug for Excluded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Excluded({} hidden)", self.0.len())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: PathBuf::from(defaults::STATE_DIR),
+            role: None,
+            watch_defaults: defaults::WATCH_DEFAULTS,
+            watch: Vec::new(),
+            exclude: Excluded::default(),
+            spool_bytes_max: defaults::SPOOL_BYTES_MAX,
+            file_bytes_max: defaults::FILE_BYTES_MAX,
+            cpu_share: defaults::CPU_SHARE,
+            heartbeat_secs: defaults::HEARTBEAT_SECS,
+            inventory_secs: defaults::INVENTORY_SECS,
+        }
+    }
+}
+
+/// One thing that is wrong in a configuration.
+#[derive(Debug)]
+pub struct Mistake {
+    /// Its line, from 1; `None` where there is none, as for a key that is missing.
+    pub line: Option<usize>,
+    /// What is wrong and what was expected.
+    pub message: Message,
+}
+
+/// A text that is not a configuration: everything that is wrong in it.
+#[derive(Debug)]
+pub struct ParseConfigError(pub Vec<Mistake>);
+
+impl ParseConfigError {
+    /// One line a mistake: `FILE:LINE: WHAT`.
+    #[must_use]
+    pub fn say(&self, path: &Path, lang: Lang) -> String {
+        let lines: Vec<String> = self
+            .0
+            .iter()
+            .map(|mistake| match mistake.line {
+                Some(line) => format!("{}:{line}: {}", path.display(), mistake.message.say(lang)),
+                None => format!("{}: {}", path.display(), mistake.message.say(lang)),
+            })
+            .collect();
+
+        lines.join("\n")
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug)]
+pub enum LoadConfigError {
+    /// The file cannot be read.
+    Read(PathBuf, std::io::Error),
+    /// What is in it is not a configuration.
+    Parse(PathBuf, ParseConfigError),
+}
+
+impl LoadConfigError {
+    /// The whole of it for a person.
+    #[must_use]
+    pub fn say(&self, lang: Lang) -> String {
+        match self {
+            Self::Read(path, error) => {
+                let message = Message::new("config-unreadable").with("path", path.display());
+                format!("{}: {error}", message.say(lang))
+            }
+            Self::Parse(path, error) => error.say(path, lang),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration from its text.
+    ///
+    /// # Errors
+    /// With everything that is wrong in it.
+    pub fn parse(text: &str) -> Result<Self, ParseConfigError> {
+        file::parse(text)
+    }
+
+    /// Reads a configuration from its file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not a configuration.
+    pub fn load(path: &Path) -> Result<Self, LoadConfigError> {
+        let text = fs::read_to_string(path).map_err(|error| LoadConfigError::Read(path.to_owned(), error))?;
+
+        Self::parse(&text).map_err(|error| LoadConfigError::Parse(path.to_owned(), error))
+    }
+}

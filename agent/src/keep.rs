@@ -1,0 +1,88 @@
+//! Small files of the state folder, written whole or not at all, for nobody else's eyes.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::os::protect;
+
+/// Writes a file whole: beside its place, then moved there; what stood stays until then.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    remove_file(&unfinished)?;
+    write_new(&unfinished, bytes)?;
+    fs::rename(&unfinished, path)?;
+
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Writes a file that is not there yet, and waits for the disk.
+///
+/// # Errors
+/// If it is there, or the disk refuses.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (mut file, _protection) = protect::create_private(path)?;
+    file.write_all(bytes)?;
+
+    file.sync_all()
+}
+
+/// Opens a file to write at its end; begins it if it is not there.
+///
+/// # Errors
+/// As opening it.
+pub fn append(path: &Path) -> io::Result<File> {
+    if !path.exists() {
+        let (_file, _protection) = protect::create_private(path)?;
+    }
+
+    fs::OpenOptions::new().append(true).open(path)
+}
+
+/// Opens a file to be locked or written anywhere; begins it if it is not there.
+///
+/// # Errors
+/// As opening it.
+pub fn open(path: &Path) -> io::Result<File> {
+    if !path.exists() {
+        let (_file, _protection) = protect::create_private(path)?;
+    }
+
+    fs::OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Makes names that were made in or moved into a folder survive a power cut; Windows does so by itself.
+///
+/// # Errors
+/// As syncing it.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_stays_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_ne!(protect::is_only_owners(&path).unwrap(), Some(false));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

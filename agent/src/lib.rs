@@ -8,6 +8,7 @@ pub mod identity;
 pub mod keep;
 pub mod os;
 pub mod print;
+pub mod spool;
 pub mod wire;
 
 pub use cli::main_with;

@@ -42,6 +42,8 @@ pub struct Outbox {
     in_flight: u64,
     connected: bool,
     resend_at: Option<Instant>,
+    /// Places (first, last) inside the span that the spool can no longer read, in order.
+    holes: Vec<(Seq, Seq)>,
 }
 
 impl Outbox {
@@ -57,7 +59,17 @@ impl Outbox {
             in_flight: 0,
             connected: false,
             resend_at: None,
+            holes: Vec::new(),
         }
+    }
+
+    /// The spool cannot read the places from `first` to `last` any more; told in order, before anything is sent.
+    pub fn handle_hole(&mut self, first: Seq, last: Seq) {
+        assert!(first <= last && last < self.end, "a hole lies within what was written");
+        assert!(self.holes.last().is_none_or(|hole| hole.1 < first), "holes are told in order");
+        self.holes.push((first, last));
+        self.kept_from = self.after_hole(self.kept_from);
+        self.next = self.after_hole(self.next);
     }
 
     /// A link stands; the collector has everything up to and including `kept`.
@@ -81,14 +93,15 @@ impl Outbox {
 
     /// The spool dropped everything before `kept_from`.
     pub fn handle_dropped(&mut self, kept_from: Seq) {
-        self.kept_from = self.kept_from.max(kept_from);
+        self.kept_from = self.after_hole(self.kept_from.max(kept_from));
         self.next = self.next.max(self.kept_from);
     }
 
     /// The caller put `count` records from `first` on the wire.
     pub fn handle_transmitted(&mut self, first: Seq, count: usize, now: Instant) {
         assert!(count > 0 && first == self.next, "records are sent in the order they fell due");
-        self.next = Seq(first.0.saturating_add(u64::try_from(count).unwrap_or(u64::MAX))).min(self.end);
+        let next = Seq(first.0.saturating_add(u64::try_from(count).unwrap_or(u64::MAX))).min(self.end);
+        self.next = self.after_hole(next);
         self.in_flight += 1;
         self.resend_at = Some(now + RESEND_AFTER);
     }
@@ -107,7 +120,7 @@ impl Outbox {
             self.acked = kept;
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        if self.acked.next() >= self.next {
+        if self.after_hole(self.acked.next()) >= self.next {
             self.in_flight = 0;
         }
         self.resend_at = (self.in_flight > 0).then(|| now + RESEND_AFTER);
@@ -127,11 +140,18 @@ impl Outbox {
         if !self.connected || self.in_flight >= IN_FLIGHT_MAX || self.next >= self.end {
             return None;
         }
+        let stop = self.holes.iter().map(|hole| hole.0).find(|first| *first > self.next).unwrap_or(self.end);
         let count_max =
-            usize::try_from(self.end.0 - self.next.0).unwrap_or(usize::MAX).min(BATCH_OBSERVATIONS_MAX);
-        // Only what directly follows the collector's mark can follow a gap; later batches follow each other.
-        let gap_before =
-            if self.next == self.kept_from { self.kept_from.0.saturating_sub(self.acked.0 + 1) } else { 0 };
+            usize::try_from(stop.0 - self.next.0).unwrap_or(usize::MAX).min(BATCH_OBSERVATIONS_MAX);
+        // A gap precedes what the spool now begins with, and what follows a hole; other batches follow each other.
+        let gap_before = if self.next == self.kept_from {
+            self.kept_from.0.saturating_sub(self.acked.0 + 1)
+        } else {
+            self.holes
+                .iter()
+                .find(|hole| hole.1.next() == self.next)
+                .map_or(0, |(first, last)| last.0 - first.0 + 1)
+        };
 
         Some(Due { first: self.next, count_max, gap_before })
     }
@@ -151,13 +171,24 @@ impl Outbox {
     /// How many records the collector has not confirmed and the spool still holds.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        self.end.0 - self.kept_from.max(self.acked.next()).min(self.end).0
+        let from = self.kept_from.max(self.after_hole(self.acked.next())).min(self.end);
+        let lost: u64 =
+            self.holes.iter().filter(|hole| hole.0 >= from).map(|(first, last)| last.0 - first.0 + 1).sum();
+
+        (self.end.0 - from.0).saturating_sub(lost)
     }
 
     fn rewind_to(&mut self, kept: Seq) {
         self.acked = kept.min(Seq(self.end.0 - 1));
-        self.next = self.acked.next().max(self.kept_from);
+        self.next = self.after_hole(self.acked.next().max(self.kept_from));
         self.in_flight = 0;
         self.resend_at = None;
+    }
+
+    fn after_hole(&self, seq: Seq) -> Seq {
+        self.holes
+            .iter()
+            .find(|(first, last)| (*first..=*last).contains(&seq))
+            .map_or(seq, |(_, last)| last.next())
     }
 }

@@ -73,18 +73,16 @@ pub enum AppendError {
 
 impl AppendError {
     pub(super) fn write(source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull(source),
-            _ => Self::Write(source),
-        }
+        if is_full(&source) { Self::DiskFull(source) } else { Self::Write(source) }
     }
 
     pub(super) fn sync(source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull(source),
-            _ => Self::Sync { source },
-        }
+        if is_full(&source) { Self::DiskFull(source) } else { Self::Sync { source } }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Records cannot be read.

@@ -306,15 +306,15 @@ impl LaneFiles {
             let mut source = SegmentReader::open(segment, self.cursor.filter(|c| c.segment == first && c.seq <= want))?;
             let (mut stop, end) = (false, segment.end);
             while want < end && records.len() < count_max {
-                let Some((seq, moment, payload, offset)) = source.next(want, self.lane)? else { break };
-                if seq != want || (bytes + payload.len() > bytes_max && !records.is_empty()) {
+                let Some(found) = source.next(want, self.lane)? else { break };
+                if found.seq != want || (bytes + found.payload.len() > bytes_max && !records.is_empty()) {
                     stop = true;
                     break;
                 }
-                bytes += payload.len();
-                records.push((seq, moment, payload));
+                bytes += found.payload.len();
+                records.push((want, found.at, found.payload));
                 want = want.next();
-                self.cursor = Some(Cursor { segment: first, seq: want, offset });
+                self.cursor = Some(Cursor { segment: first, seq: want, offset: found.next });
             }
             if stop {
                 break;
@@ -360,19 +360,18 @@ struct SegmentReader {
 
 impl SegmentReader {
     fn open(segment: &Segment, cursor: Option<Cursor>) -> io::Result<Self> {
-        let offset = cursor.map_or(u64::try_from(HEADER_BYTES).unwrap_or(0), |cursor| cursor.offset);
+        let offset = match cursor {
+            Some(cursor) => cursor.offset,
+            None => u64::try_from(HEADER_BYTES).unwrap_or(0),
+        };
         let mut file = BufReader::with_capacity(64 * 1024, File::open(&segment.path)?);
         file.seek(SeekFrom::Start(offset))?;
 
         Ok(Self { identity: segment.identity, file, offset, left: segment.bytes.saturating_sub(offset) })
     }
 
-    /// The first record at or after `want`, and where the one after it begins.
-    fn next(
-        &mut self,
-        want: Seq,
-        lane: Lane,
-    ) -> Result<Option<(Seq, Timestamp, Vec<u8>, u64)>, ReadSpoolError> {
+    /// The first record at or after `want`.
+    fn next(&mut self, want: Seq, lane: Lane) -> Result<Option<Whole>, ReadSpoolError> {
         while self.left > 0 {
             let mut header = [0; RECORD_HEADER_BYTES];
             self.file.read_exact(&mut header)?;
@@ -390,11 +389,19 @@ impl SegmentReader {
             if !self.identity.payload_fits(&header, &payload) {
                 return Err(damaged);
             }
-            return Ok(Some((header.seq, header.at, payload, self.offset)));
+            return Ok(Some(Whole { seq: header.seq, at: header.at, payload, next: self.offset }));
         }
 
         Ok(None)
     }
+}
+
+/// A record read back, and where the one after it begins.
+struct Whole {
+    seq: Seq,
+    at: Timestamp,
+    payload: Vec<u8>,
+    next: u64,
 }
 
 /// Makes an empty segment that survives a power cut.

@@ -55,14 +55,27 @@ struct World {
     inbox: Inbox,
     kept: Vec<u64>,
     missing: Vec<u64>,
+    holes: Vec<std::ops::RangeInclusive<u64>>,
 }
 
 impl World {
-    fn new() -> Self {
+    /// A spool that was opened with these holes: so many records, then so many lost places, and again.
+    fn new(spans: &[(u8, u8)]) -> Self {
+        let (mut end, mut holes) = (1, Vec::new());
+        for &(records, lost) in spans {
+            end += u64::from(records);
+            holes.push(end..=end + u64::from(lost) - 1);
+            end += u64::from(lost);
+        }
+        let mut outbox = Outbox::new(Seq(1), Seq(end));
+        for hole in &holes {
+            outbox.handle_hole(Seq(*hole.start()), Seq(*hole.end()));
+        }
         Self {
             now: epoch(),
-            spool: 1..1,
-            outbox: Outbox::new(Seq(1), Seq(1)),
+            spool: 1..end,
+            outbox,
+            holes,
             connected: false,
             batches: VecDeque::new(),
             acks: VecDeque::new(),
@@ -127,6 +140,9 @@ impl World {
         let count = due.count_max.min(usize::from(count));
         assert!(due.first.0 >= self.spool.start, "only what the spool holds is due");
         assert!(due.first.0 + count as u64 <= self.spool.end, "only what was written is due");
+        let sent = due.first.0..due.first.0 + count as u64;
+        let lost = |hole: &std::ops::RangeInclusive<u64>| *hole.start() < sent.end && sent.start <= *hole.end();
+        assert!(!self.holes.iter().any(lost), "what is lost is never due");
         self.batches.push_back((due.first.0, due.gap_before, count as u64));
         self.outbox.handle_transmitted(due.first, count, self.now);
     }
@@ -178,6 +194,9 @@ impl World {
             self.take(&Step::Deliver(0));
             self.take(&Step::DeliverAck);
             if self.outbox.waiting() == 0 {
+                for hole in &self.holes {
+                    assert!(!self.kept.iter().any(|seq| hole.contains(seq)), "what is lost does not arrive");
+                }
                 return;
             }
         }
@@ -197,8 +216,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn every_record_is_kept_once_in_order_or_named_missing(steps in proptest::collection::vec(step(), 1..200)) {
-        let mut world = World::new();
+    fn every_record_is_kept_once_in_order_or_named_missing(
+        spans in proptest::collection::vec((1..20_u8, 1..20_u8), 0..4),
+        steps in proptest::collection::vec(step(), 1..200),
+    ) {
+        let mut world = World::new(&spans);
 
         for step in &steps {
             world.take(step);

@@ -6,8 +6,6 @@
 //! | `life` | numbering, limit, forgetting, renewal |
 //! | `model` | any order of operations against a model |
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod damage;
 mod life;
 mod model;

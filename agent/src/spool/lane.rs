@@ -269,7 +269,10 @@ impl LaneFiles {
     }
 
     fn after_hole(&self, seq: Seq) -> Seq {
-        self.holes.iter().find(|(first, last)| (*first..=*last).contains(&seq)).map_or(seq, |hole| hole.1.next())
+        self.holes
+            .iter()
+            .find(|(first, last)| (*first..=*last).contains(&seq))
+            .map_or(seq, |hole| hole.1.next())
     }
 
     fn remove_oldest(&mut self) -> io::Result<()> {
@@ -303,7 +306,8 @@ impl LaneFiles {
             if first > want {
                 break;
             }
-            let mut source = SegmentReader::open(segment, self.cursor.filter(|c| c.segment == first && c.seq <= want))?;
+            let mut source =
+                SegmentReader::open(segment, self.cursor.filter(|c| c.segment == first && c.seq <= want))?;
             let (mut stop, end) = (false, segment.end);
             while want < end && records.len() < count_max {
                 let Some(found) = source.next(want, self.lane)? else { break };

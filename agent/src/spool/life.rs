@@ -194,11 +194,7 @@ fn give_up(dir: &Path, recovered: &mut Recovered) -> io::Result<()> {
     Ok(())
 }
 
-fn open_lanes(
-    dir: &Path,
-    epoch: Epoch,
-    recovered: &mut Recovered,
-) -> Result<[LaneFiles; 2], OpenSpoolError> {
+fn open_lanes(dir: &Path, epoch: Epoch, recovered: &mut Recovered) -> Result<[LaneFiles; 2], OpenSpoolError> {
     let aside = beside(dir, "aside");
     let mut open = |lane: Lane| {
         let lane_dir = dir.join(lane.word());

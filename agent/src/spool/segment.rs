@@ -162,7 +162,8 @@ impl Identity {
         let mut pending_damage = false;
         while at < bytes.len() {
             let rest = &bytes[at..];
-            let Some(header) = self.decode_record_header(rest).filter(|header| header.seq >= scan.next) else {
+            let Some(header) = self.decode_record_header(rest).filter(|header| header.seq >= scan.next)
+            else {
                 match self.find_record(rest, scan.next) {
                     Some(distance) => {
                         pending_damage = true;
@@ -203,7 +204,8 @@ impl Identity {
     /// How far ahead the next record header is that fits and can follow.
     fn find_record(&self, rest: &[u8], next: Seq) -> Option<usize> {
         // A record takes at least its header, so a place further ahead than that is not of this file.
-        let reach = next.0.saturating_add(u64::try_from(rest.len() / RECORD_HEADER_BYTES).unwrap_or(u64::MAX));
+        let reach =
+            next.0.saturating_add(u64::try_from(rest.len() / RECORD_HEADER_BYTES).unwrap_or(u64::MAX));
 
         (1..rest.len().saturating_sub(RECORD_HEADER_BYTES - 1)).find(|&at| {
             self.decode_record_header(&rest[at..])

@@ -141,7 +141,8 @@ impl World {
         assert!(due.first.0 >= self.spool.start, "only what the spool holds is due");
         assert!(due.first.0 + count as u64 <= self.spool.end, "only what was written is due");
         let sent = due.first.0..due.first.0 + count as u64;
-        let lost = |hole: &std::ops::RangeInclusive<u64>| *hole.start() < sent.end && sent.start <= *hole.end();
+        let lost =
+            |hole: &std::ops::RangeInclusive<u64>| *hole.start() < sent.end && sent.start <= *hole.end();
         assert!(!self.holes.iter().any(lost), "what is lost is never due");
         self.batches.push_back((due.first.0, due.gap_before, count as u64));
         self.outbox.handle_transmitted(due.first, count, self.now);

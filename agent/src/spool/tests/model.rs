@@ -41,8 +41,13 @@ fn lane_of(flag: bool) -> Lane {
 impl Model {
     fn check(&self, spool: &mut Spool) {
         for lane in Lane::ALL {
-            let kept: Vec<(u64, Vec<u8>)> =
-                self.kept.get(&lane).into_iter().flatten().map(|(seq, bytes)| (*seq, bytes.clone())).collect();
+            let kept: Vec<(u64, Vec<u8>)> = self
+                .kept
+                .get(&lane)
+                .into_iter()
+                .flatten()
+                .map(|(seq, bytes)| (*seq, bytes.clone()))
+                .collect();
             assert_eq!(spool.waiting(lane), u64::try_from(kept.len()).unwrap());
             assert_eq!(spool.span(lane).next.0, self.next.get(&lane).copied().unwrap_or(1));
             assert_eq!(read_all(spool, lane), kept);

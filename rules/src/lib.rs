@@ -1,6 +1,33 @@
-//! How we judge.
+//! How we judge: observations in, findings and the decision about their incident out.
+//!
+//! Pure by rule: no I/O, no clock, no randomness. The caller reads files and passes their text; time is an
+//! argument. The `tidy` test holds this.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`ruleset`] | rule files, read and checked whole: Sigma with a block of our own |
+//! | [`mistake`] | what is wrong in a rule file: code, file, line, expected, hint, in two languages |
+//! | [`fields`] | the log sources and the fields that a rule may ask for |
+//! | [`flatten`] | an observation as the flat event that rules are matched against |
+//! | [`judge`], [`window`] | what the rules conclude; counting within a time span |
+//! | [`finding`], [`incident`] | a conclusion with its evidence; which incident it belongs to |
+//! | [`trial`] | the tests that every rule carries |
+//! | [`clause`], [`plan`], [`table`] | the register of clauses that oblige, and the tables it is read from |
+//! | [`words`], [`owner`] | a text in two languages; who answers for a rule |
 
 pub mod clause;
+pub mod fields;
+pub mod finding;
+pub mod flatten;
+pub mod incident;
+pub mod judge;
+pub mod mistake;
+pub mod owner;
 pub mod plan;
+mod read;
+pub mod ruleset;
 pub mod table;
+mod text;
+pub mod trial;
+pub mod window;
 pub mod words;

@@ -1,0 +1,319 @@
+//! The log sources that rules can be about, and the fields of each.
+//!
+//! Rules name `product: vonggac` and one of these categories. `docs/observations.md` is [`page`], held by a test.
+
+/// The product that every rule of ours names.
+pub const PRODUCT: &str = "vonggac";
+
+/// The category of a host's state as a whole.
+pub const HOST_STATE: &str = "host_state";
+
+/// One field of a log source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Its name in rules.
+    pub name: &'static str,
+    /// What it holds.
+    pub about: &'static str,
+}
+
+/// One log source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Category {
+    /// Its name in rules: the word of an observation's kind, or `host_state`.
+    pub name: &'static str,
+    /// When there is such an event.
+    pub about: &'static str,
+    /// Its own fields, beside [`COMMON`].
+    pub fields: &'static [Field],
+}
+
+const fn field(name: &'static str, about: &'static str) -> Field {
+    Field { name, about }
+}
+
+/// Fields of every event.
+pub const COMMON: &[Field] = &[
+    field("kind", "the category"),
+    field(
+        "at",
+        "when it happened, RFC 3339 in UTC, by the host's clock but never later than it was received",
+    ),
+    field("host", "id of the host"),
+    field("host_name", "name of the host"),
+    field("host_role", "`server`, `workstation` or `unknown`"),
+    field("agency", "id of the agency"),
+];
+
+const FILE_CHANGED: &[Field] = &[
+    field("path", "the path"),
+    field("name", "its last part"),
+    field("folder", "what comes before the last part"),
+    field("extension", "what follows the last dot of the name, in lower case; empty if there is none"),
+    field(
+        "area",
+        "`configuration`, `boot`, `programs`, `libraries`, `persistence`, `access`, `web`, `data`, `application`",
+    ),
+    field("root", "the watched root it lies under"),
+    field("action", "`created`, `modified`, `metadata_changed`, `deleted`"),
+    field(
+        "object",
+        "`file`, `directory`, `link`, `other`: what is there now, or was there before it was deleted",
+    ),
+    field("while_off", "whether it happened while no agent was watching"),
+    field("not_before", "the earliest moment it can have happened, where only a span is known"),
+    field("content_changed", "whether size, digest or link target differ, or it came or went"),
+    field("mode_changed", "whether the permission bits differ"),
+    field("owner_changed", "whether owner or group differ"),
+    field("attributes_changed", "whether extended attributes or the access list differ"),
+    field("executable", "whether it is a file that anybody may execute now"),
+    field("setuid_gained", "whether it is set-user-id or set-group-id now and was not before"),
+    field("world_writable", "whether it is a file or folder that everybody may write to now"),
+    field("before_size", "bytes before"),
+    field("after_size", "bytes now"),
+    field("before_digest", "SHA-256 before"),
+    field("after_digest", "SHA-256 now"),
+    field("before_mode", "permission bits before, octal text such as `0644`"),
+    field("after_mode", "permission bits now"),
+    field("before_owner", "owner before"),
+    field("after_owner", "owner now"),
+    field("before_group", "group before"),
+    field("after_group", "group now"),
+    field("before_modified", "last change of the content, before"),
+    field("after_modified", "last change of the content, now"),
+    field("before_link", "where the link pointed before"),
+    field("after_link", "where the link points now"),
+    field("actor_program", "the program that did it, where the system tells"),
+    field("actor_user", "the user that did it, where the system tells"),
+    field("actor_process", "the process id, where the system tells"),
+];
+
+/// Every log source, in the order of the kinds of observations.
+pub const CATEGORIES: &[Category] = &[
+    Category {
+        name: "agent_started",
+        about: "the agent began to watch",
+        fields: &[
+            field("version", "version of the agent"),
+            field("after_crash", "whether the run before ended without being asked to"),
+            field("watched_until", "the last moment the run before is known to have watched"),
+        ],
+    },
+    Category {
+        name: "agent_stopped",
+        about: "the agent was asked to stop",
+        fields: &[field("reason", "`service`: by the service manager or a signal")],
+    },
+    Category {
+        name: "health",
+        about: "how the agent fares, a few times an hour",
+        fields: &[
+            field("uptime_secs", "seconds since it started"),
+            field("waiting", "observations on its disk that are not confirmed"),
+            field("waiting_bytes", "bytes they take"),
+            field("dropped", "observations dropped since its spool began"),
+            field("watch_losses", "times that the file watch lost notices"),
+            field("memory_bytes", "resident memory"),
+            field("processor_ms", "processor time used"),
+            field("baseline_paths", "paths in its baseline"),
+            field("exclusions", "how many exclusions the machine's administrator has set"),
+            field("clock_offset_ms", "how far its clock is ahead of the collector's"),
+        ],
+    },
+    Category {
+        name: "host_described",
+        about: "the machine was described anew",
+        fields: &[
+            field("name", "name the machine calls itself"),
+            field("role", "`server`, `workstation` or `unknown`"),
+            field("os_family", "`linux` or `windows`"),
+            field("os_id", "`ID` of os-release, or `windows`"),
+            field("os_version", "`VERSION_ID` of os-release, or the Windows version"),
+            field("os_name", "name for people"),
+            field("kernel", "kernel release or build number"),
+            field("architecture", "processor architecture"),
+            field("vendor", "maker of the machine"),
+            field("model", "model of the machine"),
+            field("virtualisation", "kind of virtual machine or container"),
+        ],
+    },
+    Category { name: "file_changed", about: "a watched path changed", fields: FILE_CHANGED },
+    Category {
+        name: "baseline_taken",
+        about: "a root was measured for the first time, or anew",
+        fields: &[
+            field("root", "the root"),
+            field("area", "what it is watched for"),
+            field("paths", "paths recorded"),
+            field("unreadable", "paths that could not be read"),
+        ],
+    },
+    Category {
+        name: "watch_lost",
+        about: "changes may have been missed",
+        fields: &[
+            field("roots", "the roots concerned; empty means all"),
+            field(
+                "reason",
+                "`queue_overflow`, `watch_limit`, `root_gone`, `watcher_failed`, `agent_overloaded`",
+            ),
+            field("from", "from when"),
+            field("until", "until when; absent while it goes on"),
+        ],
+    },
+    Category {
+        name: "spool_dropped",
+        about: "an agent dropped observations because its disk limit was reached",
+        fields: &[
+            field("lane", "`prompt` or `bulk`"),
+            field("count", "how many"),
+            field("from", "when the first of them was observed"),
+            field("until", "when the last of them was observed"),
+        ],
+    },
+    Category {
+        name: "packages_listed",
+        about: "a part of a whole inventory of packages arrived",
+        fields: &[
+            field("part", "the part, from 0"),
+            field("parts", "how many parts there are"),
+            field("packages", "how many packages are in it"),
+        ],
+    },
+    Category {
+        name: "packages_changed",
+        about: "packages were installed, changed or removed",
+        fields: &[
+            field("added", "names of packages installed or changed"),
+            field("removed", "names of packages removed, or changed"),
+        ],
+    },
+    Category {
+        name: "patch_state",
+        about: "the patch state was read",
+        fields: &[
+            field("lists_at", "date of the package lists"),
+            field("last_update", "when anything was last installed or upgraded"),
+            field("pending_count", "updates that wait"),
+            field("security_count", "security updates that wait"),
+            field("reboot_needed", "whether the system asks for a restart"),
+            field("kernel_running", "the kernel that runs"),
+            field("kernel_installed", "the newest kernel installed"),
+            field("automatic", "whether updates install themselves"),
+        ],
+    },
+    Category {
+        name: "assignment_refused",
+        about: "an agent could not accept what it was asked to watch",
+        fields: &[field("version", "version of the assignment"), field("reason", "why")],
+    },
+    Category {
+        name: "sensor_failed",
+        about: "a part of an agent could not do its work",
+        fields: &[
+            field("sensor", "`files`, `packages`, `patches`, `licences`, `host`"),
+            field("reason", "why"),
+        ],
+    },
+    Category {
+        name: "agent_silent",
+        about: "nothing was heard of a host within its promised time",
+        fields: &[
+            field("last_heard", "the last sign of life"),
+            field("promised_secs", "the promise, in seconds"),
+        ],
+    },
+    Category {
+        name: "agent_heard",
+        about: "a silent host is back",
+        fields: &[field("silent_since", "since when it had been silent")],
+    },
+    Category {
+        name: "identity_twice",
+        about: "one identity was used by two machines",
+        fields: &[
+            field("enrolled", "fingerprint of the machine that enrolled"),
+            field("found", "fingerprint of the machine that now used the identity"),
+            field("address", "network address it came from"),
+        ],
+    },
+    Category {
+        name: "host_misbehaved",
+        about: "a host broke the protocol or a limit",
+        fields: &[
+            field("reason", "what it broke"),
+            field("count", "how often since the last such observation"),
+        ],
+    },
+    Category {
+        name: "records_missing",
+        about: "observations never arrived and no longer exist",
+        fields: &[
+            field("lane", "`prompt` or `bulk`"),
+            field("first", "first missing place"),
+            field("last", "last missing place"),
+            field("count", "how many are missing"),
+        ],
+    },
+    Category {
+        name: HOST_STATE,
+        about: "a host's packages, patches or description changed, and at least once a day",
+        fields: &[],
+    },
+];
+
+/// Fields that a correlation adds to the fields of its last event.
+pub const COUNTED: &[Field] = &[
+    field("count", "how many were counted; there may be more"),
+    field("span_secs", "within how many seconds"),
+    field("first_at", "when the first of them happened"),
+    field("last_at", "when the last of them happened"),
+];
+
+/// The field that holds what a finding is about.
+pub const SUBJECT: Field = field("subject", "what the finding is about");
+
+/// The log source of this name.
+#[must_use]
+pub fn category(name: &str) -> Option<&'static Category> {
+    CATEGORIES.iter().find(|category| category.name == name)
+}
+
+impl Category {
+    /// The field of this name, one of its own or a common one.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().chain(COMMON).find(|field| field.name == name)
+    }
+}
+
+/// The page `docs/observations.md`.
+#[must_use]
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Fields of observations\n\n\
+         Written by `vonggac_rules::fields::page`; a test holds it equal. Change `rules/src/fields.rs` and run\n\
+         `VONGGAC_BLESS=1 cargo test -p vonggac-rules --test documents`.\n\n\
+         A rule names `product: vonggac` and one category. Every field that it asks for must stand here. A field\n\
+         without a value is absent.\n",
+    );
+    let mut section = |title: &str, about: &str, fields: &[Field]| {
+        page.push_str(&format!("\n## {title}\n\n{about}.\n\n| field | holds |\n|---|---|\n"));
+        for field in fields {
+            page.push_str(&format!("| `{}` | {} |\n", field.name, field.about));
+        }
+    };
+    section("Every category", "These fields are in every event", COMMON);
+    for category in CATEGORIES {
+        section(&format!("`{}`", category.name), &capital(category.about), category.fields);
+    }
+    section("Correlations", "A finding that counts has the fields of its last event, and these", COUNTED);
+
+    page
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

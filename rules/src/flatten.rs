@@ -1,0 +1,137 @@
+//! An observation as the flat event that rules are matched against. Fields without a value are left out.
+
+use serde_json::{Map, Value};
+use vonggac_protocol::file::{FileChanged, FileKind, FileState};
+use vonggac_protocol::observation::{Kind, Observation};
+
+/// A flat event: field names to values.
+pub type Event = Map<String, Value>;
+
+/// The event of an observation, without the common fields.
+#[must_use]
+pub fn flatten(observation: &Observation) -> Event {
+    match &observation.kind {
+        Kind::FileChanged(change) => file_changed(change),
+        Kind::PackagesListed(listed) => pairs([
+            ("part", listed.part.into()),
+            ("parts", listed.parts.into()),
+            ("packages", listed.packages.len().into()),
+        ]),
+        Kind::PackagesChanged(changed) => pairs([
+            ("added", changed.added.iter().map(|package| package.name.clone()).collect()),
+            ("removed", changed.removed.iter().map(|package| package.name.clone()).collect()),
+        ]),
+        Kind::RecordsMissing(missing) => {
+            let count = missing.last.saturating_sub(missing.first).saturating_add(1);
+            let mut event = plain(&observation.kind);
+            event.insert("count".to_owned(), count.into());
+
+            event
+        }
+        Kind::AgentStarted(_)
+        | Kind::AgentStopped(_)
+        | Kind::Health(_)
+        | Kind::HostDescribed(_)
+        | Kind::BaselineTaken(_)
+        | Kind::WatchLost(_)
+        | Kind::SpoolDropped(_)
+        | Kind::PatchState(_)
+        | Kind::AssignmentRefused(_)
+        | Kind::SensorFailed(_)
+        | Kind::AgentSilent(_)
+        | Kind::AgentHeard(_)
+        | Kind::IdentityTwice(_)
+        | Kind::HostMisbehaved(_) => plain(&observation.kind),
+    }
+}
+
+fn pairs<const N: usize>(pairs: [(&str, Value); N]) -> Event {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The fields that the category declares, as the kind's own JSON has them.
+fn plain(kind: &Kind) -> Event {
+    let declared = crate::fields::category(kind.word()).map_or(&[][..], |category| category.fields);
+    let Ok(Value::Object(mut whole)) = serde_json::to_value(kind) else { return Event::new() };
+
+    declared
+        .iter()
+        .filter_map(|field| Some((field.name.to_owned(), whole.swap_remove(field.name)?)))
+        .filter(|(_, value)| !value.is_null())
+        .collect()
+}
+
+const SET_ID: u32 = 0o6000;
+const ANY_EXECUTE: u32 = 0o111;
+const OTHERS_WRITE: u32 = 0o002;
+
+fn file_changed(change: &FileChanged) -> Event {
+    let path = change.path.as_str();
+    let (folder, name) = path.rsplit_once(['/', '\\']).unwrap_or(("", path));
+    let extension = name.rsplit_once('.').map_or("", |(stem, extension)| match stem {
+        "" => "",
+        _ => extension,
+    });
+    let (before, after) = (change.before.as_ref(), change.after.as_ref());
+    let mut event = Event::new();
+    let mut put = |name: &str, value: Value| {
+        if !value.is_null() {
+            event.insert(name.to_owned(), value);
+        }
+    };
+    put("path", path.into());
+    put("name", name.into());
+    put("folder", folder.into());
+    put("extension", extension.to_lowercase().into());
+    put("area", json(&change.area));
+    put("root", change.root.as_str().into());
+    put("action", json(&change.action));
+    put("object", after.or(before).map_or(Value::Null, |state| json(&state.kind)));
+    put("while_off", change.while_off.into());
+    put("not_before", json(&change.not_before));
+    put(
+        "content_changed",
+        differs(before, after, |s| (s.kind, s.size, s.digest, s.link_target.clone())).into(),
+    );
+    put("mode_changed", differs(before, after, |state| state.mode).into());
+    put("owner_changed", differs(before, after, |s| (s.owner.clone(), s.group.clone())).into());
+    put("attributes_changed", differs(before, after, |state| state.attributes).into());
+    let mode = |state: Option<&FileState>| state.map_or(0, |state| state.mode);
+    let is = |kind| after.is_some_and(|state| state.kind == kind);
+    let set_id_before =
+        before.is_some_and(|state| state.kind == FileKind::File) && mode(before) & SET_ID != 0;
+    let writable = is(FileKind::File) || is(FileKind::Directory);
+    put("executable", (is(FileKind::File) && mode(after) & ANY_EXECUTE != 0).into());
+    put("setuid_gained", (is(FileKind::File) && mode(after) & SET_ID != 0 && !set_id_before).into());
+    put("world_writable", (writable && mode(after) & OTHERS_WRITE != 0).into());
+    for (word, state) in [("before", before), ("after", after)] {
+        let Some(state) = state else { continue };
+        put(&format!("{word}_size"), state.size.into());
+        put(&format!("{word}_digest"), json(&state.digest));
+        put(&format!("{word}_mode"), format!("{:04o}", state.mode).into());
+        put(&format!("{word}_owner"), state.owner.clone().into());
+        put(&format!("{word}_group"), state.group.clone().into());
+        put(&format!("{word}_modified"), json(&state.modified));
+        put(&format!("{word}_link"), json(&state.link_target));
+    }
+    if let Some(actor) = &change.actor {
+        put("actor_program", json(&actor.program));
+        put("actor_user", json(&actor.user));
+        put("actor_process", actor.process.into());
+    }
+
+    event
+}
+
+/// Whether what `part` takes from the two states differs; coming and going is a difference.
+fn differs<T: PartialEq>(
+    before: Option<&FileState>,
+    after: Option<&FileState>,
+    part: impl Fn(&FileState) -> T,
+) -> bool {
+    before.map(&part) != after.map(&part)
+}
+
+fn json(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}

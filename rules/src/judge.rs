@@ -1,0 +1,185 @@
+//! What the rules conclude from an observation.
+
+use std::sync::Arc;
+
+use rsigma_eval::JsonEvent;
+use serde_json::{Value, json};
+use vonggac_protocol::host::Role;
+use vonggac_protocol::id::{AgencyId, HostId, ObservationId};
+use vonggac_protocol::observation::Observation;
+use vonggac_protocol::time::Timestamp;
+
+use crate::fields::{HOST_STATE, SUBJECT};
+use crate::finding::{Finding, key};
+use crate::flatten::{Event, flatten};
+use crate::ruleset::{Rule, RuleSet};
+use crate::window::{Entry, GroupKey, Reached, Windows};
+
+/// Findings that one event may give by one rule: one for each item of a list that is the subject.
+pub const SUBJECTS_MAX: usize = 200;
+
+/// Where an observation comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Context {
+    /// The observation; for a host's state, the newest observation that it rests on.
+    pub id: ObservationId,
+    /// The host, from its certificate.
+    pub host: HostId,
+    /// Its agency.
+    pub agency: AgencyId,
+    /// Its name for people.
+    pub host_name: String,
+    /// What it is for.
+    pub role: Role,
+    /// When it happened, by whoever saw it.
+    pub at: Timestamp,
+}
+
+/// Weighs observations against a rule set. Keeps only what is counted within time spans.
+///
+/// The same observations in the same order give the same findings, whenever that is.
+#[derive(Debug)]
+pub struct Judge {
+    rules: Arc<RuleSet>,
+    windows: Windows,
+}
+
+impl Judge {
+    /// A judge that has seen nothing yet.
+    #[must_use]
+    pub fn new(rules: Arc<RuleSet>) -> Self {
+        Self { rules, windows: Windows::default() }
+    }
+
+    /// The rule set in force.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// Puts another rule set in force; what unchanged rules have counted is kept.
+    pub fn replace(&mut self, rules: Arc<RuleSet>) {
+        let before = std::mem::replace(&mut self.rules, rules);
+        let counts = |set: &RuleSet, name: &str| set.rule(name).and_then(|rule| rule.counts.clone());
+        self.windows.retain(|name| counts(&before, name) == counts(&self.rules, name));
+    }
+
+    /// What the rules conclude from one observation. `now` is when it was received: what a host dates later than
+    /// that counts as having happened then.
+    pub fn weigh(&mut self, context: &Context, observation: &Observation, now: Timestamp) -> Vec<Finding> {
+        self.weigh_event(context, observation.kind.word(), flatten(observation), now)
+    }
+
+    /// What the rules conclude from a host's state as a whole.
+    pub fn weigh_state(&mut self, context: &Context, state: Event, now: Timestamp) -> Vec<Finding> {
+        self.weigh_event(context, HOST_STATE, state, now)
+    }
+
+    /// The same for an event that is flat already.
+    pub(crate) fn weigh_event(
+        &mut self,
+        context: &Context,
+        category: &str,
+        mut event: Event,
+        now: Timestamp,
+    ) -> Vec<Finding> {
+        let rules = Arc::clone(&self.rules);
+        let Some(engine) = rules.engine(category) else { return Vec::new() };
+        let at = context.at.min(now);
+        add_common(&mut event, context, category, at);
+        let event = Value::Object(event);
+        let matches = engine.evaluate(&JsonEvent::borrow(&event));
+        let Value::Object(event) = event else { return Vec::new() };
+        let mut findings = Vec::new();
+        for matched in matches {
+            let Some(used) = matched.header.rule_id.as_deref().and_then(|uuid| rules.used(uuid)) else {
+                continue;
+            };
+            if let Some(rule) = used.finding.and_then(|at| rules.rules().get(at)) {
+                findings.extend(conclude(rule, context, &event, at, vec![context.id]));
+            }
+            for rule in used.counted_by.iter().filter_map(|at| rules.rules().get(*at)) {
+                findings.extend(self.count(rule, context, &event, at));
+            }
+        }
+        findings.sort_by(|a, b| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)));
+
+        findings
+    }
+
+    fn count(&mut self, rule: &Rule, context: &Context, event: &Event, at: Timestamp) -> Vec<Finding> {
+        let Some(count) = &rule.counts else { return Vec::new() };
+        let values = count.group_by.iter().map(|name| text_of(event.get(name))).collect();
+        let group = GroupKey { rule: rule.name.clone(), agency: context.agency.to_string(), values };
+        let value = match &count.distinct {
+            None => context.id.to_string(),
+            Some(name) => text_of(event.get(name)),
+        };
+        let entry = Entry { at, value, id: context.id };
+        let Some(reached) = self.windows.count(&group, count.measure, entry) else { return Vec::new() };
+        let Reached { count: counted, first_at, last_at, evidence } = reached;
+        let mut fields = event.clone();
+        fields.insert("count".to_owned(), counted.into());
+        fields.insert("span_secs".to_owned(), count.measure.span.as_secs().into());
+        fields.insert("first_at".to_owned(), first_at.to_string().into());
+        fields.insert("last_at".to_owned(), last_at.to_string().into());
+
+        conclude(rule, context, &fields, last_at, evidence)
+    }
+}
+
+fn add_common(event: &mut Event, context: &Context, category: &str, at: Timestamp) {
+    event.insert("kind".to_owned(), category.into());
+    event.insert("at".to_owned(), at.to_string().into());
+    event.insert("host".to_owned(), context.host.to_string().into());
+    event.insert("host_name".to_owned(), context.host_name.clone().into());
+    event.insert("host_role".to_owned(), json!(context.role));
+    event.insert("agency".to_owned(), context.agency.to_string().into());
+}
+
+/// The findings of one match: one, or one for each item where the subject is a list.
+fn conclude(
+    rule: &Rule,
+    context: &Context,
+    event: &Event,
+    at: Timestamp,
+    evidence: Vec<ObservationId>,
+) -> Vec<Finding> {
+    let subjects = match event.get(&rule.subject) {
+        _ if rule.subject == "host" => vec![context.host_name.clone()],
+        Some(Value::Array(items)) => {
+            items.iter().take(SUBJECTS_MAX).map(|item| text_of(Some(item))).collect()
+        }
+        None | Some(Value::Null) => vec![context.host_name.clone()],
+        Some(value) => vec![text_of(Some(value))],
+    };
+
+    subjects
+        .into_iter()
+        .map(|subject| {
+            let mut fields = event.clone();
+            fields.insert(SUBJECT.name.to_owned(), subject.clone().into());
+
+            Finding {
+                key: key(&rule.name, &subject, &evidence),
+                rule: rule.name.clone(),
+                severity: rule.severity,
+                join: rule.join,
+                subject,
+                at,
+                host: context.host,
+                agency: context.agency.clone(),
+                fields,
+                evidence: evidence.clone(),
+            }
+        })
+        .collect()
+}
+
+fn text_of(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}

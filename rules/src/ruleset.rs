@@ -1,0 +1,276 @@
+//! Rule files, read and checked whole: a set with one mistake in it is refused with all its mistakes, and the
+//! caller keeps the set it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use rsigma_eval::Engine;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use vonggac_protocol::digest::Digest;
+
+use crate::finding::Severity;
+use crate::mistake::Mistake;
+use crate::read::{self, Detection, Read};
+use crate::window::Measure;
+use crate::words::{Language, Words};
+
+/// Bytes that a rule file may have; the largest of ours has a tenth of it.
+pub const RULE_FILE_BYTES_MAX: usize = 256 * 1024;
+
+/// One rule file as the caller read it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RuleSource {
+    /// Its name in messages and snapshots: the path below the rules folder.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Which findings of a rule are about the same matter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Join {
+    /// Those of one host and subject.
+    Host,
+    /// Those of one agency and subject, whatever the host.
+    Agency,
+}
+
+/// One step of a response plan.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Step {
+    /// The role that takes it.
+    pub who: String,
+    /// Within what time of the incident, in seconds; `None`: no time is set.
+    pub within_secs: Option<u64>,
+    /// What to do.
+    pub text: Words,
+}
+
+/// A test that a rule carries.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Case {
+    /// What it shows.
+    pub name: String,
+    /// Whether the rule must fire.
+    pub fires: bool,
+    /// The events, in order: seconds from the start, host, category, fields.
+    pub events: Vec<CaseEvent>,
+    /// Its line in the file.
+    pub line: usize,
+}
+
+/// One event of a test.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CaseEvent {
+    /// Milliseconds after the start of the test.
+    pub at_ms: i64,
+    /// Which of the test's hosts.
+    pub host: String,
+    /// Log source.
+    pub category: String,
+    /// Fields, those of [`COMMON`](crate::fields::COMMON) included where the test gives them.
+    pub fields: Map<String, Value>,
+}
+
+/// One rule, as relied upon.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rule {
+    /// What findings and incidents call it: `name` of the Sigma rule.
+    pub name: String,
+    /// `id` of the Sigma rule, a UUID.
+    pub uuid: String,
+    /// The file it stands in, and the line it begins on.
+    pub path: String,
+    /// Line of its first key.
+    pub line: usize,
+    /// Title.
+    pub title: Words,
+    /// What it means, for people.
+    pub description: Words,
+    /// How grave its findings are.
+    pub severity: Severity,
+    /// Clauses that oblige what it watches, by id.
+    pub clauses: Vec<String>,
+    /// The role that answers for its incidents.
+    pub owner: String,
+    /// Which findings are about the same matter.
+    pub join: Join,
+    /// The field that says what a finding is about; `host` for the host itself.
+    pub subject: String,
+    /// Sentence with `{field}` places, for incident pages.
+    pub sentence: Words,
+    /// What looks like it and is harmless.
+    pub false_positives: Vec<Words>,
+    /// What to do, by whom, within what time.
+    pub plan: Vec<Step>,
+    /// The log source.
+    pub category: String,
+    /// Whether it counts, and how.
+    pub counts: Option<Count>,
+    /// The tests it carries.
+    pub cases: Vec<Case>,
+}
+
+impl Rule {
+    /// The plan as lines for people, such as `Trong 15 phút – Quản trị viên hệ thống: …`.
+    #[must_use]
+    pub fn plan_lines(&self, language: Language) -> Vec<String> {
+        self.plan
+            .iter()
+            .map(|step| {
+                let who = crate::owner::owner(&step.who).map(crate::owner::Owner::words);
+                let who = who.as_ref().map_or(step.who.as_str(), |words| words.of(language));
+                let text = step.text.of(language);
+                match (step.within_secs, language) {
+                    (None, _) => format!("{who}: {text}"),
+                    (Some(secs), Language::Vi) => format!("Trong {} – {who}: {text}", span(secs, language)),
+                    (Some(secs), Language::En) => format!("Within {} – {who}: {text}", span(secs, language)),
+                }
+            })
+            .collect()
+    }
+}
+
+/// A span for people, in the largest unit that it is a whole number of.
+fn span(secs: u64, language: Language) -> String {
+    let units =
+        [(86_400, "ngày", "day"), (3_600, "giờ", "hour"), (60, "phút", "minute"), (1, "giây", "second")];
+    let (unit, vi, en) = units.into_iter().find(|(unit, ..)| secs.is_multiple_of(*unit)).unwrap_or(units[3]);
+    let number = secs / unit;
+
+    match language {
+        Language::Vi => format!("{number} {vi}"),
+        Language::En if number == 1 => format!("1 {en}"),
+        Language::En => format!("{number} {en}s"),
+    }
+}
+
+/// How a rule counts events.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Count {
+    /// How many within what span.
+    pub measure: Measure,
+    /// Fields whose values are counted apart.
+    pub group_by: Vec<String>,
+    /// The field whose distinct values are counted; `None`: observations are.
+    pub distinct: Option<String>,
+}
+
+/// What becomes of a match.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Use {
+    /// The rule whose finding it is.
+    pub(crate) finding: Option<usize>,
+    /// The rules that count it.
+    pub(crate) counted_by: Vec<usize>,
+}
+
+/// Every rule in force, ready to be weighed with; never changed, only replaced.
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    files: Vec<(String, Digest)>,
+    digest: Digest,
+    engines: BTreeMap<String, Engine>,
+    uses: BTreeMap<String, Use>,
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleSet").field("digest", &self.digest).field("rules", &self.rules.len()).finish()
+    }
+}
+
+impl RuleSet {
+    /// Reads and checks rule files against the clauses that exist.
+    ///
+    /// # Errors
+    /// Every mistake in every file, in order of file and line.
+    pub fn load(sources: Vec<RuleSource>, clauses: &BTreeSet<String>) -> Result<Self, Vec<Mistake>> {
+        let mut read = Read::default();
+        for source in &sources {
+            read::file(source, clauses, &mut read);
+        }
+        let Read { rules, detections, mut mistakes, .. } = read;
+        let engines = engines(&detections, &mut mistakes);
+        let uses = uses(&rules, &detections);
+        if !mistakes.is_empty() {
+            mistakes.sort();
+            mistakes.dedup();
+            return Err(mistakes);
+        }
+        let mut files: Vec<(String, Digest)> =
+            sources.into_iter().map(|source| (source.path, Digest::of(source.text.as_bytes()))).collect();
+        files.sort();
+        let listed: String = files.iter().map(|(path, digest)| format!("{digest} {path}\n")).collect();
+
+        Ok(Self { rules, files, digest: Digest::of(listed.as_bytes()), engines, uses })
+    }
+
+    /// The rules, in order of file and place in it.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule of this name.
+    #[must_use]
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
+    /// SHA-256 over the digests and names of its files in order, as `sha256sum` prints them.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its files and their digests, in order of name.
+    #[must_use]
+    pub fn files(&self) -> &[(String, Digest)] {
+        &self.files
+    }
+
+    /// The longest span that any rule counts over: how far back a judge that has just started should weigh again.
+    #[must_use]
+    pub fn longest_span(&self) -> Duration {
+        let spans = self.rules.iter().filter_map(|rule| rule.counts.as_ref());
+
+        spans.map(|count| count.measure.span).max().unwrap_or_default()
+    }
+
+    pub(crate) fn engine(&self, category: &str) -> Option<&Engine> {
+        self.engines.get(category)
+    }
+
+    pub(crate) fn used(&self, uuid: &str) -> Option<&Use> {
+        self.uses.get(uuid)
+    }
+}
+
+/// One engine for each log source: what a record costs grows with the rules about its kind, not with all.
+fn engines(detections: &[Detection], mistakes: &mut Vec<Mistake>) -> BTreeMap<String, Engine> {
+    let mut engines: BTreeMap<String, Engine> = BTreeMap::new();
+    for detection in detections {
+        let engine = engines.entry(detection.category.clone()).or_default();
+        if let Err(error) = engine.add_rule(&detection.sigma) {
+            mistakes.push(detection.uncompilable(&error));
+        }
+    }
+
+    engines
+}
+
+fn uses(rules: &[Rule], detections: &[Detection]) -> BTreeMap<String, Use> {
+    let mut uses: BTreeMap<String, Use> = BTreeMap::new();
+    for detection in detections {
+        let using = uses.entry(detection.uuid.clone()).or_default();
+        using.finding = detection.rule;
+        using.counted_by = detection.counted_by.clone();
+    }
+    debug_assert!(uses.values().all(|using| using.finding.is_none_or(|rule| rule < rules.len())));
+
+    uses
+}

@@ -1,0 +1,219 @@
+//! Counting within a time span, in bounded memory: the oldest goes first.
+//!
+//! Time is the observations' own. Nothing here depends on when, or how often, it is asked.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use vonggac_protocol::id::ObservationId;
+use vonggac_protocol::time::Timestamp;
+
+use crate::finding::EVIDENCE_MAX;
+
+/// Groups that are counted at once; one more drops the group that has been still the longest. At most a few
+/// hundred bytes a group while it is small: some ten megabytes.
+pub const GROUPS_MAX: usize = 20_000;
+
+/// The highest count that a rule may wait for; bounds a group's memory.
+pub const THRESHOLD_MAX: usize = 1_000;
+
+/// What is counted together: rule, agency, and the values of the rule's `group-by`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct GroupKey {
+    /// Name of the correlation rule.
+    pub rule: String,
+    /// Groups never reach across agencies.
+    pub agency: String,
+    /// Values of the fields in the order of `group-by`.
+    pub values: Vec<String>,
+}
+
+/// How a rule counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Measure {
+    /// So many fire.
+    pub threshold: usize,
+    /// Within this span.
+    pub span: Duration,
+}
+
+/// One thing to count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What makes it distinct: the observation's id, or the value of a field.
+    pub value: String,
+    /// Its observation.
+    pub id: ObservationId,
+}
+
+/// The threshold was reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reached {
+    /// How many were counted; the threshold, as nothing beyond it is kept.
+    pub count: usize,
+    /// When the first of them happened.
+    pub first_at: Timestamp,
+    /// When the last of them happened.
+    pub last_at: Timestamp,
+    /// The newest of them, oldest first, at most [`EVIDENCE_MAX`].
+    pub evidence: Vec<ObservationId>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Group {
+    entries: VecDeque<Entry>,
+    newest: Timestamp,
+    quiet_until: Option<Timestamp>,
+}
+
+/// All groups of all rules.
+#[derive(Clone, Debug, Default)]
+pub struct Windows {
+    groups: BTreeMap<GroupKey, Group>,
+    by_age: BTreeSet<(Timestamp, GroupKey)>,
+}
+
+impl Windows {
+    /// Counts one entry. Having fired, a group is quiet for one span.
+    pub fn count(&mut self, key: &GroupKey, measure: Measure, entry: Entry) -> Option<Reached> {
+        if !self.groups.contains_key(key) && self.groups.len() >= GROUPS_MAX {
+            let (_, oldest) = self.by_age.pop_first()?;
+            self.groups.remove(&oldest);
+        }
+        let group = self.groups.entry(key.clone()).or_insert_with(|| {
+            self.by_age.insert((entry.at, key.clone()));
+            Group { newest: entry.at, ..Group::default() }
+        });
+        if entry.at > group.newest {
+            self.by_age.remove(&(group.newest, key.clone()));
+            self.by_age.insert((entry.at, key.clone()));
+            group.newest = entry.at;
+        }
+
+        group.count(measure, entry)
+    }
+
+    /// Forgets the groups of every rule but these.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.groups.retain(|key, _| keep(&key.rule));
+        self.by_age.retain(|(_, key)| keep(&key.rule));
+    }
+
+    /// How many groups are counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether nothing is counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+}
+
+impl Group {
+    fn count(&mut self, measure: Measure, entry: Entry) -> Option<Reached> {
+        let at = entry.at;
+        self.keep(entry)?;
+        while self.entries.front().is_some_and(|oldest| self.newest.since(oldest.at) > measure.span)
+            || self.entries.len() > measure.threshold
+        {
+            self.entries.pop_front();
+        }
+        let quiet = self.quiet_until.is_some_and(|until| at < until);
+        if quiet || self.entries.len() < measure.threshold {
+            return None;
+        }
+        self.quiet_until = Some(self.newest.plus(measure.span));
+        let (first, last) = (self.entries.front()?, self.entries.back()?);
+        let skipped = self.entries.len().saturating_sub(EVIDENCE_MAX);
+
+        Some(Reached {
+            count: self.entries.len(),
+            first_at: first.at,
+            last_at: last.at,
+            evidence: self.entries.iter().skip(skipped).map(|entry| entry.id).collect(),
+        })
+    }
+
+    /// Puts the entry in its place by time; `None` if it is known already and not newer.
+    fn keep(&mut self, entry: Entry) -> Option<()> {
+        if let Some(known) = self.entries.iter().position(|known| known.value == entry.value) {
+            if self.entries[known].at >= entry.at {
+                return None;
+            }
+            self.entries.remove(known);
+        }
+        let place = self.entries.iter().rposition(|earlier| earlier.at <= entry.at).map_or(0, |at| at + 1);
+        self.entries.insert(place, entry);
+
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vonggac_protocol::id::{Epoch, HostId, Lane, Seq};
+
+    use super::*;
+
+    const MEASURE: Measure = Measure { threshold: 3, span: Duration::from_secs(10) };
+
+    fn group(name: &str) -> GroupKey {
+        GroupKey { rule: "r".to_owned(), agency: "a".to_owned(), values: vec![name.to_owned()] }
+    }
+
+    fn entry(seq: u64, secs: i64) -> Entry {
+        let id = ObservationId { host: HostId([1; 16]), epoch: Epoch(1), lane: Lane::Prompt, seq: Seq(seq) };
+
+        Entry { at: Timestamp(secs * 1_000), value: id.to_string(), id }
+    }
+
+    #[test]
+    fn three_within_the_span_fire_once_and_again_only_after_it() {
+        let mut windows = Windows::default();
+        let fired: Vec<u64> = (1..=24)
+            .filter(|n| {
+                let secs = i64::try_from(*n).unwrap();
+                windows.count(&group("g"), MEASURE, entry(*n, secs)).is_some()
+            })
+            .collect();
+
+        assert_eq!(fired, [3, 13, 23]);
+    }
+
+    #[test]
+    fn an_observation_weighed_twice_counts_once() {
+        let mut windows = Windows::default();
+
+        for _ in 0..5 {
+            assert_eq!(windows.count(&group("g"), MEASURE, entry(1, 1)), None);
+        }
+    }
+
+    #[test]
+    fn three_over_a_longer_time_do_not_fire() {
+        let mut windows = Windows::default();
+
+        for n in 0..10 {
+            let reached = windows.count(&group("g"), MEASURE, entry(n, i64::try_from(n).unwrap() * 6));
+            assert_eq!(reached, None);
+        }
+    }
+
+    #[test]
+    fn the_group_that_was_still_the_longest_is_dropped_first() {
+        let mut windows = Windows::default();
+        windows.count(&group("first"), MEASURE, entry(1, 1));
+        for n in 0..GROUPS_MAX {
+            windows.count(&group(&n.to_string()), MEASURE, entry(2, 2));
+        }
+
+        assert_eq!(windows.len(), GROUPS_MAX);
+        assert!(!windows.groups.contains_key(&group("first")));
+        assert_eq!(windows.by_age.len(), GROUPS_MAX);
+    }
+}

@@ -3,5 +3,10 @@
 pub mod authority;
 pub mod clock;
 pub mod config;
+pub mod enrol;
+pub mod intake;
+pub mod listen;
 pub mod random;
+pub mod session;
+pub mod silence;
 pub mod store;

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub mod agencies;
+pub mod assignments;
 pub mod audit;
 pub mod certificates;
 pub mod hosts;

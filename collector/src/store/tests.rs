@@ -22,8 +22,7 @@ async fn a_job_that_fails_leaves_no_trace_and_harms_no_other() {
         tx.execute("INSERT INTO agency VALUES ('half', 'half', 'department', 0)", [])?;
         anyhow::bail!("changed my mind")
     });
-    let (failed, kept) =
-        tokio::join!(async { failing.await as anyhow::Result<()> }, store.write(add("whole")));
+    let (failed, kept): (anyhow::Result<()>, _) = tokio::join!(failing, store.write(add("whole")));
     let names: Vec<String> = store
         .read(|db| {
             Ok(db

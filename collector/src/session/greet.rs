@@ -1,0 +1,149 @@
+//! Whether a host may work, and where its lanes stand: all decided in one transaction.
+
+use std::time::Duration;
+
+use quinn::{Connection, RecvStream, SendStream};
+use rusqlite::Transaction;
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::frame::Frame;
+use vonggac_protocol::hello::{Hello, LaneMark, Refusal, RefusalCode, WIRE_VERSION, Welcome};
+use vonggac_protocol::id::{Epoch, Lane};
+use vonggac_protocol::limits::TEXT_BYTES_MAX;
+use vonggac_protocol::observation::{IdentityTwice, Kind};
+use vonggac_protocol::time::Timestamp;
+
+use crate::clock;
+use crate::intake::Sender;
+use crate::listen::frames::{self, ReadFrameError, refusal};
+use crate::store::audit::{self, Action, COLLECTOR};
+use crate::store::certificates::Identity;
+use crate::store::hosts::{Greeting, HostState};
+use crate::store::observations::{self, LaneOf};
+use crate::store::{Store, assignments, certificates, hosts, packages};
+
+/// Bytes of a hello.
+const HELLO_BYTES_MAX: usize = TEXT_BYTES_MAX + 4 * 1024;
+
+/// What became of a hello.
+#[derive(Debug)]
+pub enum Greeted {
+    /// The host may work.
+    Welcome(Box<Welcome>),
+    /// It may not.
+    Refused(Refusal),
+    /// Its identity belongs to another machine; both are held from now on.
+    Twice,
+}
+
+/// Waits for the control stream and the hello on it.
+///
+/// # Errors
+/// If the connection ended or something else was said.
+pub async fn read_hello(connection: &Connection) -> Result<(SendStream, RecvStream, Hello), ReadFrameError> {
+    let (send, mut receive) =
+        connection.accept_bi().await.map_err(|error| ReadFrameError::Gone(error.into()))?;
+    let Frame::Hello(hello) = frames::read(&mut receive, HELLO_BYTES_MAX).await? else {
+        let (code, detail) = (RefusalCode::Malformed, "expected a hello".to_owned());
+        return Err(ReadFrameError::Broken { code, detail });
+    };
+
+    Ok((send, receive, hello))
+}
+
+/// Whose certificate this is.
+///
+/// # Errors
+/// If the store fails.
+pub async fn identify(store: &Store, certificate: Digest) -> anyhow::Result<Option<Identity>> {
+    store.read(move |db| certificates::identify(db, certificate)).await
+}
+
+/// Weighs a hello and keeps what it tells.
+///
+/// # Errors
+/// If the store fails.
+pub async fn greet(
+    store: &Store,
+    sender: Sender,
+    hello: Hello,
+    address: String,
+    promised: Duration,
+) -> anyhow::Result<Greeted> {
+    if hello.wire != WIRE_VERSION {
+        let detail = format!("wire version {}, this collector speaks {WIRE_VERSION}", hello.wire);
+        return Ok(Greeted::Refused(refusal(RefusalCode::VersionUnknown, detail)));
+    }
+    if hello.epoch == Epoch::COLLECTOR || hello.version.len() > TEXT_BYTES_MAX {
+        let detail = "a hello with an epoch or a version that no agent has";
+        return Ok(Greeted::Refused(refusal(RefusalCode::Malformed, detail)));
+    }
+    let now = clock::now();
+
+    store.write(move |tx| weigh(tx, sender, &hello, &address, promised, now)).await
+}
+
+fn weigh(
+    tx: &Transaction<'_>,
+    sender: Sender,
+    hello: &Hello,
+    address: &str,
+    promised: Duration,
+    now: Timestamp,
+) -> anyhow::Result<Greeted> {
+    let host = sender.host;
+    let known = certificates::identify(tx, sender.certificate)?;
+    let state = known.as_ref().map_or(HostState::Revoked, |known| known.state);
+    if state != HostState::Active {
+        return Ok(Greeted::Refused(refusal_of(state)));
+    }
+    if let Some(enrolled) = hosts::fingerprint(tx, host)?
+        && enrolled != hello.fingerprint
+    {
+        hosts::set_state(tx, host, HostState::Held)?;
+        let twice = IdentityTwice { enrolled, found: hello.fingerprint, address: address.to_owned() };
+        observations::insert_own(tx, host, Kind::IdentityTwice(twice), now)?;
+        let entry = Action {
+            at: now,
+            person: COLLECTOR,
+            agency: known.as_ref().map(|known| known.agency.as_str()),
+            action: "host.held",
+            object: &host.to_string(),
+            detail: "one identity from two machines",
+        };
+        audit::append(tx, &entry)?;
+        return Ok(Greeted::Twice);
+    }
+    let greeting = Greeting {
+        fingerprint: hello.fingerprint,
+        version: hello.version.clone(),
+        address: address.to_owned(),
+        clock_offset_ms: hello.now.0.saturating_sub(now.0),
+        promised_secs: promised.as_secs(),
+    };
+    hosts::greet(tx, host, &greeting, now)?;
+    let marks = Lane::ALL
+        .into_iter()
+        .map(|lane| {
+            let kept = observations::mark(tx, LaneOf { host, epoch: hello.epoch, lane })?;
+            Ok(LaneMark { lane, kept })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let assignment = assignments::newest(tx)?.filter(|newest| newest.version != hello.assignment);
+    let packages = packages::digest(tx, host)?;
+
+    Ok(Greeted::Welcome(Box::new(Welcome { wire: WIRE_VERSION, marks, now, assignment, packages })))
+}
+
+/// What to tell a host in this state.
+#[must_use]
+pub fn refusal_of(state: HostState) -> Refusal {
+    match state {
+        HostState::Waiting => refusal(RefusalCode::WaitingForApproval, "a person must approve this host first"),
+        HostState::Held => {
+            refusal(RefusalCode::IdentityHeld, "two machines used this identity; a person must release it")
+        }
+        HostState::Revoked | HostState::Active => {
+            refusal(RefusalCode::IdentityRevoked, "this host was revoked")
+        }
+    }
+}

@@ -103,7 +103,9 @@ impl Enrolment {
         } else {
             match frames::read(&mut receive, REQUEST_BYTES_MAX).await {
                 Ok(Frame::EnrolRequest(request)) => self.weigh(request, address).await?,
-                Ok(_) => self.refuse(refusal(RefusalCode::Malformed, "expected a request"), "", address).await?,
+                Ok(_) => {
+                    self.refuse(refusal(RefusalCode::Malformed, "expected a request"), "", address).await?
+                }
                 Err(frames::ReadFrameError::Broken { code, detail }) => {
                     self.refuse(refusal(code, detail), "", address).await?
                 }
@@ -315,9 +317,11 @@ mod tests {
             self.store
                 .read(|db| {
                     audit::verify(db)?;
-                    Ok(db.query_row("SELECT count(*) FROM audit WHERE action = 'host.refused'", [], |row| {
-                        row.get(0)
-                    })?)
+                    Ok(db.query_row(
+                        "SELECT count(*) FROM audit WHERE action = 'host.refused'",
+                        [],
+                        |row| row.get(0),
+                    )?)
                 })
                 .await
                 .unwrap()
@@ -371,8 +375,11 @@ mod tests {
         let world = world().await;
         let token = world.token(1, later(), false).await;
 
-        let kept: Vec<u8> =
-            world.store.read(|db| Ok(db.query_row("SELECT digest FROM token", [], |row| row.get(0))?)).await.unwrap();
+        let kept: Vec<u8> = world
+            .store
+            .read(|db| Ok(db.query_row("SELECT digest FROM token", [], |row| row.get(0))?))
+            .await
+            .unwrap();
 
         assert_ne!(kept[..16], token.0);
     }

@@ -44,7 +44,8 @@ pub fn unpack(batch: &Batch) -> Result<Vec<Arrived>, (RefusalCode, String)> {
         .into_iter()
         .enumerate()
         .map(|(at, body)| {
-            read(body).map_err(|why| (RefusalCode::Malformed, format!("observation {at} of the batch: {why}")))
+            read(body)
+                .map_err(|why| (RefusalCode::Malformed, format!("observation {at} of the batch: {why}")))
         })
         .collect()
 }
@@ -152,6 +153,8 @@ mod tests {
     fn what_only_a_collector_observes_is_refused_from_an_agent() {
         let forged = Kind::RecordsMissing(RecordsMissing { lane: Lane::Bulk, first: 1, last: 1 });
 
-        assert!(read(Observation { at: Timestamp(0), kind: forged }.encode()).unwrap_err().contains("only a"));
+        assert!(
+            read(Observation { at: Timestamp(0), kind: forged }.encode()).unwrap_err().contains("only a")
+        );
     }
 }

@@ -77,7 +77,8 @@ impl Intake {
     /// If the store fails: nothing was kept, nothing may be acknowledged.
     pub async fn keep(&self, sender: Sender, batch: Batch) -> anyhow::Result<Intaken> {
         // Unfolding is bounded but not free; it may not hold up other connections.
-        let read = tokio::task::spawn_blocking(move || arrived::unpack(&batch).map(|arrived| (batch, arrived)));
+        let read =
+            tokio::task::spawn_blocking(move || arrived::unpack(&batch).map(|arrived| (batch, arrived)));
         let (batch, arrived) = match read.await? {
             Ok(both) => both,
             Err((code, detail)) => return Ok(Intaken::Broken { code, detail }),
@@ -91,9 +92,15 @@ impl Intake {
     }
 }
 
-fn keep_in(tx: &Transaction<'_>, sender: Sender, batch: &Batch, arrived: &[Arrived]) -> anyhow::Result<Intaken> {
+fn keep_in(
+    tx: &Transaction<'_>,
+    sender: Sender,
+    batch: &Batch,
+    arrived: &[Arrived],
+) -> anyhow::Result<Intaken> {
     // Looked up here and not only at the hello: a revocation by another process counts from its commit on.
-    let state = certificates::identify(tx, sender.certificate)?.map_or(HostState::Revoked, |known| known.state);
+    let state =
+        certificates::identify(tx, sender.certificate)?.map_or(HostState::Revoked, |known| known.state);
     if state != HostState::Active {
         return Ok(Intaken::Barred(state));
     }
@@ -101,7 +108,8 @@ fn keep_in(tx: &Transaction<'_>, sender: Sender, batch: &Batch, arrived: &[Arriv
     let of = LaneOf { host: sender.host, epoch: batch.epoch, lane: batch.lane };
     let mut inbox = Inbox::new(observations::mark(tx, of)?);
     let verdict = inbox.handle_batch(batch.first, batch.gap_before, arrived.len());
-    let ack = Ack { epoch: of.epoch, lane: of.lane, kept: inbox.kept(), resend: verdict == Verdict::OutOfOrder };
+    let ack =
+        Ack { epoch: of.epoch, lane: of.lane, kept: inbox.kept(), resend: verdict == Verdict::OutOfOrder };
     let (mut mistake, mut greet_again) = (None, false);
     if let Verdict::Keep { skip, missing } = verdict {
         if let Some((Seq(first), Seq(last))) = missing {

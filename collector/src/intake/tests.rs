@@ -92,7 +92,10 @@ async fn a_batch_from_beyond_is_asked_for_again_and_a_named_gap_is_reported() {
     assert_eq!(acked(&world.keep(batch(5, 0, 1)).await), (1, true));
     assert_eq!(acked(&world.keep(batch(5, 3, 1)).await), (5, false));
 
-    assert_eq!(world.count("SELECT count(*) FROM observation WHERE kind = 'records_missing' AND epoch = 0").await, 1);
+    assert_eq!(
+        world.count("SELECT count(*) FROM observation WHERE kind = 'records_missing' AND epoch = 0").await,
+        1
+    );
     assert_eq!(world.count("SELECT count(*) FROM observation WHERE epoch = 3").await, 2);
 }
 
@@ -100,7 +103,9 @@ async fn a_batch_from_beyond_is_asked_for_again_and_a_named_gap_is_reported() {
 async fn batches_of_many_hosts_at_once_are_all_kept() {
     let world = world(40).await;
 
-    let taken = futures_util::future::join_all((1..=40).map(|number| world.intake.keep(sender(number), batch(1, 0, 2))));
+    let taken = futures_util::future::join_all(
+        (1..=40).map(|number| world.intake.keep(sender(number), batch(1, 0, 2))),
+    );
     for taken in taken.await {
         assert_eq!(acked(&taken.unwrap()), (2, false));
     }
@@ -204,8 +209,7 @@ async fn an_inventory_with_another_digest_than_its_own_is_not_believed() {
     let world = world(1).await;
     let claimed = inventory(&["a", "b"]);
 
-    let taken =
-        world.keep(batch_of(1, 0, vec![part(&claimed, 0, &["a"]), part(&claimed, 1, &["x"])])).await;
+    let taken = world.keep(batch_of(1, 0, vec![part(&claimed, 0, &["a"]), part(&claimed, 1, &["x"])])).await;
 
     assert!(matches!(taken, Intaken::Ack { mistake: Some(_), .. }), "{taken:?}");
     assert_eq!(world.count("SELECT count(*) FROM package").await, 0);

@@ -50,7 +50,8 @@ pub async fn read(stream: &mut RecvStream, most: usize) -> Result<Frame, ReadFra
         }
         Err(ReadExactError::ReadError(error)) => return Err(ReadFrameError::Gone(error.into())),
     }
-    let length = Frame::length(prefix).map_err(|error| broken(RefusalCode::LimitBroken, error.to_string()))?;
+    let length =
+        Frame::length(prefix).map_err(|error| broken(RefusalCode::LimitBroken, error.to_string()))?;
     if length > most.min(FRAME_BYTES_MAX) {
         return Err(broken(
             RefusalCode::LimitBroken,

@@ -138,7 +138,9 @@ fn weigh(
 #[must_use]
 pub fn refusal_of(state: HostState) -> Refusal {
     match state {
-        HostState::Waiting => refusal(RefusalCode::WaitingForApproval, "a person must approve this host first"),
+        HostState::Waiting => {
+            refusal(RefusalCode::WaitingForApproval, "a person must approve this host first")
+        }
         HostState::Held => {
             refusal(RefusalCode::IdentityHeld, "two machines used this identity; a person must release it")
         }

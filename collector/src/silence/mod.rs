@@ -151,7 +151,10 @@ mod tests {
         assert_eq!(silence.poll_change(start + PROMISE - Duration::from_millis(1)), None);
         assert_eq!(silence.poll_timeout(), Some(start + PROMISE));
         let silent = silence.poll_change(start + PROMISE);
-        assert_eq!(silent, Some(Change::Silent { host: HOST, last_heard: Timestamp(100), promised: PROMISE }));
+        assert_eq!(
+            silent,
+            Some(Change::Silent { host: HOST, last_heard: Timestamp(100), promised: PROMISE })
+        );
         assert_eq!(silence.poll_change(start + PROMISE * 9), None);
         assert_eq!(silence.poll_timeout(), None);
 

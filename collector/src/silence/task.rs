@@ -56,7 +56,12 @@ impl Pulse {
 ///
 /// # Errors
 /// If the store fails at the very end; before that it is tried again.
-pub async fn run(store: Store, pulse: Pulse, judge: Arc<Notify>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    store: Store,
+    pulse: Pulse,
+    judge: Arc<Notify>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut keep = tokio::time::interval(KEEP_EVERY);
     let mut unfiled = None;
@@ -135,9 +140,7 @@ async fn keep_signs(store: &Store, pulse: &Pulse) -> anyhow::Result<()> {
         return Ok(());
     }
 
-    store
-        .write(move |tx| signs.into_iter().try_for_each(|(host, at)| hosts::heard(tx, host, at)))
-        .await
+    store.write(move |tx| signs.into_iter().try_for_each(|(host, at)| hosts::heard(tx, host, at))).await
 }
 
 /// Keeps one change; says whether there was something to keep.

@@ -31,7 +31,10 @@ pub fn put(tx: &Transaction<'_>, wanted: &Assignment, now: Timestamp) -> anyhow:
     }
     let next = Assignment { version: version + 1, ..wanted.clone() };
     let body = minicbor::to_vec(&next).context("encode an assignment")?;
-    tx.execute("INSERT INTO assignment VALUES (?1, ?2, ?3)", params![next.version.cast_signed(), body, now.0])?;
+    tx.execute(
+        "INSERT INTO assignment VALUES (?1, ?2, ?3)",
+        params![next.version.cast_signed(), body, now.0],
+    )?;
 
     Ok(Some(next))
 }

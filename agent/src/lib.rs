@@ -6,6 +6,7 @@ pub mod config;
 pub mod enrol;
 pub mod identity;
 pub mod keep;
+pub mod link;
 pub mod os;
 pub mod print;
 pub mod spool;

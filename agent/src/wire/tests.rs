@@ -1,7 +1,5 @@
 //! An authority and the listening half of a collector, small, for tests of what connects to it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 

@@ -1,0 +1,198 @@
+//! The connection to the collector: kept up, taken up again, and told what is due.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`backoff`] | how long to wait before the next try; pure |
+//! | [`session`] | one connection, from hello to goodbye |
+//! | [`lanes`] | from spool to batch to stream |
+//! | [`sent`] | what last left this machine, for its administrator |
+
+pub mod backoff;
+mod lanes;
+pub mod sent;
+mod session;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use vonggac_protocol::assignment::Assignment;
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::hello::{Refusal, Welcome};
+
+use crate::clock;
+use crate::identity::Identity;
+use crate::spool::Spool;
+use crate::wire::dial::DialError;
+use backoff::Backoff;
+
+/// The spool as the loop that writes and the link that reads share it. Locked on blocking threads only.
+pub type SharedSpool = Arc<Mutex<Spool>>;
+
+/// What the link tells the loop.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// A collector said welcome.
+    Connected(Box<Welcome>),
+    /// There is no connection, for this reason.
+    Lost(Outage),
+    /// Watch this from now on.
+    Assigned(Assignment),
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum Outage {
+    /// It did not come about.
+    Dial(DialError),
+    /// The collector refused us.
+    Refused(Refusal),
+    /// It ended.
+    Ended(anyhow::Error),
+}
+
+/// Bytes of UDP payload since the start of the process.
+#[derive(Debug, Default)]
+pub struct WireBytes {
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl WireBytes {
+    /// Sent and received.
+    #[must_use]
+    pub fn read(&self) -> (u64, u64) {
+        (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
+    }
+}
+
+/// What the link follows of an assignment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    /// Version of the assignment; 0 if there is none.
+    pub version: u64,
+    /// Seconds between two signs of life.
+    pub heartbeat_secs: u32,
+}
+
+/// Everything that the link needs.
+pub struct Link {
+    /// Who we are and whom we believe.
+    pub identity: Identity,
+    /// Tells this machine from a copy.
+    pub fingerprint: Digest,
+    /// For `last-sent.jsonl`.
+    pub state_dir: PathBuf,
+    /// What is due.
+    pub spool: SharedSpool,
+    /// Changes when the spool has grown or dropped something.
+    pub appended: watch::Receiver<u64>,
+    /// How often to show life.
+    pub pace: watch::Receiver<Pace>,
+    /// Where to tell what happened.
+    pub events: mpsc::Sender<LinkEvent>,
+    /// Counted here.
+    pub wire: Arc<WireBytes>,
+    /// Send what is left, say goodbye, end.
+    pub stop: CancellationToken,
+    /// For how long, at most, to go on sending after `stop`.
+    pub grace: Duration,
+}
+
+/// How a connection ended.
+enum End {
+    /// We were asked to stop and said goodbye.
+    Stopped,
+    /// Come back soon: a new life of the spool began, or another pace.
+    Renewed,
+    /// Otherwise.
+    Out(Outage),
+}
+
+impl Link {
+    /// Keeps a connection until asked to stop.
+    pub async fn run(mut self) {
+        let mut backoff = Backoff::new();
+        let mut told: Option<std::mem::Discriminant<Outage>> = None;
+        while !self.stop.is_cancelled() {
+            let mut welcomed = false;
+            let outage = match session::run(&mut self, &mut welcomed).await {
+                End::Stopped => break,
+                End::Renewed => {
+                    tokio::time::sleep(backoff.after_failure(random())).await;
+                    continue;
+                }
+                End::Out(outage) => outage,
+            };
+            if welcomed {
+                backoff.reset();
+                told = None;
+            }
+            let wait = match &outage {
+                Outage::Refused(refusal) => backoff.after_refusal(refusal.retry_after_secs, random()),
+                Outage::Dial(_) | Outage::Ended(_) => backoff.after_failure(random()),
+            };
+            let kind = std::mem::discriminant(&outage);
+            if told.replace(kind) == Some(kind) {
+                debug!(?outage, wait_ms = wait.as_millis(), "Collector still out of reach");
+            } else {
+                tell(&outage);
+            }
+            if self.events.send(LinkEvent::Lost(outage)).await.is_err() {
+                break;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// Said once per change of state.
+fn tell(outage: &Outage) {
+    match outage {
+        Outage::Dial(error) => warn!(%error, "Collector out of reach"),
+        Outage::Refused(refusal) => warn!(code = ?refusal.code, "Collector refused this host"),
+        Outage::Ended(error) => info!(error = %format!("{error:#}"), "Connection ended"),
+    }
+}
+
+/// A number from 0 to 1 from the system; the middle if it has none to give.
+fn random() -> f64 {
+    let mut bytes = [0; 4];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 0.5,
+    }
+}
+
+/// A new life of a spool gets a number that no other had.
+///
+/// # Errors
+/// If the system has no randomness to give.
+pub fn new_epoch() -> anyhow::Result<vonggac_protocol::id::Epoch> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("ask the system for randomness: {error}"))?;
+
+    Ok(vonggac_protocol::id::Epoch(u64::from_le_bytes(bytes).max(1)))
+}
+
+/// Runs disk work where it does not hold up the tasks.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(anyhow::Error::new(error)))
+}
+
+/// The steady clock's now, for the cores.
+fn now() -> std::time::Instant {
+    clock::instant()
+}

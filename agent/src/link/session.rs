@@ -1,0 +1,409 @@
+//! One connection, from hello to goodbye.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::{info, warn};
+use vonggac_protocol::delivery::outbox::Outbox;
+use vonggac_protocol::frame::{Ack, Frame, Heartbeat};
+use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, WIRE_VERSION, Welcome};
+use vonggac_protocol::id::{Epoch, Lane, Seq};
+
+use super::lanes::LaneLink;
+use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, on_disk, sent};
+use crate::clock;
+use crate::wire::dial::dial;
+use crate::wire::frames::{self, ReadFrameError};
+use crate::wire::tls::{Credentials, client_config};
+
+/// A collector that accepted the connection answers a hello within this, or is not well.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Frames read and not yet looked at: acknowledgements of all batches on the way fit twice.
+const FRAMES_WAITING: usize = 16;
+
+/// How long a goodbye may take to be confirmed.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Runs one connection to its end. `welcomed` is set once the collector took us in.
+pub(super) async fn run(link: &mut Link, welcomed: &mut bool) -> End {
+    match begin(link).await {
+        Ok(Begun::Session(session, welcome)) => {
+            *welcomed = true;
+            session.work(link, *welcome).await
+        }
+        Ok(Begun::Refused(outage)) => End::Out(outage),
+        Ok(Begun::Renewed) => End::Renewed,
+        Ok(Begun::Stopped) => End::Stopped,
+        Err(error) => End::Out(Outage::Ended(error)),
+    }
+}
+
+enum Begun {
+    Session(Box<Session>, Box<Welcome>),
+    Refused(Outage),
+    Renewed,
+    Stopped,
+}
+
+/// Why a connection is left in order.
+enum Leave {
+    Stop,
+    ComeBack,
+}
+
+struct Session {
+    endpoint: Endpoint,
+    connection: Connection,
+    epoch: Epoch,
+    control: SendStream,
+    incoming: mpsc::Receiver<Result<Frame, ReadFrameError>>,
+    reader: JoinHandle<()>,
+    lanes: [LaneLink; 2],
+    /// What of this connection is already in the process's count.
+    counted: (u64, u64),
+    idle: Duration,
+}
+
+/// How long a silent collector is believed to be alive: two heartbeats may get lost, and the third is given a
+/// quarter of a minute to be sent again.
+fn idle_timeout(heartbeat_secs: u32) -> Duration {
+    Duration::from_secs(u64::from(heartbeat_secs)) * 2 + Duration::from_secs(15)
+}
+
+async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
+    let pace = *link.pace.borrow_and_update();
+    let credentials = Credentials {
+        pin: link.identity.names.pin,
+        authority: Some(link.identity.authority.clone()),
+        own: Some((link.identity.certificate.clone(), link.identity.key.clone_key())),
+    };
+    let (config, verdict) = client_config(credentials, ALPN_LINK, idle_timeout(pace.heartbeat_secs))?;
+    let dialled = tokio::select! {
+        dialled = dial(&link.identity.names.address, &config, &verdict) => dialled,
+        () = link.stop.cancelled() => return Ok(Begun::Stopped),
+    };
+    let (endpoint, connection) = match dialled {
+        Ok(connected) => connected,
+        Err(error) => return Ok(Begun::Refused(Outage::Dial(error))),
+    };
+    let (mut control, mut answers) = connection.open_bi().await.context("open the control stream")?;
+    let (epoch, lanes) = spans(&link.spool).await?;
+    let hello = Hello {
+        wire: WIRE_VERSION,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fingerprint: link.fingerprint,
+        epoch,
+        lanes: lanes.to_vec(),
+        now: clock::now(),
+        assignment: pace.version,
+    };
+    let bytes = Frame::Hello(hello.clone()).encode();
+    control.write_all(&bytes).await.context("say hello")?;
+    note_hello(link, &hello, bytes.len()).await;
+    let answer = tokio::select! {
+        answer = tokio::time::timeout(WELCOME_TIMEOUT, frames::read(&mut answers)) => answer,
+        () = link.stop.cancelled() => return Ok(Begun::Stopped),
+    };
+    let answer = match answer.context("wait for a welcome")? {
+        Ok(answer) => answer,
+        Err(error) => return Err(ended(&connection, error)),
+    };
+    let welcome = match answer {
+        Frame::Welcome(welcome) => welcome,
+        Frame::Refused(refusal) => {
+            connection.close(0_u32.into(), b"refused");
+            return Ok(Begun::Refused(Outage::Refused(refusal)));
+        }
+        Frame::Hello(_)
+        | Frame::Batch(_)
+        | Frame::Ack(_)
+        | Frame::Heartbeat(_)
+        | Frame::Assign(_)
+        | Frame::EnrolRequest(_)
+        | Frame::EnrolReply(_)
+        | Frame::Goodbye(_) => anyhow::bail!("the collector answered a hello with another word"),
+    };
+    if lanes.iter().any(|span| kept_of(&welcome, span.lane) >= span.next) {
+        renew(&link.spool).await?;
+        connection.close(0_u32.into(), b"renewed");
+        endpoint.wait_idle().await;
+        return Ok(Begun::Renewed);
+    }
+    let lanes = open_lanes(&connection, lanes, &welcome).await?;
+    // Heartbeats go before batches.
+    control.set_priority(2).context("set the control stream's priority")?;
+    let (incoming, reader) = read_all(answers);
+    let idle = idle_timeout(pace.heartbeat_secs);
+    let session =
+        Session { endpoint, connection, epoch, control, incoming, reader, lanes, counted: (0, 0), idle };
+
+    Ok(Begun::Session(Box::new(session), Box::new(welcome)))
+}
+
+/// The reason why the connection ended, rather than that a stream did.
+fn ended(connection: &Connection, error: ReadFrameError) -> anyhow::Error {
+    match connection.close_reason() {
+        Some(reason) => anyhow::Error::new(reason).context("the connection ended"),
+        None => anyhow::Error::new(error),
+    }
+}
+
+fn kept_of(welcome: &Welcome, lane: Lane) -> Seq {
+    welcome.marks.iter().find(|mark| mark.lane == lane).map_or(Seq(0), |mark| mark.kept)
+}
+
+async fn spans(spool: &SharedSpool) -> anyhow::Result<(Epoch, [LaneSpan; 2])> {
+    let spool = spool.clone();
+    on_disk(move || {
+        let spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = Lane::ALL.map(|lane| {
+            let span = spool.span(lane);
+            LaneSpan { lane, kept_from: span.kept_from, next: span.next }
+        });
+
+        Ok((spool.epoch(), lanes))
+    })
+    .await
+}
+
+/// The collector has more of this epoch than this spool ever wrote: the disk is an older copy of itself.
+async fn renew(spool: &SharedSpool) -> anyhow::Result<()> {
+    let epoch = new_epoch()?;
+    let spool = spool.clone();
+    on_disk(move || {
+        spool.lock().unwrap_or_else(PoisonError::into_inner).renew(epoch)?;
+        Ok(())
+    })
+    .await?;
+    warn!("Spool is older than what the collector has; its records go on under a new epoch");
+
+    Ok(())
+}
+
+async fn note_hello(link: &Link, hello: &Hello, frame_bytes: usize) {
+    let line = sent::line_of_hello(hello.now, hello, frame_bytes);
+    let state_dir = link.state_dir.clone();
+    if let Err(error) = on_disk(move || Ok(sent::note(&state_dir, &line)?)).await {
+        warn!(%error, "What was sent could not be noted");
+    }
+}
+
+/// Reads frames in a task of its own, since reading one is not cancel-safe.
+fn read_all(mut stream: RecvStream) -> (mpsc::Receiver<Result<Frame, ReadFrameError>>, JoinHandle<()>) {
+    let (sender, receiver) = mpsc::channel(FRAMES_WAITING);
+    let reader = tokio::spawn(async move {
+        loop {
+            let frame = frames::read(&mut stream).await;
+            let last = frame.is_err();
+            if sender.send(frame).await.is_err() || last {
+                break;
+            }
+        }
+    });
+
+    (receiver, reader)
+}
+
+async fn open_lanes(
+    connection: &Connection,
+    spans: [LaneSpan; 2],
+    welcome: &Welcome,
+) -> anyhow::Result<[LaneLink; 2]> {
+    let mut lanes = Vec::with_capacity(2);
+    for (span, priority) in spans.into_iter().zip([1, 0]) {
+        let stream = connection.open_uni().await.context("open a lane")?;
+        stream.set_priority(priority).context("set a lane's priority")?;
+        let mut outbox = Outbox::new(span.kept_from, span.next);
+        outbox.handle_connected(kept_of(welcome, span.lane));
+        lanes.push(LaneLink::new(span.lane, outbox, stream));
+    }
+
+    lanes.try_into().map_err(|_| anyhow::anyhow!("there are two lanes"))
+}
+
+impl Session {
+    async fn work(mut self, link: &mut Link, welcome: Welcome) -> End {
+        info!("Connected to the collector");
+        let end = match self.converse(link, welcome).await {
+            Ok(why) => {
+                self.say_goodbye().await;
+                match why {
+                    Leave::Stop => End::Stopped,
+                    Leave::ComeBack => End::Renewed,
+                }
+            }
+            Err(error) => End::Out(Outage::Ended(match self.connection.close_reason() {
+                Some(reason) => anyhow::Error::new(reason).context("the connection ended"),
+                None => error,
+            })),
+        };
+        self.count(link);
+        self.reader.abort();
+        self.connection.close(0_u32.into(), b"");
+
+        end
+    }
+
+    /// Works until asked to stop (and then until nothing is due or the grace is over).
+    async fn converse(&mut self, link: &mut Link, welcome: Welcome) -> anyhow::Result<Leave> {
+        for lane in Lane::ALL {
+            self.forget(link, lane).await?;
+        }
+        link.events.send(LinkEvent::Connected(Box::new(welcome))).await.context("tell the loop")?;
+        let mut beat_at = Instant::now() + self.beat(link);
+        let mut stop_by: Option<Instant> = None;
+        loop {
+            self.pump(link).await?;
+            if stop_by.is_some_and(|by| by <= Instant::now()) || (stop_by.is_some() && self.is_drained()) {
+                return Ok(Leave::Stop);
+            }
+            let wake_at = self.wake_at(beat_at, stop_by);
+            tokio::select! {
+                frame = self.incoming.recv() => {
+                    let frame = frame.context("the control stream ended")??;
+                    self.handle(link, frame).await?;
+                }
+                changed = link.appended.changed() => {
+                    changed.context("the loop ended")?;
+                    self.take_spans(link).await?;
+                }
+                changed = link.pace.changed() => {
+                    changed.context("the loop ended")?;
+                    if idle_timeout(link.pace.borrow_and_update().heartbeat_secs) > self.idle {
+                        // The idle timeout is settled when a connection begins.
+                        return Ok(Leave::ComeBack);
+                    }
+                    beat_at = beat_at.min(Instant::now() + self.beat(link));
+                }
+                () = tokio::time::sleep_until(wake_at) => {
+                    for lane in &mut self.lanes {
+                        lane.outbox.handle_timeout(now());
+                    }
+                    if beat_at <= Instant::now() {
+                        frames::write(&mut self.control, &Frame::Heartbeat(Heartbeat { now: clock::now() })).await?;
+                        beat_at = Instant::now() + self.beat(link);
+                        self.count(link);
+                    }
+                }
+                () = link.stop.cancelled(), if stop_by.is_none() => {
+                    self.take_spans(link).await?;
+                    stop_by = Some(Instant::now() + link.grace);
+                }
+            }
+        }
+    }
+
+    fn beat(&self, link: &Link) -> Duration {
+        Duration::from_secs(u64::from(link.pace.borrow().heartbeat_secs))
+    }
+
+    fn is_drained(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.outbox.waiting() == 0)
+    }
+
+    fn wake_at(&self, beat_at: Instant, stop_by: Option<Instant>) -> Instant {
+        self.lanes
+            .iter()
+            .filter_map(|lane| lane.outbox.poll_timeout().map(Instant::from_std))
+            .chain(stop_by)
+            .fold(beat_at, Instant::min)
+    }
+
+    /// Everything that is due, the prompt lane first each time.
+    async fn pump(&mut self, link: &Link) -> anyhow::Result<()> {
+        'again: loop {
+            for lane in &mut self.lanes {
+                if lane.pump(self.epoch, &link.spool, &link.state_dir).await? {
+                    continue 'again;
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    async fn handle(&mut self, link: &Link, frame: Frame) -> anyhow::Result<()> {
+        match frame {
+            Frame::Ack(ack) => self.handle_ack(link, ack).await,
+            Frame::Assign(assignment) => {
+                link.events.send(LinkEvent::Assigned(assignment)).await.context("tell the loop")
+            }
+            Frame::Refused(refusal) => {
+                anyhow::bail!("the collector ended the connection: {:?}", refusal.code)
+            }
+            Frame::Hello(_)
+            | Frame::Welcome(_)
+            | Frame::Batch(_)
+            | Frame::Heartbeat(_)
+            | Frame::EnrolRequest(_)
+            | Frame::EnrolReply(_)
+            | Frame::Goodbye(_) => anyhow::bail!("the collector said what only an agent says"),
+        }
+    }
+
+    async fn handle_ack(&mut self, link: &Link, ack: Ack) -> anyhow::Result<()> {
+        if ack.epoch != self.epoch {
+            return Ok(());
+        }
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.lane == ack.lane) {
+            lane.outbox.handle_ack(ack.kept, ack.resend, now());
+        }
+
+        self.forget(link, ack.lane).await
+    }
+
+    /// Lets the spool go of what the collector has.
+    async fn forget(&mut self, link: &Link, lane: Lane) -> anyhow::Result<()> {
+        let Some(kept) = self.lanes.iter().find(|one| one.lane == lane).map(|one| one.outbox.kept()) else {
+            return Ok(());
+        };
+        let spool = link.spool.clone();
+        on_disk(move || {
+            let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+            spool.forget(lane, kept).context("let the spool go of what the collector has")
+        })
+        .await
+    }
+
+    /// Takes in that the spool grew or dropped something.
+    async fn take_spans(&mut self, link: &mut Link) -> anyhow::Result<()> {
+        link.appended.mark_unchanged();
+        let (epoch, spans) = spans(&link.spool).await?;
+        anyhow::ensure!(epoch == self.epoch, "the spool began a new life");
+        for (lane, span) in self.lanes.iter_mut().zip(spans) {
+            lane.outbox.handle_appended(span.next);
+            lane.outbox.handle_dropped(span.kept_from);
+        }
+
+        Ok(())
+    }
+
+    async fn say_goodbye(&mut self) {
+        let goodbye = Frame::Goodbye(Heartbeat { now: clock::now() });
+        let said = async {
+            frames::write(&mut self.control, &goodbye).await.ok()?;
+            self.control.finish().ok()?;
+            self.control.stopped().await.ok()
+        };
+        // A collector that does not confirm finds out by itself.
+        tokio::time::timeout(GOODBYE_TIMEOUT, said).await.ok();
+        self.connection.close(0_u32.into(), b"goodbye");
+        tokio::time::timeout(GOODBYE_TIMEOUT, self.endpoint.wait_idle()).await.ok();
+        info!("Said goodbye to the collector");
+    }
+
+    /// Adds what this connection moved since the last time to the process's count.
+    fn count(&mut self, link: &Link) {
+        let stats = self.connection.stats();
+        let (sent, received) = (stats.udp_tx.bytes, stats.udp_rx.bytes);
+        link.wire.sent.fetch_add(sent.saturating_sub(self.counted.0), Ordering::Relaxed);
+        link.wire.received.fetch_add(received.saturating_sub(self.counted.1), Ordering::Relaxed);
+        self.counted = (sent, received);
+    }
+}

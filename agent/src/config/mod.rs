@@ -24,9 +24,9 @@ pub mod defaults {
     pub const WATCH_DEFAULTS: bool = true;
     /// About five million file changes: weeks of outage of a busy server, and a small part of any disk of today.
     pub const SPOOL_BYTES_MAX: u64 = 512 * 1024 * 1024;
-    /// Content above this is not hashed, only described: larger files are databases and disk images that change
-    /// all the time and would take minutes of one core each.
-    pub const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+    /// Content above this is not hashed, only described: larger files are databases, logs and disk images that change
+    /// all the time, and each change would cost seconds of a core.
+    pub const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
     /// Share of one core that hashing may take on average: a first measurement of a server ends within an hour, and
     /// nobody working on it notices.
     pub const CPU_SHARE: f64 = 0.25;

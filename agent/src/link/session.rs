@@ -94,7 +94,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         Err(error) => return Ok(Begun::Refused(Outage::Dial(error))),
     };
     let (mut control, mut answers) = connection.open_bi().await.context("open the control stream")?;
-    let (epoch, lanes) = spans(&link.spool).await?;
+    let (epoch, lanes, holes) = spans(&link.spool).await?;
     let hello = Hello {
         wire: WIRE_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -136,7 +136,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         endpoint.wait_idle().await;
         return Ok(Begun::Renewed);
     }
-    let lanes = open_lanes(&connection, lanes, &welcome).await?;
+    let lanes = open_lanes(&connection, lanes, holes, &welcome).await?;
     // Heartbeats go before batches.
     control.set_priority(2).context("set the control stream's priority")?;
     let (incoming, reader) = read_all(answers);
@@ -159,7 +159,10 @@ fn kept_of(welcome: &Welcome, lane: Lane) -> Seq {
     welcome.marks.iter().find(|mark| mark.lane == lane).map_or(Seq(0), |mark| mark.kept)
 }
 
-async fn spans(spool: &SharedSpool) -> anyhow::Result<(Epoch, [LaneSpan; 2])> {
+/// Places (first, last) that a lane lost.
+type Holes = [Vec<(Seq, Seq)>; 2];
+
+async fn spans(spool: &SharedSpool) -> anyhow::Result<(Epoch, [LaneSpan; 2], Holes)> {
     let spool = spool.clone();
     on_disk(move || {
         let spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,7 +171,7 @@ async fn spans(spool: &SharedSpool) -> anyhow::Result<(Epoch, [LaneSpan; 2])> {
             LaneSpan { lane, kept_from: span.kept_from, next: span.next }
         });
 
-        Ok((spool.epoch(), lanes))
+        Ok((spool.epoch(), lanes, Lane::ALL.map(|lane| spool.holes(lane))))
     })
     .await
 }
@@ -214,13 +217,17 @@ fn read_all(mut stream: RecvStream) -> (mpsc::Receiver<Result<Frame, ReadFrameEr
 async fn open_lanes(
     connection: &Connection,
     spans: [LaneSpan; 2],
+    holes: Holes,
     welcome: &Welcome,
 ) -> anyhow::Result<[LaneLink; 2]> {
     let mut lanes = Vec::with_capacity(2);
-    for (span, priority) in spans.into_iter().zip([1, 0]) {
+    for ((span, holes), priority) in spans.into_iter().zip(holes).zip([1, 0]) {
         let stream = connection.open_uni().await.context("open a lane")?;
         stream.set_priority(priority).context("set a lane's priority")?;
         let mut outbox = Outbox::new(span.kept_from, span.next);
+        for (first, last) in holes {
+            outbox.handle_hole(first, last);
+        }
         outbox.handle_connected(kept_of(welcome, span.lane));
         lanes.push(LaneLink::new(span.lane, outbox, stream));
     }
@@ -374,7 +381,7 @@ impl Session {
     /// Takes in that the spool grew or dropped something.
     async fn take_spans(&mut self, link: &mut Link) -> anyhow::Result<()> {
         link.appended.mark_unchanged();
-        let (epoch, spans) = spans(&link.spool).await?;
+        let (epoch, spans, _holes) = spans(&link.spool).await?;
         anyhow::ensure!(epoch == self.epoch, "the spool began a new life");
         for (lane, span) in self.lanes.iter_mut().zip(spans) {
             lane.outbox.handle_appended(span.next);

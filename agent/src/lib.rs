@@ -13,3 +13,4 @@ pub mod spool;
 pub mod wire;
 
 pub use cli::main_with;
+pub mod sensor;

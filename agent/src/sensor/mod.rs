@@ -1,0 +1,16 @@
+//! The parts of the agent that each watch one kind of thing.
+
+pub mod deb822;
+pub mod packages;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use vonggac_protocol::time::Timestamp;
+
+/// A time of the file system as we write moments; `None` outside what 64 bits of milliseconds can say.
+pub(crate) fn moment(time: SystemTime) -> Option<Timestamp> {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).ok().map(Timestamp),
+        Err(before) => i64::try_from(before.duration().as_millis()).ok().map(|millis| Timestamp(-millis)),
+    }
+}

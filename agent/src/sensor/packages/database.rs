@@ -1,0 +1,218 @@
+//! Which databases a host has, and what they hold together.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use vonggac_protocol::limits::{INVENTORY_PART_PACKAGES_MAX, INVENTORY_PARTS_MAX};
+use vonggac_protocol::package::Package;
+
+use super::{dpkg, rpm};
+
+/// How often a database that changes while it is read is read anew before we give up until the next pass.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// Packages of one host; more than one inventory could carry is no real database.
+pub(super) const PACKAGES_MAX: usize = INVENTORY_PART_PACKAGES_MAX * 32;
+const _: () = assert!(INVENTORY_PARTS_MAX >= 64, "half of the parts are room for parts cut short by their bytes");
+
+/// Why a database of packages could not be read; the words name nothing of the host.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadPackagesError {
+    /// None of the databases that we know is there.
+    #[error("no package database of a kind this program reads was found")]
+    NoDatabase,
+    /// An rpm database in the format of rpm before 4.16.
+    #[error("the rpm database is in Berkeley DB format, which this program cannot read yet")]
+    BerkeleyDb,
+    /// The system refused.
+    #[error("the {database} database cannot be read: {reason}")]
+    Unreadable {
+        /// `dpkg` or `rpm`.
+        database: &'static str,
+        /// What the system said.
+        reason: io::ErrorKind,
+    },
+    /// It is not what it should be.
+    #[error("the {database} database is damaged: {what}")]
+    Damaged {
+        /// `dpkg` or `rpm`.
+        database: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A package manager kept writing.
+    #[error("the {0} database kept changing while it was read")]
+    Changing(&'static str),
+    /// More packages than any real host has.
+    #[error("more than {PACKAGES_MAX} packages")]
+    TooMany,
+}
+
+impl ReadPackagesError {
+    pub(super) fn unreadable(database: &'static str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::Unreadable { database, reason: error.kind() }
+    }
+}
+
+/// What is installed.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// All packages of all databases that could be read.
+    pub packages: BTreeSet<Package>,
+    /// Entries that could not be understood and are left out.
+    pub skipped: u64,
+    /// Databases that are there and could not be read.
+    pub unread: Vec<ReadPackagesError>,
+}
+
+/// A cheap sign of whether the databases have changed: paths with their time and size.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Stamp(Vec<(PathBuf, Option<SystemTime>, u64)>);
+
+impl Stamp {
+    /// The stamp of these files, absent ones left out.
+    pub(crate) fn of(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let entry = |path: PathBuf| {
+            let metadata = std::fs::metadata(&path).ok()?;
+            Some((path, metadata.modified().ok(), metadata.len()))
+        };
+
+        Self(paths.into_iter().filter_map(entry).collect())
+    }
+}
+
+/// The stamp of all package databases under this root.
+#[must_use]
+pub fn stamp(root: &Path) -> Stamp {
+    Stamp::of(dpkg::files(root).into_iter().chain(rpm::files(root)))
+}
+
+/// Reads what is installed on the system whose files are under `root` (`/` outside tests).
+///
+/// # Errors
+/// If no database is there, or none of those that are there could be read.
+pub fn read(root: &Path) -> Result<Inventory, ReadPackagesError> {
+    let mut inventory = Inventory::default();
+    let mut seen = false;
+    let databases: [(&'static str, fn(&Path) -> Vec<PathBuf>, ReadOne); 2] =
+        [("dpkg", dpkg::files, dpkg::read), ("rpm", rpm::files, rpm::read)];
+    for (name, files, read_one) in databases {
+        match steady(name, || Stamp::of(files(root)), || read_one(root)) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                seen = true;
+                inventory.packages.extend(found.packages);
+                inventory.skipped += found.skipped;
+            }
+            Err(error) => inventory.unread.push(error),
+        }
+    }
+    if inventory.packages.len() > PACKAGES_MAX {
+        return Err(ReadPackagesError::TooMany);
+    }
+    if !seen {
+        return Err(inventory.unread.pop().unwrap_or(ReadPackagesError::NoDatabase));
+    }
+
+    Ok(inventory)
+}
+
+/// One database; `None` if it is not there.
+type ReadOne = fn(&Path) -> Result<Option<Found>, ReadPackagesError>;
+
+/// What one database holds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) packages: BTreeSet<Package>,
+    pub(super) skipped: u64,
+}
+
+/// Reads until nothing has changed meanwhile: a package manager may be at work.
+fn steady<T>(
+    database: &'static str,
+    stamp: impl Fn() -> Stamp,
+    read: impl Fn() -> Result<T, ReadPackagesError>,
+) -> Result<T, ReadPackagesError> {
+    let mut last = Err(ReadPackagesError::Changing(database));
+    for _ in 0..ATTEMPTS_MAX {
+        let before = stamp();
+        let found = read();
+        if stamp() == before {
+            return found;
+        }
+        last = found.and(Err(ReadPackagesError::Changing(database)));
+    }
+
+    last
+}
+
+/// Notes of every package whether a repository known to this machine offers it; `None` for all if there are no lists.
+///
+/// `offered` holds names and architectures, as `patches::read` gives them.
+#[must_use]
+pub fn mark_offered(
+    packages: BTreeSet<Package>,
+    offered: Option<&BTreeSet<(String, String)>>,
+) -> BTreeSet<Package> {
+    let mark = |mut package: Package| {
+        let key = (package.name.clone(), package.architecture.clone());
+        package.in_repository = offered.map(|offered| offered.contains(&key));
+        package
+    };
+
+    packages.into_iter().map(mark).collect()
+}
+
+/// A text from a database as it may leave the host: UTF-8, not empty, of bounded length, without control characters.
+pub(super) fn plain(text: &str) -> Option<String> {
+    let text = text.trim();
+    let sound = !text.is_empty() && text.len() <= TEXT_MAX && !text.chars().any(char::is_control);
+
+    sound.then(|| text.to_owned())
+}
+
+/// Bytes of any one text of a package; names and versions of real packages stay far below.
+const TEXT_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_database_that_changes_while_it_is_read_is_read_again() {
+        let reads = Cell::new(0_u64);
+        let stamp = || Stamp(vec![(PathBuf::new(), None, reads.get().min(2))]);
+
+        let found = steady("dpkg", stamp, || {
+            reads.set(reads.get() + 1);
+            Ok(reads.get())
+        });
+
+        assert_eq!(found.unwrap(), 3);
+    }
+
+    #[test]
+    fn a_database_that_never_rests_is_given_up() {
+        let reads = Cell::new(0_u64);
+        let stamp = || Stamp(vec![(PathBuf::new(), None, reads.get())]);
+
+        let found: Result<(), _> = steady("rpm", stamp, || {
+            reads.set(reads.get() + 1);
+            Ok(())
+        });
+
+        assert!(matches!(found, Err(ReadPackagesError::Changing("rpm"))));
+        assert_eq!(reads.get(), u64::from(ATTEMPTS_MAX));
+    }
+
+    #[test]
+    fn a_host_without_databases_says_so() {
+        let root = tempfile::tempdir().unwrap();
+
+        assert!(matches!(read(root.path()), Err(ReadPackagesError::NoDatabase)));
+    }
+}

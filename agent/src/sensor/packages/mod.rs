@@ -1,0 +1,24 @@
+//! Installed packages, read from the databases of dpkg and rpm as files; no command is run.
+//!
+//! How `run.rs` uses it, on a thread of its own (all of it blocks):
+//!
+//! ```text
+//! let stamp = packages::stamp(root);                  // cheap; nothing to do while it and patches::stamp stay equal
+//! let read = packages::read(root)?;                   // Err and read.unread => SensorFailed { sensor: "packages" }
+//! let set = licences::mark(root, read.packages, &mut cache);
+//! let patches = patches::read(root, now, &set, previous.as_ref());
+//! let set = packages::mark_offered(set, patches.offered.as_ref());
+//! for kind in packages::report(before.as_ref(), held_by_collector, &set)? { /* spool it */ }
+//! packages::save(&state_dir.join("inventory.cbor"), &set)?;      // only after the spool has it; `load` gives `before`
+//! ```
+
+mod database;
+mod difference;
+mod dpkg;
+mod kept;
+mod rpm;
+
+pub use database::{Inventory, ReadPackagesError, Stamp, mark_offered, read, stamp};
+pub use difference::{ReportInventoryError, report};
+pub use dpkg::native_architecture;
+pub use kept::{load, save};

@@ -1,0 +1,70 @@
+//! `rpmdb.sqlite`: one row a package, its header as a blob. Opened read-only; nothing of it is ever written.
+
+use std::path::Path;
+
+use rusqlite::blob::Blob;
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+
+use super::header::Source;
+use crate::sensor::packages::database::{Found, ReadPackagesError};
+
+fn damaged(what: &'static str) -> impl Fn(rusqlite::Error) -> ReadPackagesError {
+    move |_| ReadPackagesError::Damaged { database: "rpm", what }
+}
+
+pub(super) fn read(path: &Path) -> Result<Found, ReadPackagesError> {
+    let database = open(path).map_err(damaged("it cannot be opened as SQLite"))?;
+    let mut rows = database
+        .prepare("SELECT hnum FROM Packages")
+        .map_err(damaged("it has no table of packages"))?;
+    let rows = rows
+        .query_map([], |row| row.get::<_, i64>(0))
+        .map_err(damaged("its table of packages cannot be read"))?;
+
+    let mut found = Found::default();
+    for row in rows {
+        let row = row.map_err(damaged("its table of packages cannot be read"))?;
+        match database.blob_open(MAIN_DB, "Packages", "blob", row, true) {
+            Ok(blob) => found.take_header(&blob)?,
+            Err(_) => found.skipped += 1,
+        }
+    }
+
+    Ok(found)
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let wal = path.with_file_name("rpmdb.sqlite-wal");
+    let journal = std::fs::metadata(wal).is_ok_and(|metadata| metadata.len() > 0);
+    // Immutable makes no files beside the database and needs no locks, but does not see what only the journal has.
+    let mode = if journal { "mode=ro" } else { "mode=ro&immutable=1" };
+    let uri = format!("file:{}?{mode}", escaped(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Connection::open_with_flags(uri, flags)?;
+    database.pragma_update(None, "cache_size", -512)?;
+    database.pragma_update(None, "trusted_schema", false)?;
+
+    Ok(database)
+}
+
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => text.push(char::from(*byte)),
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+
+    text
+}
+
+impl Source for Blob<'_> {
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    fn fill(&self, at: usize, buffer: &mut [u8]) -> Option<()> {
+        self.read_at_exact(buffer, at).ok()
+    }
+}

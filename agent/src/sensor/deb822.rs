@@ -136,7 +136,7 @@ impl<const N: usize> Reader<N> {
         let named = |name: &&str| {
             line.get(name.len()) == Some(&b':') && line[..name.len()].eq_ignore_ascii_case(name.as_bytes())
         };
-        match self.names.iter().position(|name| named(&name)) {
+        match self.names.iter().position(named) {
             Some(at) if self.paragraph.values[at].present => self.paragraph.spoilt = true,
             Some(at) => {
                 self.paragraph.values[at].present = true;

@@ -2,6 +2,7 @@
 
 pub mod deb822;
 pub mod packages;
+pub mod patches;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -15,7 +15,8 @@ const ATTEMPTS_MAX: u32 = 5;
 
 /// Packages of one host; more than one inventory could carry is no real database.
 pub(super) const PACKAGES_MAX: usize = INVENTORY_PART_PACKAGES_MAX * 32;
-const _: () = assert!(INVENTORY_PARTS_MAX >= 64, "half of the parts are room for parts cut short by their bytes");
+const _: () =
+    assert!(INVENTORY_PARTS_MAX >= 64, "half of the parts are room for parts cut short by their bytes");
 
 /// Why a database of packages could not be read; the words name nothing of the host.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +97,7 @@ pub fn stamp(root: &Path) -> Stamp {
 pub fn read(root: &Path) -> Result<Inventory, ReadPackagesError> {
     let mut inventory = Inventory::default();
     let mut seen = false;
-    let databases: [(&'static str, fn(&Path) -> Vec<PathBuf>, ReadOne); 2] =
+    let databases: [(_, Files, ReadOne); 2] =
         [("dpkg", dpkg::files, dpkg::read), ("rpm", rpm::files, rpm::read)];
     for (name, files, read_one) in databases {
         match steady(name, || Stamp::of(files(root)), || read_one(root)) {
@@ -118,6 +119,9 @@ pub fn read(root: &Path) -> Result<Inventory, ReadPackagesError> {
 
     Ok(inventory)
 }
+
+/// Whose change means that a database changed.
+type Files = fn(&Path) -> Vec<PathBuf>;
 
 /// One database; `None` if it is not there.
 type ReadOne = fn(&Path) -> Result<Option<Found>, ReadPackagesError>;
@@ -166,7 +170,7 @@ pub fn mark_offered(
 }
 
 /// A text from a database as it may leave the host: UTF-8, not empty, of bounded length, without control characters.
-pub(super) fn plain(text: &str) -> Option<String> {
+pub(crate) fn plain(text: &str) -> Option<String> {
     let text = text.trim();
     let sound = !text.is_empty() && text.len() <= TEXT_MAX && !text.chars().any(char::is_control);
 

@@ -46,7 +46,8 @@ pub fn report(
 fn difference(before: &BTreeSet<Package>, after: &BTreeSet<Package>) -> Option<PackagesChanged> {
     let added: Vec<Package> = after.difference(before).cloned().collect();
     let removed: Vec<_> = before.difference(after).map(Package::key).collect();
-    let bytes = added.iter().map(encoded_bytes).sum::<usize>() + removed.iter().map(encoded_bytes).sum::<usize>();
+    let bytes =
+        added.iter().map(encoded_bytes).sum::<usize>() + removed.iter().map(encoded_bytes).sum::<usize>();
     let fits = added.len() + removed.len() <= INVENTORY_PART_PACKAGES_MAX && bytes <= PACKAGES_BYTES_MAX;
 
     fits.then(|| PackagesChanged {
@@ -76,7 +77,10 @@ fn whole(packages: &BTreeSet<Package>) -> Result<Vec<PackagesListed>, ReportInve
     let count = u32::try_from(parts.len()).ok().filter(|count| *count <= INVENTORY_PARTS_MAX);
     let count = count.ok_or(ReportInventoryError { parts: parts.len() })?;
 
-    Ok((0..).zip(parts).map(|(part, packages)| PackagesListed { digest, part, parts: count, packages }).collect())
+    Ok((0..)
+        .zip(parts)
+        .map(|(part, packages)| PackagesListed { digest, part, parts: count, packages })
+        .collect())
 }
 
 fn encoded_bytes<T: minicbor::Encode<()>>(value: &T) -> usize {

@@ -15,8 +15,7 @@ use vonggac_protocol::time::Timestamp;
 use super::database::{Found, PACKAGES_MAX, ReadPackagesError, plain};
 use crate::sensor::deb822::{Paragraph, Reader};
 
-const FIELDS: [&str; 7] =
-    ["Package", "Status", "Version", "Architecture", "Source", "Section", "Maintainer"];
+const FIELDS: [&str; 7] = ["Package", "Status", "Version", "Architecture", "Source", "Section", "Maintainer"];
 const PACKAGE: usize = 0;
 const STATUS: usize = 1;
 const VERSION: usize = 2;
@@ -45,7 +44,8 @@ pub(super) fn read(root: &Path) -> Result<Option<Found>, ReadPackagesError> {
     let mut found = Entries::default();
     let status = folder(root).join("status");
     let whole = found.read_file(&status, Status::Required)?;
-    for path in sorted_files(&folder(root).join("updates"), |name| name.bytes().all(|b| b.is_ascii_digit()))? {
+    for path in sorted_files(&folder(root).join("updates"), |name| name.bytes().all(|b| b.is_ascii_digit()))?
+    {
         // An entry of the journal that vanished meanwhile was merged into `status`; the stamp makes us read again.
         found.read_file(&path, Status::Required)?;
     }
@@ -114,7 +114,9 @@ impl Entries {
             (None, Status::Required) => None,
         };
         let here = match state {
-            Some("installed" | "triggers-awaited" | "triggers-pending" | "unpacked" | "half-configured") => true,
+            Some("installed" | "triggers-awaited" | "triggers-pending" | "unpacked" | "half-configured") => {
+                true
+            }
             Some("half-installed" | "config-files" | "not-installed") => false,
             Some(_) | None => {
                 self.skipped += 1;

@@ -17,7 +17,10 @@ mod difference;
 mod dpkg;
 mod kept;
 mod rpm;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use database::plain;
 pub use database::{Inventory, ReadPackagesError, Stamp, mark_offered, read, stamp};
 pub use difference::{ReportInventoryError, report};
 pub use dpkg::native_architecture;

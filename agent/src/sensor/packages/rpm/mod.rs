@@ -70,7 +70,9 @@ enum Entry {
 fn entry(header: &Header) -> Entry {
     let text = |tag| header.text(tag).as_deref().and_then(plain);
     let word = |tag| text(tag).filter(|text| !text.contains(char::is_whitespace));
-    let (Some(name), Some(version), Some(release)) = (word(Tag::Name), word(Tag::Version), word(Tag::Release)) else {
+    let (Some(name), Some(version), Some(release)) =
+        (word(Tag::Name), word(Tag::Version), word(Tag::Release))
+    else {
         return Entry::Unreadable;
     };
     if name == "gpg-pubkey" {
@@ -93,7 +95,11 @@ fn entry(header: &Header) -> Entry {
         vendor: text(Tag::Vendor).filter(|vendor| !vendor.contains('@')),
         // As written; `licences::mark` makes an expression of it.
         licence: text(Tag::Licence),
-        licence_basis: if text(Tag::Licence).is_some() { LicenceBasis::RpmTag } else { LicenceBasis::Unknown },
+        licence_basis: if text(Tag::Licence).is_some() {
+            LicenceBasis::RpmTag
+        } else {
+            LicenceBasis::Unknown
+        },
         installed_at: header.number(Tag::InstallTime).map(|secs| Timestamp(i64::from(secs) * 1_000)),
         in_repository: None,
     }))

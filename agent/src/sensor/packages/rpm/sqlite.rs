@@ -14,9 +14,8 @@ fn damaged(what: &'static str) -> impl Fn(rusqlite::Error) -> ReadPackagesError 
 
 pub(super) fn read(path: &Path) -> Result<Found, ReadPackagesError> {
     let database = open(path).map_err(damaged("it cannot be opened as SQLite"))?;
-    let mut rows = database
-        .prepare("SELECT hnum FROM Packages")
-        .map_err(damaged("it has no table of packages"))?;
+    let mut rows =
+        database.prepare("SELECT hnum FROM Packages").map_err(damaged("it has no table of packages"))?;
     let rows = rows
         .query_map([], |row| row.get::<_, i64>(0))
         .map_err(damaged("its table of packages cannot be read"))?;
@@ -39,7 +38,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     // Immutable makes no files beside the database and needs no locks, but does not see what only the journal has.
     let mode = if journal { "mode=ro" } else { "mode=ro&immutable=1" };
     let uri = format!("file:{}?{mode}", escaped(path));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(uri, flags)?;
     database.pragma_update(None, "cache_size", -512)?;
     database.pragma_update(None, "trusted_schema", false)?;
@@ -51,7 +51,9 @@ fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => text.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                text.push(char::from(*byte))
+            }
             other => text.push_str(&format!("%{other:02X}")),
         }
     }

@@ -1,0 +1,21 @@
+//! Patch state: what is installed against what the package manager's own lists offer; no command is run.
+//!
+//! How `run.rs` uses it: see [`packages`](super::packages). `previous` is the patch state told last (kept by the caller as
+//! JSON or CBOR); it carries when each waiting update was first seen. `problems` become `SensorFailed { sensor: "patches" }`,
+//! once per change of their text.
+//!
+//! The answer is that of `apt list --upgradable`: all versions of installed names in the lists, priorities of archives,
+//! `NotAutomatic`, `/etc/apt/preferences`, holds included. Lists of dnf and zypper are not read yet: there `lists_at`
+//! is `None`, which means that nothing is known, not that nothing waits.
+
+mod apt_conf;
+mod archive;
+mod candidate;
+mod kernel;
+mod lists;
+mod preferences;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use state::{Patches, read, stamp};

@@ -1,0 +1,262 @@
+//! The patch state of a host, put together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use vonggac_protocol::limits::PENDING_UPDATES_MAX;
+use vonggac_protocol::package::{Manager, Package};
+use vonggac_protocol::patch::{PatchState, PendingUpdate};
+use vonggac_protocol::time::Timestamp;
+
+use super::apt_conf::AptConf;
+use super::candidate::{Installed, candidate};
+use super::kernel::{self, Kernels};
+use super::lists::{self, Lists, filed_under};
+use super::preferences::Preferences;
+use crate::sensor::packages::{Stamp, native_architecture};
+
+/// How often lists that change while they are read are read anew; after that the answer is given with a problem noted.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// What one pass found.
+#[derive(Debug)]
+pub struct Patches {
+    /// The patch state.
+    pub state: PatchState,
+    /// Names and architectures that some list offers; `None` if there are no lists.
+    pub offered: Option<BTreeSet<(String, String)>>,
+    /// What could not be read or understood, in English, without names of what is watched.
+    pub problems: Vec<&'static str>,
+}
+
+/// A cheap sign of whether anything that the patch state depends on has changed, packages apart.
+#[must_use]
+pub fn stamp(root: &Path) -> Stamp {
+    let fixed = [
+        "var/lib/apt/lists",
+        "etc/apt/preferences",
+        "etc/apt/preferences.d",
+        "etc/apt/apt.conf",
+        "etc/apt/apt.conf.d",
+        "run/reboot-required",
+        "boot",
+    ];
+    let lists =
+        lists::file_names(&lists::folder(root)).into_iter().map(|name| lists::folder(root).join(name));
+
+    Stamp::of(fixed.map(|path| root.join(path)).into_iter().chain(lists))
+}
+
+/// Reads the patch state of the system whose files are under `root`.
+///
+/// `packages` is what is installed; `kernel_running` what `uname -r` says; `previous` the state told last.
+#[must_use]
+pub fn read(
+    root: &Path,
+    now: Timestamp,
+    packages: &BTreeSet<Package>,
+    kernel_running: &str,
+    previous: Option<&PatchState>,
+) -> Patches {
+    let conf = AptConf::read(root);
+    let preferences = Preferences::read(root, conf.text("apt::default-release"));
+    let native = native_architecture(packages).unwrap_or_default().to_owned();
+    let mut problems = Vec::new();
+    let lists = steady_lists(root, packages, &native, &mut problems);
+    problems.extend(lists.problems.iter().copied());
+    if preferences.ignored > 0 {
+        problems.push("some pins in apt's preferences are not understood and were ignored");
+    }
+
+    let known = lists.newest.is_some();
+    let mut pending = pending(packages, &lists, &preferences, &native, now);
+    keep_first_seen(&mut pending, previous.map_or(&[], |state| &state.pending));
+    let by_urgency = |update: &PendingUpdate| (!update.security, update.first_seen, update.name.clone());
+    pending.sort_by_cached_key(by_urgency);
+    let pending_count = count(pending.len());
+    let security = count(pending.iter().filter(|update| update.security).count());
+    let told = known && lists.archives.iter().any(|archive| archive.release.is_security());
+    pending.truncate(PENDING_UPDATES_MAX);
+    pending.sort();
+
+    let kernels = kernel::read(root, packages, kernel_running);
+    let state = PatchState {
+        lists_at: lists.newest,
+        last_update: packages.iter().filter_map(|package| package.installed_at).max(),
+        pending,
+        pending_count,
+        security_count: told.then_some(security),
+        reboot_needed: reboot_needed(root, &kernels),
+        kernel_running: kernel_running.to_owned(),
+        kernel_installed: kernels.newest,
+        automatic: automatic(root, packages, &conf),
+    };
+
+    Patches { state, offered: known.then(|| offered(packages, &lists, &native)), problems }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn of_dpkg(packages: &BTreeSet<Package>) -> impl Iterator<Item = &Package> {
+    packages.iter().filter(|package| package.manager == Manager::Dpkg)
+}
+
+fn steady_lists(
+    root: &Path,
+    packages: &BTreeSet<Package>,
+    native: &str,
+    problems: &mut Vec<&'static str>,
+) -> Lists {
+    let key = |package: &'_ Package| -> (String, String) {
+        (package.name.clone(), filed_under(&package.architecture, native).to_owned())
+    };
+    let keys: BTreeSet<(String, String)> = of_dpkg(packages).map(key).collect();
+    let keys: BTreeSet<(&str, &str)> =
+        keys.iter().map(|(name, arch)| (name.as_str(), arch.as_str())).collect();
+    if keys.is_empty() {
+        return Lists::default();
+    }
+    for _ in 1..ATTEMPTS_MAX {
+        let before = stamp(root);
+        let lists = lists::read(root, &keys, native);
+        if stamp(root) == before {
+            return lists;
+        }
+    }
+    problems.push("the lists kept changing while they were read");
+
+    lists::read(root, &keys, native)
+}
+
+fn pending(
+    packages: &BTreeSet<Package>,
+    lists: &Lists,
+    preferences: &Preferences,
+    native: &str,
+    now: Timestamp,
+) -> Vec<PendingUpdate> {
+    let update = |package: &Package| {
+        let architecture = filed_under(&package.architecture, native);
+        let offers = lists.offers.get(&(package.name.clone(), architecture.to_owned()))?;
+        let installed = Installed {
+            name: &package.name,
+            architecture,
+            version: &package.version,
+            source: package.source.as_deref(),
+        };
+        let found = candidate(&installed, offers, &lists.archives, preferences)?;
+
+        Some(PendingUpdate {
+            name: package.name.clone(),
+            architecture: package.architecture.clone(),
+            installed: package.version.clone(),
+            candidate: found.version.to_owned(),
+            security: found.security,
+            origin: lists
+                .archives
+                .get(found.archive)
+                .map(|archive| archive.release.title())
+                .unwrap_or_default(),
+            first_seen: now,
+        })
+    };
+
+    of_dpkg(packages).filter_map(update).collect()
+}
+
+/// An update that waited already keeps the moment it was first seen, also when a still newer version took its place: the
+/// host has been behind since then. One that only now became a security update counts from now.
+fn keep_first_seen(pending: &mut [PendingUpdate], previous: &[PendingUpdate]) {
+    let key =
+        |update: &PendingUpdate| (update.name.clone(), update.architecture.clone(), update.installed.clone());
+    let before: BTreeMap<_, _> = previous.iter().map(|update| (key(update), update)).collect();
+    for update in pending {
+        if let Some(known) = before.get(&key(update)).filter(|known| known.security || !update.security) {
+            update.first_seen = known.first_seen.min(update.first_seen);
+        }
+    }
+}
+
+fn offered(packages: &BTreeSet<Package>, lists: &Lists, native: &str) -> BTreeSet<(String, String)> {
+    let is_offered = |package: &&Package| {
+        let architecture = filed_under(&package.architecture, native).to_owned();
+        lists.offers.contains_key(&(package.name.clone(), architecture))
+    };
+
+    of_dpkg(packages)
+        .filter(is_offered)
+        .map(|package| (package.name.clone(), package.architecture.clone()))
+        .collect()
+}
+
+/// Whether a restart is due: a package asked for one, or an installed kernel is newer than the running one.
+fn reboot_needed(root: &Path, kernels: &Kernels) -> Option<bool> {
+    let asked =
+        ["run/reboot-required", "var/run/reboot-required"].iter().any(|path| root.join(path).exists());
+    if asked { Some(true) } else { kernels.outdated }
+}
+
+/// Whether apt installs updates by itself; `None` on systems without apt.
+fn automatic(root: &Path, packages: &BTreeSet<Package>, conf: &AptConf) -> Option<bool> {
+    let has = |name: &str| of_dpkg(packages).any(|package| package.name == name);
+    if !has("apt") {
+        return None;
+    }
+    let on = |name: &str, unset: bool| conf.is_on(name).unwrap_or(unset);
+    // A masked timer is a link to /dev/null.
+    let timer = root.join("etc/systemd/system/apt-daily-upgrade.timer");
+    let masked = std::fs::read_link(timer).is_ok_and(|target| target == Path::new("/dev/null"));
+
+    Some(
+        has("unattended-upgrades")
+            && on("apt::periodic::enable", true)
+            && on("apt::periodic::unattended-upgrade", false)
+            && !masked,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(installed: &str, candidate: &str, security: bool, first_seen: i64) -> PendingUpdate {
+        PendingUpdate {
+            name: "openssl".into(),
+            architecture: "amd64".into(),
+            installed: installed.into(),
+            candidate: candidate.into(),
+            security,
+            origin: String::new(),
+            first_seen: Timestamp(first_seen),
+        }
+    }
+
+    #[test]
+    fn a_waiting_update_keeps_the_moment_it_was_first_seen() {
+        let mut pending = [update("1", "3", true, 100)];
+
+        keep_first_seen(&mut pending, &[update("1", "2", true, 5)]);
+
+        assert_eq!(pending[0].first_seen, Timestamp(5));
+    }
+
+    #[test]
+    fn after_an_upgrade_the_next_update_counts_anew() {
+        let mut pending = [update("2", "3", true, 100)];
+
+        keep_first_seen(&mut pending, &[update("1", "2", true, 5)]);
+
+        assert_eq!(pending[0].first_seen, Timestamp(100));
+    }
+
+    #[test]
+    fn an_update_that_becomes_a_security_update_counts_from_then() {
+        let mut pending = [update("1", "3", true, 100)];
+
+        keep_first_seen(&mut pending, &[update("1", "2", false, 5)]);
+
+        assert_eq!(pending[0].first_seen, Timestamp(100));
+    }
+}

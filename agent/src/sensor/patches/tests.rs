@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stderr, reason = "a test that could compare nothing says so")]
 
 use std::collections::BTreeSet;

@@ -9,8 +9,8 @@ pub mod keep;
 pub mod link;
 pub mod os;
 pub mod print;
+pub mod sensor;
 pub mod spool;
 pub mod wire;
 
 pub use cli::main_with;
-pub mod sensor;

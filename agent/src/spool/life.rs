@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use vonggac_protocol::id::{Epoch, Lane};
 
+use crate::os::protect;
+
 use super::lane::{LaneFiles, sync_folder};
 use super::recovery::{Recovered, list_segments, open_lane};
 use super::segment::{HEADER_BYTES, Identity};
@@ -183,7 +185,7 @@ fn give_up(dir: &Path, recovered: &mut Recovered) -> io::Result<()> {
         return Ok(());
     }
     let aside = beside(dir, "aside");
-    fs::create_dir_all(&aside)?;
+    let _protection = protect::create_private_dir(&aside)?;
     let Some(free) = (0..u32::MAX).map(|n| aside.join(format!("spool-{n}"))).find(|path| !path.exists())
     else {
         return Ok(());
@@ -196,6 +198,8 @@ fn give_up(dir: &Path, recovered: &mut Recovered) -> io::Result<()> {
 
 fn open_lanes(dir: &Path, epoch: Epoch, recovered: &mut Recovered) -> Result<[LaneFiles; 2], OpenSpoolError> {
     let aside = beside(dir, "aside");
+    let _protection =
+        protect::create_private_dir(dir).map_err(OpenSpoolError::disk("keep to ourselves", dir))?;
     let mut open = |lane: Lane| {
         let lane_dir = dir.join(lane.word());
         open_lane(&lane_dir, &aside, lane, epoch, recovered)

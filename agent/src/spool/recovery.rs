@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 
+use crate::os::protect;
+
 use super::lane::{LaneFiles, Segment, create_segment, segment_path, sync_folder};
 use super::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES, Scan, Tail};
 
@@ -178,7 +180,7 @@ impl Opened<'_> {
 
     /// Keeps the damaged file under another name; the original name stays until the mended file takes it.
     fn set_aside(&self, aside: &Path, recovered: &mut Recovered) -> io::Result<()> {
-        fs::create_dir_all(aside)?;
+        let _protection = protect::create_private_dir(aside)?;
         if fs::read_dir(aside)?.count() >= ASIDE_FILES_MAX {
             return Ok(());
         }

@@ -1,0 +1,322 @@
+//! One of every frame and of every observation, every field filled; what was released is never changed here.
+
+use vonggac_protocol::assignment::{Assignment, WatchPath};
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::enrolment::{EnrolReply, EnrolRequest, Enrolled, Token};
+use vonggac_protocol::file::*;
+use vonggac_protocol::frame::{Ack, Batch, Frame, Heartbeat};
+use vonggac_protocol::hello::{Hello, LaneMark, LaneSpan, Refusal, RefusalCode, Welcome};
+use vonggac_protocol::host::{Health, HostDescribed, Role};
+use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
+use vonggac_protocol::observation::*;
+use vonggac_protocol::package::{LicenceBasis, Manager, Package, PackageKey, PackagesChanged, PackagesListed};
+use vonggac_protocol::patch::{PatchState, PendingUpdate};
+use vonggac_protocol::path::HostPath;
+use vonggac_protocol::time::Timestamp;
+
+/// How many kinds of observations there are.
+pub(crate) const KINDS: u8 = 18;
+
+/// How many frames there are.
+pub(crate) const FRAMES: u8 = 10;
+
+const AT: Timestamp = Timestamp(1_795_312_345_678);
+
+/// The kind's number on the wire; a new kind breaks the build here, and needs a sample below.
+pub(crate) fn number_of_kind(kind: &Kind) -> u8 {
+    match kind {
+        Kind::AgentStarted(_) => 0,
+        Kind::AgentStopped(_) => 1,
+        Kind::Health(_) => 2,
+        Kind::HostDescribed(_) => 3,
+        Kind::FileChanged(_) => 4,
+        Kind::BaselineTaken(_) => 5,
+        Kind::WatchLost(_) => 6,
+        Kind::SpoolDropped(_) => 7,
+        Kind::PackagesListed(_) => 8,
+        Kind::PackagesChanged(_) => 9,
+        Kind::PatchState(_) => 10,
+        Kind::AssignmentRefused(_) => 11,
+        Kind::SensorFailed(_) => 12,
+        Kind::AgentSilent(_) => 13,
+        Kind::AgentHeard(_) => 14,
+        Kind::IdentityTwice(_) => 15,
+        Kind::HostMisbehaved(_) => 16,
+        Kind::RecordsMissing(_) => 17,
+    }
+}
+
+/// The frame's number on the wire; a new frame breaks the build here, and needs a sample below.
+pub(crate) fn number_of_frame(frame: &Frame) -> u8 {
+    match frame {
+        Frame::Hello(_) => 0,
+        Frame::Welcome(_) => 1,
+        Frame::Refused(_) => 2,
+        Frame::Batch(_) => 3,
+        Frame::Ack(_) => 4,
+        Frame::Heartbeat(_) => 5,
+        Frame::Assign(_) => 6,
+        Frame::EnrolRequest(_) => 7,
+        Frame::EnrolReply(_) => 8,
+        Frame::Goodbye(_) => 9,
+    }
+}
+
+pub(crate) fn frames() -> Vec<(String, Frame)> {
+    let epoch = Epoch(0x0123_4567_89ab_cdef);
+    let refusal = Refusal { code: RefusalCode::Busy, detail: "later".to_owned(), retry_after_secs: Some(30) };
+    let observations: Vec<Vec<u8>> =
+        observations().into_iter().map(|(_, observation)| observation.encode()).collect();
+    let agency = AgencyId::new("so-tttt").unwrap();
+    let named: [(&str, Frame); 13] = [
+        ("hello", hello(epoch)),
+        ("welcome", welcome(true)),
+        ("welcome-bare", welcome(false)),
+        ("refused", Frame::Refused(refusal.clone())),
+        ("batch", Frame::Batch(Batch::pack(epoch, Lane::Prompt, Seq(17), 3, &observations))),
+        ("ack", Frame::Ack(Ack { epoch, lane: Lane::Prompt, kept: Seq(34), resend: true })),
+        ("heartbeat", Frame::Heartbeat(Heartbeat { now: AT })),
+        ("assign", Frame::Assign(assignment())),
+        (
+            "enrol-request",
+            Frame::EnrolRequest(EnrolRequest {
+                wire: 1,
+                agency: agency.clone(),
+                token: Token([9; 16]),
+                request: vec![0x30, 0x82, 0x01, 0x02],
+                name: "may-chu-01".to_owned(),
+                version: "0.1.0".to_owned(),
+            }),
+        ),
+        ("enrol-accepted", Frame::EnrolReply(EnrolReply::Accepted(enrolled(agency)))),
+        ("enrol-refused", Frame::EnrolReply(EnrolReply::Refused(refusal))),
+        ("goodbye", Frame::Goodbye(Heartbeat { now: AT })),
+        (
+            "refused-for-good",
+            Frame::Refused(Refusal {
+                code: RefusalCode::IdentityRevoked,
+                detail: String::new(),
+                retry_after_secs: None,
+            }),
+        ),
+    ];
+
+    named.into_iter().map(|(name, frame)| (format!("frame-{name}.cbor"), frame)).collect()
+}
+
+fn hello(epoch: Epoch) -> Frame {
+    Frame::Hello(Hello {
+        wire: 1,
+        version: "0.1.0".to_owned(),
+        fingerprint: Digest([0x11; 32]),
+        epoch,
+        lanes: vec![
+            LaneSpan { lane: Lane::Prompt, kept_from: Seq(17), next: Seq(35) },
+            LaneSpan { lane: Lane::Bulk, kept_from: Seq(1), next: Seq(1) },
+        ],
+        now: AT,
+        assignment: 4,
+    })
+}
+
+fn welcome(full: bool) -> Frame {
+    Frame::Welcome(Welcome {
+        wire: 1,
+        marks: vec![
+            LaneMark { lane: Lane::Prompt, kept: Seq(16) },
+            LaneMark { lane: Lane::Bulk, kept: Seq(0) },
+        ],
+        now: AT,
+        assignment: full.then(assignment),
+        packages: full.then_some(Digest([0x22; 32])),
+    })
+}
+
+fn assignment() -> Assignment {
+    let watch = vec![WatchPath { area: Area::Data, path: "/dữ liệu/Hoà Bình".to_owned() }];
+
+    Assignment { version: 5, watch, heartbeat_secs: 60, inventory_secs: 3600 }
+}
+
+fn enrolled(agency: AgencyId) -> Enrolled {
+    Enrolled {
+        host: HostId([0xab; 16]),
+        agency,
+        agency_name: "Sở Thông tin và Truyền thông".to_owned(),
+        certificate: vec![0x30, 0x01],
+        authority: vec![0x30, 0x02],
+        now: AT,
+        approved: true,
+    }
+}
+
+pub(crate) fn observations() -> Vec<(String, Observation)> {
+    let mut kinds = own();
+    kinds.extend(files());
+    kinds.extend(software());
+    kinds.extend(collectors());
+
+    kinds
+        .into_iter()
+        .map(|kind| (format!("observation-{}.cbor", kind.word()), Observation { at: AT, kind }))
+        .collect()
+}
+
+fn own() -> Vec<Kind> {
+    vec![
+        Kind::AgentStarted(AgentStarted {
+            version: "0.1.0".to_owned(),
+            after_crash: true,
+            watched_until: Some(AT),
+        }),
+        Kind::AgentStopped(AgentStopped { reason: "service".to_owned() }),
+        Kind::Health(Health {
+            uptime_secs: 86_400,
+            waiting: 12,
+            waiting_bytes: 4096,
+            dropped: 1,
+            watch_losses: 2,
+            memory_bytes: 20_000_000,
+            processor_ms: 1234,
+            baseline_paths: 40_000,
+            exclusions: 1,
+            clock_offset_ms: Some(-250),
+        }),
+        Kind::HostDescribed(HostDescribed {
+            name: "may-chu-01".to_owned(),
+            role: Role::Server,
+            os_family: "linux".to_owned(),
+            os_id: "debian".to_owned(),
+            os_version: "12".to_owned(),
+            os_name: "Debian GNU/Linux 12 (bookworm)".to_owned(),
+            kernel: "6.1.0-28-amd64".to_owned(),
+            architecture: "x86_64".to_owned(),
+            processor: "a processor".to_owned(),
+            processors: 8,
+            memory_bytes: 1 << 34,
+            disk_bytes: 1 << 40,
+            vendor: "a maker".to_owned(),
+            model: "a model".to_owned(),
+            firmware_date: Some("2021-05-04".to_owned()),
+            addresses: vec!["10.0.0.7".to_owned()],
+            booted_at: AT,
+            virtualisation: Some("kvm".to_owned()),
+        }),
+        Kind::SpoolDropped(SpoolDropped { lane: Lane::Bulk, count: 300, from: AT, until: AT }),
+        Kind::AssignmentRefused(AssignmentRefused { version: 6, reason: "too many paths".to_owned() }),
+        Kind::SensorFailed(SensorFailed { sensor: "packages".to_owned(), reason: "unreadable".to_owned() }),
+    ]
+}
+
+fn files() -> Vec<Kind> {
+    let state = FileState {
+        kind: FileKind::Link,
+        size: 7,
+        digest: Some(Digest([0x33; 32])),
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        modified: AT,
+        changed: AT,
+        link_target: Some(HostPath::from_bytes(b"/x\xff")),
+        attributes: Some(Digest([0x44; 32])),
+    };
+    vec![
+        Kind::FileChanged(FileChanged {
+            path: HostPath::from_text("/etc/ssh/sshd_config"),
+            area: Area::Configuration,
+            root: HostPath::from_text("/etc"),
+            action: FileAction::MetadataChanged,
+            before: Some(FileState { digest: None, link_target: None, attributes: None, ..state.clone() }),
+            after: Some(state),
+            while_off: true,
+            not_before: Some(AT),
+            actor: Some(Actor {
+                process: 77,
+                program: Some(HostPath::from_text("/usr/bin/vi")),
+                user: Some("an".to_owned()),
+                session: Some(3),
+            }),
+        }),
+        Kind::BaselineTaken(BaselineTaken {
+            root: HostPath::from_text("/etc"),
+            area: Area::Configuration,
+            paths: 3000,
+            bytes: 12_000_000,
+            digest: Digest([0x55; 32]),
+            unreadable: 2,
+            took_ms: 850,
+        }),
+        Kind::WatchLost(WatchLost {
+            roots: vec![HostPath::from_text("/etc")],
+            reason: WatchLossReason::AgentOverloaded,
+            from: AT,
+            until: Some(AT),
+        }),
+    ]
+}
+
+fn software() -> Vec<Kind> {
+    let package = Package {
+        manager: Manager::Dpkg,
+        name: "libc6".to_owned(),
+        architecture: "amd64".to_owned(),
+        version: "2.36-9+deb12u9".to_owned(),
+        source: Some("glibc".to_owned()),
+        source_version: Some("2.36-9+deb12u9".to_owned()),
+        section: Some("libs".to_owned()),
+        vendor: Some("GNU Libc Maintainers".to_owned()),
+        licence: Some("LGPL-2.1-or-later".to_owned()),
+        licence_basis: LicenceBasis::CopyrightFile,
+        installed_at: Some(AT),
+        in_repository: Some(true),
+    };
+    let key: PackageKey = package.key();
+    vec![
+        Kind::PackagesListed(PackagesListed {
+            digest: Digest([0x66; 32]),
+            part: 1,
+            parts: 2,
+            packages: vec![package.clone()],
+        }),
+        Kind::PackagesChanged(PackagesChanged {
+            before: Digest([0x66; 32]),
+            after: Digest([0x77; 32]),
+            added: vec![package],
+            removed: vec![key],
+        }),
+        Kind::PatchState(PatchState {
+            lists_at: Some(AT),
+            last_update: Some(AT),
+            pending: vec![PendingUpdate {
+                name: "openssl".to_owned(),
+                architecture: "amd64".to_owned(),
+                installed: "3.0.15-1".to_owned(),
+                candidate: "3.0.16-1".to_owned(),
+                security: true,
+                origin: "Debian-Security bookworm-security".to_owned(),
+                first_seen: AT,
+            }],
+            pending_count: 1,
+            security_count: Some(1),
+            reboot_needed: Some(false),
+            kernel_running: "6.1.0-28-amd64".to_owned(),
+            kernel_installed: Some("6.1.0-29-amd64".to_owned()),
+            automatic: Some(true),
+        }),
+    ]
+}
+
+fn collectors() -> Vec<Kind> {
+    vec![
+        Kind::AgentSilent(AgentSilent { last_heard: AT, promised_secs: 180 }),
+        Kind::AgentHeard(AgentHeard { silent_since: AT }),
+        Kind::IdentityTwice(IdentityTwice {
+            enrolled: Digest([0x88; 32]),
+            found: Digest([0x99; 32]),
+            address: "10.0.0.9".to_owned(),
+        }),
+        Kind::HostMisbehaved(HostMisbehaved { reason: "frame too long".to_owned(), count: 3 }),
+        Kind::RecordsMissing(RecordsMissing { lane: Lane::Prompt, first: 5, last: 9 }),
+    ]
+}

@@ -77,8 +77,10 @@ fn every_observation_is_encoded_as_it_was_released() {
 
 #[test]
 fn every_kind_and_every_frame_has_a_sample() {
-    let kinds: BTreeSet<u8> =
-        samples::observations().iter().map(|(_, observation)| samples::number_of_kind(&observation.kind)).collect();
+    let kinds: BTreeSet<u8> = samples::observations()
+        .iter()
+        .map(|(_, observation)| samples::number_of_kind(&observation.kind))
+        .collect();
     let frames: BTreeSet<u8> =
         samples::frames().iter().map(|(_, frame)| samples::number_of_frame(frame)).collect();
 

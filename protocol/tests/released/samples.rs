@@ -9,7 +9,9 @@ use vonggac_protocol::hello::{Hello, LaneMark, LaneSpan, Refusal, RefusalCode, W
 use vonggac_protocol::host::{Health, HostDescribed, Role};
 use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
 use vonggac_protocol::observation::*;
-use vonggac_protocol::package::{LicenceBasis, Manager, Package, PackageKey, PackagesChanged, PackagesListed};
+use vonggac_protocol::package::{
+    LicenceBasis, Manager, Package, PackageKey, PackagesChanged, PackagesListed,
+};
 use vonggac_protocol::patch::{PatchState, PendingUpdate};
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;

@@ -13,8 +13,11 @@
 //! | [`finding`], [`incident`] | a conclusion with its evidence; which incident it belongs to |
 //! | [`trial`] | the tests that every rule carries |
 //! | [`clause`], [`plan`], [`table`] | the register of clauses that oblige, and the tables it is read from |
+//! | [`support`] | until when a system gets security fixes |
+//! | [`catalogue`], [`software`] | products and their licence classes; what a host's packages say by them |
 //! | [`words`], [`owner`] | a text in two languages; who answers for a rule |
 
+pub mod catalogue;
 pub mod clause;
 pub mod fields;
 pub mod finding;
@@ -26,6 +29,8 @@ pub mod owner;
 pub mod plan;
 mod read;
 pub mod ruleset;
+pub mod software;
+pub mod support;
 pub mod table;
 mod text;
 pub mod trial;

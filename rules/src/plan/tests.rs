@@ -98,3 +98,12 @@ fn the_digest_follows_the_text_and_not_the_order_of_files() {
     files[0].text.push('\n');
     assert_ne!(Register::load(&files).unwrap().digest(), first);
 }
+
+#[test]
+fn every_role_that_rules_may_name_has_a_name_in_the_terms() {
+    let register = Register::embedded();
+
+    for owner in crate::owner::OWNERS {
+        assert!(register.terms().roles.contains_key(owner.id), "{}", owner.id);
+    }
+}

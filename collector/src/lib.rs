@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod enrol;
 pub mod intake;
+pub mod judge;
 pub mod listen;
 pub mod random;
 pub mod session;

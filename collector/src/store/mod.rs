@@ -19,11 +19,14 @@ pub mod agencies;
 pub mod assignments;
 pub mod audit;
 pub mod certificates;
+pub mod findings;
 pub mod hosts;
+pub mod incidents;
 pub mod migrate;
 pub mod observations;
 pub mod packages;
 pub mod people;
+pub mod rule_sets;
 pub mod tokens;
 
 /// Jobs that may wait for the writer: beyond it callers wait, and agents with them. Nothing is dropped.

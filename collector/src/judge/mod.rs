@@ -1,0 +1,234 @@
+//! Judges what was kept, behind the intake, from a durable cursor.
+//!
+//! What the rules conclude, the incidents it belongs to and the cursor move in one transaction, and a finding has a
+//! key of its own: a crash at any point loses nothing and doubles nothing. Rules are swapped whole between two
+//! observations; a broken set is reported and the one in force stays.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`folder`] | where rules come from |
+//! | [`bench`] | the judge with what it knows of hosts; weighing a stretch of observations |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+use vonggac_rules::ruleset::RuleSet;
+use vonggac_rules::words::Language;
+
+use crate::clock;
+use crate::store::audit::{self, Action, COLLECTOR};
+use crate::store::incidents::{self, Filed};
+use crate::store::{Store, rule_sets};
+
+pub mod bench;
+pub mod folder;
+
+use bench::{Bench, Weighed};
+use folder::{Folder, Stamp};
+
+/// Observations weighed for one transaction: a stretch takes milliseconds, so an incident is soon to be seen.
+const STRETCH_MAX: usize = 256;
+
+/// A change of the rules folder, or an observation by another process, is noticed within this.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// After a failed write the same findings are tried again this much later.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// News that a slow listener may be behind before it misses some; it then asks the store.
+const NEWS_MAX: usize = 256;
+
+/// Something new for those who look at a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The incident.
+    pub incident: i64,
+    /// Its agency: nobody else may hear of it.
+    pub agency: String,
+    /// Whether it was just opened.
+    pub opened: bool,
+}
+
+/// A channel for news.
+#[must_use]
+pub fn news() -> broadcast::Sender<News> {
+    broadcast::channel(NEWS_MAX).0
+}
+
+/// What the judge needs.
+pub struct Judging {
+    /// Where observations come from and conclusions go to.
+    pub store: Store,
+    /// Where rules come from.
+    pub folder: Folder,
+    /// Rung after each commit of the intake.
+    pub bell: Arc<Notify>,
+    /// Who wants to hear of incidents.
+    pub news: broadcast::Sender<News>,
+    /// The rule set in force, for pages that explain incidents.
+    pub in_force: Arc<arc_swap::ArcSwap<RuleSet>>,
+}
+
+/// The first rule set: the folder's, or, if that is broken, the program's own, so that intake and silence work on.
+///
+/// # Errors
+/// If not even the program's own rules can be used.
+pub async fn first_rules(store: &Store, folder: &Folder) -> anyhow::Result<RuleSet> {
+    match folder.load(Language::En) {
+        Ok(rules) => Ok(rules),
+        Err(broken) => {
+            report_broken(store, &broken).await;
+            Folder::BuiltIn.load(Language::En).context("load the program's own rules")
+        }
+    }
+}
+
+impl Judging {
+    /// Judges until told to stop.
+    ///
+    /// # Errors
+    /// If the store cannot even be read at the start.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let rules = self.in_force.load_full();
+        let known = Arc::clone(&rules);
+        self.store.write(move |tx| rule_sets::add(tx, &known, clock::now())).await?;
+        info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules loaded");
+        let mut bench = Bench::open(&self.store, rules).await?;
+        let mut stamp = self.folder.stamp().unwrap_or_default();
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = self.bell.notified() => {}
+                _ = look.tick() => self.look_at_rules(&mut bench, &mut stamp).await,
+            }
+            if let Err(error) = self.judge_all(&mut bench, &stop).await {
+                warn!(error = format!("{error:#}"), "Observations could not be judged; trying again");
+            }
+        }
+    }
+
+    async fn judge_all(&self, bench: &mut Bench, stop: &CancellationToken) -> anyhow::Result<()> {
+        while !stop.is_cancelled() {
+            let Some(weighed) = bench.weigh_next(&self.store, STRETCH_MAX, clock::now()).await? else { break };
+            self.file(Arc::new(weighed), stop).await;
+        }
+
+        Ok(())
+    }
+
+    /// Files what was concluded; the judge has counted it already, so it is tried until it is kept.
+    async fn file(&self, weighed: Arc<Weighed>, stop: &CancellationToken) {
+        loop {
+            let job = Arc::clone(&weighed);
+            match self.store.write(move |tx| file_in(tx, &job)).await {
+                Ok(all) => {
+                    for news in all {
+                        debug!(incident = news.incident, opened = news.opened, "Finding filed");
+                        // Nobody may be listening.
+                        drop(self.news.send(news));
+                    }
+                    return;
+                }
+                Err(error) => error!(error = format!("{error:#}"), "Findings could not be kept; trying again"),
+            }
+            tokio::select! {
+                // The cursor has not moved: they are concluded again after the next start.
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RETRY_AFTER) => {}
+            }
+        }
+    }
+
+    async fn look_at_rules(&self, bench: &mut Bench, stamp: &mut Stamp) {
+        let folder = self.folder.clone();
+        let before = stamp.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let now = folder.stamp()?;
+            if now == before {
+                return anyhow::Ok(None);
+            }
+            Ok(Some((now, folder.load(Language::En))))
+        });
+        match looked.await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some((now, loaded)))) => {
+                *stamp = now;
+                match loaded {
+                    Ok(rules) => self.replace_rules(bench, rules).await,
+                    Err(broken) => report_broken(&self.store, &broken).await,
+                }
+            }
+            Ok(Err(error)) => debug!(error = format!("{error:#}"), "Rules folder could not be looked at"),
+            Err(error) => error!(%error, "Looking at the rules folder failed"),
+        }
+    }
+
+    async fn replace_rules(&self, bench: &mut Bench, rules: RuleSet) {
+        if rules.digest() == bench.rules().digest() {
+            return;
+        }
+        let rules = Arc::new(rules);
+        let known = Arc::clone(&rules);
+        let noted = self.store.write(move |tx| {
+            rule_sets::add(tx, &known, clock::now())?;
+            let entry = Action {
+                at: clock::now(),
+                person: COLLECTOR,
+                agency: None,
+                action: "rules.replaced",
+                object: &known.digest().to_string(),
+                detail: &format!("{} rules in {} files", known.rules().len(), known.files().len()),
+            };
+            audit::append(tx, &entry)
+        });
+        if let Err(error) = noted.await {
+            error!(error = format!("{error:#}"), "New rules could not be noted; the old ones stay");
+            return;
+        }
+        info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules replaced");
+        bench.replace(Arc::clone(&rules));
+        self.in_force.store(rules);
+    }
+}
+
+fn file_in(tx: &rusqlite::Transaction<'_>, weighed: &Weighed) -> anyhow::Result<Vec<News>> {
+    let mut all = Vec::new();
+    for finding in &weighed.findings {
+        let rule = weighed.rules.rule(&finding.rule).context("a finding is of a rule in force")?;
+        let filed = incidents::file_finding(tx, finding, rule, weighed.rules.digest(), weighed.now)?;
+        let (incident, opened) = match filed {
+            Filed::Known => continue,
+            Filed::Opened(id) => (id, true),
+            Filed::Joined(id) => (id, false),
+        };
+        all.push(News { incident, agency: finding.agency.to_string(), opened });
+    }
+    rule_sets::set_cursor(tx, weighed.cursor)?;
+
+    Ok(all)
+}
+
+async fn report_broken(store: &Store, broken: &anyhow::Error) {
+    let detail: String = format!("{broken:#}").chars().take(2_000).collect();
+    error!(mistakes = %detail, "Rules are broken; those in force stay");
+    let noted = store.write(move |tx| {
+        let entry = Action {
+            at: clock::now(),
+            person: COLLECTOR,
+            agency: None,
+            action: "rules.refused",
+            object: "rules_dir",
+            detail: &detail,
+        };
+        audit::append(tx, &entry)
+    });
+    if let Err(error) = noted.await {
+        error!(error = format!("{error:#}"), "Broken rules could not be noted");
+    }
+}

@@ -117,7 +117,8 @@ impl Bench {
         if kept.kind == UNKNOWN_KIND {
             return Vec::new();
         }
-        let (Ok(observation), Ok(agency)) = (Observation::decode(&kept.body), AgencyId::new(&kept.agency)) else {
+        let (Ok(observation), Ok(agency)) = (Observation::decode(&kept.body), AgencyId::new(&kept.agency))
+        else {
             warn!(observation = kept.order, "A kept observation cannot be read");
             return Vec::new();
         };

@@ -136,7 +136,8 @@ fn files_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![(dir.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        let entries = fs::read_dir(&folder).with_context(|| format!("read the folder {}", folder.display()))?;
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("read the folder {}", folder.display()))?;
         for entry in entries {
             let path = entry.with_context(|| format!("read the folder {}", folder.display()))?.path();
             if path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.')) {

@@ -115,7 +115,9 @@ impl Judging {
 
     async fn judge_all(&self, bench: &mut Bench, stop: &CancellationToken) -> anyhow::Result<()> {
         while !stop.is_cancelled() {
-            let Some(weighed) = bench.weigh_next(&self.store, STRETCH_MAX, clock::now()).await? else { break };
+            let Some(weighed) = bench.weigh_next(&self.store, STRETCH_MAX, clock::now()).await? else {
+                break;
+            };
             self.file(Arc::new(weighed), stop).await;
         }
 
@@ -135,7 +137,9 @@ impl Judging {
                     }
                     return;
                 }
-                Err(error) => error!(error = format!("{error:#}"), "Findings could not be kept; trying again"),
+                Err(error) => {
+                    error!(error = format!("{error:#}"), "Findings could not be kept; trying again")
+                }
             }
             tokio::select! {
                 // The cursor has not moved: they are concluded again after the next start.

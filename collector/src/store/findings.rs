@@ -24,7 +24,12 @@ pub fn exists(connection: &Connection, key: &str) -> anyhow::Result<bool> {
 ///
 /// # Errors
 /// If one of its key was kept, or the store fails.
-pub fn insert(tx: &Transaction<'_>, finding: &Finding, incident: i64, rule_set: Digest) -> anyhow::Result<()> {
+pub fn insert(
+    tx: &Transaction<'_>,
+    finding: &Finding,
+    incident: i64,
+    rule_set: Digest,
+) -> anyhow::Result<()> {
     tx.prepare_cached(
         "INSERT INTO finding (key, rule, rule_set, incident, agency, host, subject, severity, at, fields, evidence) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",

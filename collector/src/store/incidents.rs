@@ -147,12 +147,25 @@ pub struct Entry<'a> {
 ///
 /// # Errors
 /// If the store fails.
-pub fn add_entry(tx: &Transaction<'_>, incident: i64, at: Timestamp, entry: &Entry<'_>) -> anyhow::Result<()> {
+pub fn add_entry(
+    tx: &Transaction<'_>,
+    incident: i64,
+    at: Timestamp,
+    entry: &Entry<'_>,
+) -> anyhow::Result<()> {
     tx.prepare_cached(
         "INSERT INTO incident_entry (incident, at, person, action, text, before, after) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![incident, at.0, entry.person, entry.action, entry.text, entry.before, entry.after])?;
+    .execute(params![
+        incident,
+        at.0,
+        entry.person,
+        entry.action,
+        entry.text,
+        entry.before,
+        entry.after
+    ])?;
 
     Ok(())
 }

@@ -14,7 +14,7 @@ use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::{AgencyId, HostId};
 
 use crate::keep;
-use crate::os::protect;
+use crate::os::{disk, protect};
 use crate::print::Message;
 
 /// What is known by name; `identity.toml`.
@@ -110,7 +110,7 @@ impl Identity {
         keep::write_new(&unfinished.join("certificate.der"), &self.certificate)?;
         keep::write_new(&unfinished.join("authority.der"), &self.authority)?;
         keep::write_new(&unfinished.join("identity.toml"), names.as_bytes())?;
-        keep::sync_dir(&unfinished)?;
+        disk::sync_dir(&unfinished)?;
 
         let (folder, previous) = (state_dir.join(FOLDER), state_dir.join(PREVIOUS));
         if folder.exists() {
@@ -119,7 +119,7 @@ impl Identity {
         }
         fs::rename(&unfinished, &folder)?;
 
-        keep::sync_dir(state_dir)
+        disk::sync_dir(state_dir)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::os::disk::sync_dir;
 use crate::os::protect;
 
 /// Writes a file whole: beside its place, then moved there; what stood stays until then.
@@ -52,14 +53,6 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 
     fs::OpenOptions::new().read(true).write(true).open(path)
-}
-
-/// Makes names that were made in or moved into a folder survive a power cut; Windows does so by itself.
-///
-/// # Errors
-/// As syncing it.
-pub fn sync_dir(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::time::Timestamp;
 
+use crate::os::disk::sync_dir;
+
 use super::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES};
 use super::{Dropped, ReadSpoolError, Record, Span};
 
@@ -415,7 +417,7 @@ pub(super) fn create_segment(dir: &Path, identity: Identity) -> io::Result<Segme
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
     file.write_all(&identity.header())?;
     file.sync_all()?;
-    sync_folder(dir)?;
+    sync_dir(dir)?;
     let bytes = u64::try_from(HEADER_BYTES).unwrap_or(0);
 
     Ok(Segment { identity, path, end: identity.first, bytes })
@@ -423,16 +425,6 @@ pub(super) fn create_segment(dir: &Path, identity: Identity) -> io::Result<Segme
 
 pub(super) fn segment_path(dir: &Path, first: Seq) -> PathBuf {
     dir.join(format!("{:020}.seg", first.0))
-}
-
-/// Makes names in a folder durable, where the system has such a thing: where a folder cannot be opened as a file,
-/// its file system keeps names in its own journal.
-pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
-    match File::open(dir) {
-        Ok(folder) => folder.sync_all(),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

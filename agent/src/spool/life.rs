@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use vonggac_protocol::id::{Epoch, Lane};
 
+use crate::os::disk::sync_dir;
 use crate::os::protect;
 
-use super::lane::{LaneFiles, sync_folder};
+use super::lane::LaneFiles;
 use super::recovery::{Recovered, list_segments, open_lane};
 use super::segment::{HEADER_BYTES, Identity};
 use super::{Limits, OpenSpoolError, Record, Spool};
@@ -115,7 +116,7 @@ fn finish_renewal(dir: &Path) -> io::Result<()> {
     let (made, old) = (beside(dir, "new"), beside(dir, "old"));
     if !dir.exists() && made.join("epoch").exists() {
         fs::rename(&made, dir)?;
-        dir.parent().map_or(Ok(()), sync_folder)?;
+        dir.parent().map_or(Ok(()), sync_dir)?;
     } else if !dir.exists() && old.exists() {
         fs::rename(&old, dir)?;
     }
@@ -145,9 +146,9 @@ fn write_epoch(dir: &Path, epoch: Epoch) -> io::Result<()> {
     writeln!(file, "{epoch}")?;
     file.sync_all()?;
     fs::rename(&made, dir.join("epoch"))?;
-    sync_folder(dir)?;
+    sync_dir(dir)?;
 
-    dir.parent().map_or(Ok(()), sync_folder)
+    dir.parent().map_or(Ok(()), sync_dir)
 }
 
 /// The epoch that the folder belongs to: as its file says, or else as the first readable segment header says.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 
+use crate::os::disk::sync_dir;
 use crate::os::protect;
 
-use super::lane::{LaneFiles, Segment, create_segment, segment_path, sync_folder};
+use super::lane::{LaneFiles, Segment, create_segment, segment_path};
 use super::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES, Scan, Tail};
 
 /// Damaged files kept for a person to look at; beyond it they are mended without a copy, so that a failing disk
@@ -190,7 +191,7 @@ impl Opened<'_> {
             .find(|path| !path.exists());
         if let Some(path) = name {
             fs::hard_link(self.path, &path)?;
-            sync_folder(aside)?;
+            sync_dir(aside)?;
             recovered.aside.push(path);
         }
 
@@ -210,7 +211,7 @@ impl Opened<'_> {
         file.sync_all()?;
         fs::rename(&made, self.path)?;
 
-        self.path.parent().map_or(Ok(()), sync_folder)
+        self.path.parent().map_or(Ok(()), sync_dir)
     }
 
     /// Cuts what never finished and writes the header as it should be.

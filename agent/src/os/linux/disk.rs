@@ -1,7 +1,15 @@
-//! Free space.
+//! Free space, and names that survive a power cut.
 
 use std::io;
 use std::path::Path;
+
+/// Makes names that were made in or moved into a folder survive a power cut.
+///
+/// # Errors
+/// As opening or syncing the folder.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
+}
 
 /// Bytes that we may still write where `path` lies.
 ///

@@ -9,8 +9,25 @@ use super::tree;
 
 /// What a pure crate may not depend on: the runtime, the network, the system, a database, randomness.
 const IMPURE: [&str; 20] = [
-    "tokio", "tokio-util", "tokio-stream", "quinn", "rustls", "rcgen", "notify", "sysinfo", "rustix", "rusqlite",
-    "axum", "axum-server", "tower", "tower-http", "hyper", "reqwest", "getrandom", "rand", "tracing-subscriber",
+    "tokio",
+    "tokio-util",
+    "tokio-stream",
+    "quinn",
+    "rustls",
+    "rcgen",
+    "notify",
+    "sysinfo",
+    "rustix",
+    "rusqlite",
+    "axum",
+    "axum-server",
+    "tower",
+    "tower-http",
+    "hyper",
+    "reqwest",
+    "getrandom",
+    "rand",
+    "tracing-subscriber",
     "clap",
 ];
 
@@ -79,7 +96,8 @@ pub fn pure_crates(root: &Path) -> anyhow::Result<Vec<String>> {
 pub fn dependency_rule(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     let members = manifest(root, "")?;
-    let listed = members.get("workspace").and_then(|table| table.get("members")).and_then(toml::Value::as_array);
+    let listed =
+        members.get("workspace").and_then(|table| table.get("members")).and_then(toml::Value::as_array);
     for member in listed.into_iter().flatten().filter_map(toml::Value::as_str) {
         let Some((_, may)) = MAY.iter().find(|(name, _)| *name == member) else {
             faults.push(format!("{member} is a member that no rule speaks of"));
@@ -130,7 +148,8 @@ pub fn lints_used(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for (member, _) in MAY {
         let manifest = manifest(root, member)?;
-        let used = manifest.get("lints").and_then(|lints| lints.get("workspace")) == Some(&toml::Value::Boolean(true));
+        let used = manifest.get("lints").and_then(|lints| lints.get("workspace"))
+            == Some(&toml::Value::Boolean(true));
         if !used {
             faults.push(format!("{member}/Cargo.toml does not use the workspace's lints"));
         }

@@ -61,7 +61,9 @@ pub fn rules_with_trials(root: &Path) -> anyhow::Result<Vec<String>> {
     for path in tree::files(root, "rules/packs", ".yml")? {
         // A document without our block is only counted by others.
         for (at, rule) in tree::text(root, &path)?.split("\n---").enumerate() {
-            let says = |line: &str| rule.lines().any(|found| found.trim().trim_start_matches("- ").starts_with(line));
+            let says = |line: &str| {
+                rule.lines().any(|found| found.trim().trim_start_matches("- ").starts_with(line))
+            };
             if !says("vonggac:") {
                 continue;
             }

@@ -12,7 +12,8 @@ const LINES_MAX: usize = 700;
 const CHOOSER: &str = "agent/src/os/mod.rs";
 
 /// Parts of the agent and of the collector that only `run.rs`, the tests and the part itself may name.
-const PARTS: [(&str, &[&str]); 2] = [("agent", &["spool", "sensor", "link"]), ("collector", &["listen", "console"])];
+const PARTS: [(&str, &[&str]); 2] =
+    [("agent", &["spool", "sensor", "link"]), ("collector", &["listen", "console"])];
 
 /// The exceptions, each with its reason: what the link sends lies in the spool, and is read when the wire has room.
 const MAY_REACH: [(&str, &str); 1] = [("link", "spool")];
@@ -36,7 +37,10 @@ pub fn same_files_for_both_systems(root: &Path) -> anyhow::Result<Vec<String>> {
         return Ok(vec!["agent/src/os/linux is empty".to_owned()]);
     }
 
-    Ok(linux.symmetric_difference(&windows).map(|name| format!("agent/src/os: only one system has {name}")).collect())
+    Ok(linux
+        .symmetric_difference(&windows)
+        .map(|name| format!("agent/src/os: only one system has {name}"))
+        .collect())
 }
 
 /// `cfg` of a system stands in one file.
@@ -111,7 +115,8 @@ pub fn tables_of_contents(root: &Path) -> anyhow::Result<Vec<String>> {
 /// # Errors
 /// If a file cannot be read.
 pub fn nothing_unfinished(root: &Path) -> anyhow::Result<Vec<String>> {
-    let words = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("FIX", "ME"), concat!("XX", "X:")];
+    let words =
+        [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("FIX", "ME"), concat!("XX", "X:")];
     let mut faults = Vec::new();
     for path in tree::rust_files(root)? {
         for (number, line) in tree::text(root, &path)?.lines().enumerate() {
@@ -146,7 +151,8 @@ pub fn parts_keep_apart(root: &Path) -> anyhow::Result<Vec<String>> {
             }
             let text = tree::text(root, &path)?;
             for part in parts.iter().filter(|part| **part != own && !MAY_REACH.contains(&(&own, part))) {
-                if text.contains(&format!("crate::{part}::")) || text.contains(&format!("use crate::{part};")) {
+                if text.contains(&format!("crate::{part}::")) || text.contains(&format!("use crate::{part};"))
+                {
                     faults.push(format!("{path} reaches into {part}"));
                 }
             }

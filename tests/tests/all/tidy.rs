@@ -45,7 +45,11 @@ fn replace(path: &Path, from: &str, to: &str) -> std::io::Result<()> {
 #[test]
 fn a_pure_crate_that_takes_quinn_is_noticed() {
     let found = planted(manifests::pure_crates, |root| {
-        replace(&root.join("protocol/Cargo.toml"), "[dependencies]\n", "[dependencies]\nquinn.workspace = true\n")
+        replace(
+            &root.join("protocol/Cargo.toml"),
+            "[dependencies]\n",
+            "[dependencies]\nquinn.workspace = true\n",
+        )
     });
 
     assert_eq!(found, ["protocol/Cargo.toml depends on quinn"]);
@@ -92,7 +96,11 @@ fn a_collector_that_takes_the_agent_or_the_tests_is_noticed() {
 #[test]
 fn a_dependency_without_a_reason_is_noticed() {
     let found = planted(manifests::reasons, |root| {
-        replace(&root.join("Cargo.toml"), "[workspace.lints.rust]", "chance = \"1\"\n\n[workspace.lints.rust]")
+        replace(
+            &root.join("Cargo.toml"),
+            "[workspace.lints.rust]",
+            "chance = \"1\"\n\n[workspace.lints.rust]",
+        )
     });
 
     assert_eq!(found, ["Cargo.toml: chance has no reason above it"]);
@@ -176,10 +184,7 @@ fn a_kind_or_a_frame_that_the_wire_page_does_not_name_is_noticed() {
 
     assert_eq!(
         found,
-        [
-            "docs/wire.md does not name the kind wellbeing",
-            "docs/wire.md does not name the frame Farewell"
-        ]
+        ["docs/wire.md does not name the kind wellbeing", "docs/wire.md does not name the frame Farewell"]
     );
 }
 

@@ -1,13 +1,19 @@
 //! How we remember and tell: what agents sent, what the rules concluded, what people did about it.
 
 pub mod authority;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod enrol;
 pub mod intake;
 pub mod judge;
 pub mod listen;
+pub mod print;
 pub mod random;
+pub mod run;
+pub mod service;
 pub mod session;
 pub mod silence;
 pub mod store;
+
+pub use cli::main_with;

@@ -1,0 +1,195 @@
+//! The command line. Each command is one small file; all write through the store, beside a running collector.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+use vonggac_protocol::time::Timestamp;
+
+use crate::config::{Config, LoadConfigError};
+use crate::print::{self, Lang, complain, message};
+use crate::run;
+use crate::store::Store;
+use crate::store::audit::{self, Action, OPERATOR};
+
+mod agency;
+mod host;
+mod incident;
+mod init;
+mod person;
+mod rules;
+mod running;
+mod token;
+
+pub use init::{Initialised, initialise};
+pub use running::Running;
+
+/// Wrong configuration.
+const EXIT_CONFIG: u8 = 64;
+
+/// Vọng Gác – máy chủ thu thập / the collector.
+#[derive(Parser, Debug)]
+#[command(name = "vonggac-collector", version)]
+struct Arguments {
+    /// Tệp cấu hình / configuration file [/etc/vonggac/collector.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Thư mục dữ liệu, thay cho cấu hình / data folder instead of the configured one
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Ngôn ngữ / language
+    #[arg(long, global = true, env = "VONGGAC_LANG", default_value = "vi")]
+    lang: Lang,
+    /// In JSON cho chương trình khác / print JSON for other programs
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Khởi tạo: nơi cấp chứng thư, cơ sở dữ liệu, quản trị viên đầu tiên / make authority, database, first administrator
+    Init(init::Init),
+    /// Chạy / run
+    Serve,
+    /// Kiểm tra cấu hình / check the configuration
+    Check,
+    /// Cơ quan / agencies
+    #[command(subcommand)]
+    Agency(agency::Agency),
+    /// Mã ghi danh / enrolment tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Máy được giám sát / monitored hosts
+    #[command(subcommand)]
+    Host(host::Host),
+    /// Sự cố / incidents
+    #[command(subcommand)]
+    Incident(incident::Incident),
+    /// Luật phát hiện / detection rules
+    #[command(subcommand)]
+    Rules(rules::Rules),
+    /// Người dùng bảng điều khiển / people who use the console
+    #[command(subcommand)]
+    Person(person::Person),
+    /// Nhật ký kiểm toán / the audit log
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Subcommand, Debug)]
+enum Audit {
+    /// Tính lại chuỗi băm / recompute the hash chain
+    Verify,
+}
+
+/// What every command is given.
+struct Setting {
+    config: Config,
+    config_path: Option<PathBuf>,
+    lang: Lang,
+    json: bool,
+}
+
+impl Setting {
+    fn tell(&self, id: &str, values: &[(&'static str, &dyn std::fmt::Display)]) {
+        print::tell(self.lang, id, values);
+    }
+
+    fn say(&self, id: &str, values: &[(&'static str, &dyn std::fmt::Display)]) -> String {
+        message(self.lang, id, values)
+    }
+
+    /// Opens the store of an initialised collector.
+    fn store(&self) -> anyhow::Result<Store> {
+        let path = self.config.database_path();
+        if !path.exists() {
+            bail!("{}", self.say("not-initialised", &[("path", &path.display())]));
+        }
+
+        Store::open(&path)
+    }
+}
+
+/// Runs the program with these arguments, the first of which is its own name.
+pub fn main_with<I>(args: I) -> ExitCode
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Asking for help is no mistake; clap knows where each goes.
+            let code = if error.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS };
+            error.print().ok();
+            return code;
+        }
+    };
+    let lang = arguments.lang;
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(message(lang, "error", &[("what", &format!("{error:#}"))]));
+            let config = error.chain().any(|cause| cause.is::<LoadConfigError>());
+            if config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut config = Config::find(arguments.config.as_deref())?;
+    if let Some(data_dir) = arguments.data_dir {
+        config.data_dir = data_dir;
+    }
+    let setting =
+        Setting { config, config_path: arguments.config, lang: arguments.lang, json: arguments.json };
+    if let Command::Serve = arguments.command {
+        run::main(setting.config, setting.lang)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start")?;
+
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Init(init) => init.run(&setting).await?,
+            Command::Serve => {}
+            Command::Check => check(&setting),
+            Command::Agency(agency) => agency.run(&setting).await?,
+            Command::Token(token) => token.run(&setting).await?,
+            Command::Host(host) => host.run(&setting).await?,
+            Command::Incident(incident) => incident.run(&setting).await?,
+            Command::Rules(rules) => return rules.run(&setting),
+            Command::Person(person) => person.run(&setting).await?,
+            Command::Audit(Audit::Verify) => {
+                let count = setting.store()?.read(audit::verify).await?;
+                setting.tell("audit-good", &[("count", &count)]);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn check(setting: &Setting) {
+    let default = PathBuf::from(crate::config::DEFAULT_PATH);
+    match &setting.config_path {
+        Some(path) => setting.tell("config-good", &[("path", &path.display())]),
+        None if default.exists() => setting.tell("config-good", &[("path", &default.display())]),
+        None => setting.tell("config-defaults", &[]),
+    }
+}
+
+/// Writes down what the command line did.
+fn note(
+    tx: &rusqlite::Transaction<'_>,
+    now: Timestamp,
+    agency: Option<&str>,
+    action: &str,
+    object: &str,
+    detail: &str,
+) -> anyhow::Result<()> {
+    audit::append(tx, &Action { at: now, person: OPERATOR, agency, action, object, detail })
+}

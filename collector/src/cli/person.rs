@@ -1,0 +1,69 @@
+//! `person`: who may use the console.
+
+use clap::Subcommand;
+use serde_json::json;
+use vonggac_protocol::id::AgencyId;
+
+use super::init::{LINK_FOR, link_path, show_link};
+use super::running::console_url;
+use super::{Setting, note};
+use crate::clock;
+use crate::print::line;
+use crate::store::people::{self, PersonRole};
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Person {
+    /// Thêm / add
+    Add {
+        /// Tên / name
+        name: String,
+        /// Vai trò / role
+        #[arg(long, value_enum)]
+        role: PersonRole,
+        /// Chỉ thấy cơ quan này / sees only this agency
+        #[arg(long)]
+        agency: Option<AgencyId>,
+    },
+    /// Liên kết đăng nhập một lần / one-time sign-in link
+    Link {
+        /// Tên / name
+        name: String,
+    },
+}
+
+impl Person {
+    pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<()> {
+        let store = setting.store()?;
+        let now = clock::now();
+        match self {
+            Self::Add { name, role, agency } => {
+                let kept = name.clone();
+                store
+                    .write(move |tx| {
+                        people::add(tx, &kept, role, agency.as_ref(), now)?;
+                        note(tx, now, agency.as_ref().map(AgencyId::as_str), "person.added", &kept, role.word())
+                    })
+                    .await?;
+                setting.tell("person-added", &[("name", &name)]);
+            }
+            Self::Link { name } => {
+                let kept = name.clone();
+                let secret = store
+                    .write(move |tx| {
+                        note(tx, now, None, "person.link_made", &kept, "")?;
+                        people::make_link(tx, &kept, now.plus(LINK_FOR))
+                    })
+                    .await?;
+                let path = link_path(&secret);
+                let link = console_url(&setting.config).map(|url| format!("{url}{path}"));
+                if setting.json {
+                    line(json!({ "name": name, "link_path": path, "link": link }));
+                } else {
+                    show_link(setting, link.as_deref(), &name);
+                }
+            }
+        }
+
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! `token`: strings by which machines enrol.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::Subcommand;
+use serde_json::json;
+use vonggac_protocol::enrolment::{EnrolmentString, Token as Secret};
+use vonggac_protocol::id::AgencyId;
+
+use super::running::link_address;
+use super::{Setting, note};
+use crate::authority::Authority;
+use crate::config::is_address;
+use crate::print::line;
+use crate::store::audit::OPERATOR;
+use crate::store::tokens::{self, Terms};
+use crate::store::agencies;
+use crate::{clock, random};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Token {
+    /// Cấp mã ghi danh / make an enrolment string
+    New(New),
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct New {
+    /// Cơ quan / agency
+    #[arg(long)]
+    agency: AgencyId,
+    /// Cho bao nhiêu máy / for how many machines
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    uses: u32,
+    /// Số ngày có hiệu lực / days it is valid
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365))]
+    days: u32,
+    /// Mỗi máy phải được duyệt / each machine must be approved
+    #[arg(long)]
+    approve: bool,
+    /// Địa chỉ mà tác tử gọi / address by which agents call, NAME:PORT
+    #[arg(long)]
+    address: Option<String>,
+}
+
+impl Token {
+    pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<()> {
+        let Self::New(new) = self;
+        let Some(address) = new.address.clone().or_else(|| link_address(&setting.config)) else {
+            bail!("{}", setting.say("token-no-address", &[]));
+        };
+        if !is_address(&address) {
+            bail!("{}", setting.say("token-bad-address", &[("address", &address)]));
+        }
+        let store = setting.store()?;
+        let agency = new.agency.clone();
+        if store.read(move |db| agencies::name(db, &agency)).await?.is_none() {
+            bail!("{}", setting.say("no-agency", &[("agency", &new.agency)]));
+        }
+        let pin = Authority::load(&setting.config.authority_dir())?.pin();
+        let token = Secret(random::bytes()?);
+        let now = clock::now();
+        let terms = Terms {
+            agency: new.agency.clone(),
+            uses: new.uses,
+            expires_at: now.plus(DAY * new.days),
+            needs_approval: new.approve,
+        };
+        let expires_at = terms.expires_at;
+        store
+            .write(move |tx| {
+                tokens::add(tx, &token, &terms, OPERATOR, now)?;
+                let detail = format!("{} uses until {}", terms.uses, terms.expires_at);
+                note(tx, now, Some(terms.agency.as_str()), "token.made", terms.agency.as_str(), &detail)
+            })
+            .await?;
+        let string = EnrolmentString { address, pin, agency: new.agency.clone(), token };
+        if setting.json {
+            let shown = json!({
+                "enrolment": string.to_string(),
+                "agency": new.agency,
+                "uses": new.uses,
+                "expires_at": expires_at,
+            });
+            line(shown);
+            return Ok(());
+        }
+        setting.tell("token-made", &[("agency", &new.agency), ("uses", &new.uses), ("days", &new.days)]);
+        if new.approve {
+            setting.tell("token-needs-approval", &[]);
+        }
+        line(format!("  {string}"));
+
+        Ok(())
+    }
+}

@@ -93,7 +93,10 @@ pub async fn serve(
     let authority = Arc::new(Authority::load(&config.authority_dir())?);
     let store = Store::open(&config.database_path())?;
     let wanted = config.assignment.clone();
-    store.write(move |tx| assignments::put(tx, &wanted, clock::now())).await.context("keep the assignment")?;
+    store
+        .write(move |tx| assignments::put(tx, &wanted, clock::now()))
+        .await
+        .context("keep the assignment")?;
     let folder = Folder::of(config.rules_dir.as_deref());
     let rules = Arc::new(judge::first_rules(&store, &folder).await?);
 
@@ -186,7 +189,9 @@ async fn wait(
             match next {
                 Ok((Task::Reception | Task::Door, Ok(()))) => rest.cancel(),
                 Ok((_, Ok(()))) => {}
-                Ok((task, Err(error))) => error!(?task, error = format!("{error:#}"), "Task failed while stopping"),
+                Ok((task, Err(error))) => {
+                    error!(?task, error = format!("{error:#}"), "Task failed while stopping")
+                }
                 Err(error) => error!(%error, "Task failed while stopping"),
             }
         }

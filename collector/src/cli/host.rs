@@ -6,8 +6,8 @@ use clap::Subcommand;
 use super::{Setting, note};
 use crate::clock;
 use crate::print::{line, plain};
-use crate::store::hosts::{self, Host as Kept, HostState};
 use crate::store::certificates;
+use crate::store::hosts::{self, Host as Kept, HostState};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Host {

@@ -53,7 +53,9 @@ impl Incident {
             Self::List { all } => list(setting, &store.read(move |db| incidents::list(db, all)).await?),
             Self::Show { id } => {
                 let (found, findings) = store
-                    .read(move |db| Ok((incidents::find(db, id)?, findings::of_incident(db, id, FINDINGS_SHOWN)?)))
+                    .read(move |db| {
+                        Ok((incidents::find(db, id)?, findings::of_incident(db, id, FINDINGS_SHOWN)?))
+                    })
                     .await?;
                 let found = found.with_context(|| setting.say("incident-unknown", &[("id", &id)]))?;
                 show(setting, &found, &findings)
@@ -62,7 +64,14 @@ impl Incident {
                 store
                     .write(move |tx| {
                         incidents::acknowledge(tx, id, OPERATOR, now)?;
-                        note(tx, now, agency_of(tx, id)?.as_deref(), "incident.acknowledged", &id.to_string(), "")
+                        note(
+                            tx,
+                            now,
+                            agency_of(tx, id)?.as_deref(),
+                            "incident.acknowledged",
+                            &id.to_string(),
+                            "",
+                        )
                     })
                     .await?;
                 setting.tell("incident-acknowledged", &[("id", &id)]);
@@ -110,7 +119,10 @@ fn list(setting: &Setting, all: &[Summary]) -> anyhow::Result<()> {
         let state = setting.say(&format!("state-{}", one.state), &[]);
         let (id, severity, title) = (one.id, severity(setting, one), title(setting, one));
         let (host, subject) = (plain(&one.host_name), plain(&one.subject));
-        line(format!("{id}\t{severity}\t{state}\t{}\t{host}\t{title}\t{subject}\t{}", one.agency, one.last_at));
+        line(format!(
+            "{id}\t{severity}\t{state}\t{}\t{host}\t{title}\t{subject}\t{}",
+            one.agency, one.last_at
+        ));
     }
 
     Ok(())

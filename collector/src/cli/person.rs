@@ -41,7 +41,14 @@ impl Person {
                 store
                     .write(move |tx| {
                         people::add(tx, &kept, role, agency.as_ref(), now)?;
-                        note(tx, now, agency.as_ref().map(AgencyId::as_str), "person.added", &kept, role.word())
+                        note(
+                            tx,
+                            now,
+                            agency.as_ref().map(AgencyId::as_str),
+                            "person.added",
+                            &kept,
+                            role.word(),
+                        )
                     })
                     .await?;
                 setting.tell("person-added", &[("name", &name)]);

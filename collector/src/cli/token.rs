@@ -13,9 +13,9 @@ use super::{Setting, note};
 use crate::authority::Authority;
 use crate::config::is_address;
 use crate::print::line;
+use crate::store::agencies;
 use crate::store::audit::OPERATOR;
 use crate::store::tokens::{self, Terms};
-use crate::store::agencies;
 use crate::{clock, random};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

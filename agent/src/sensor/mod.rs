@@ -1,6 +1,8 @@
-//! The parts of the agent that each watch one kind of thing.
+//! The parts of the agent that each watch one kind of thing and hand values to `run.rs`. None knows the spool, the
+//! link or another sensor.
 
 pub mod deb822;
+pub mod files;
 pub mod packages;
 pub mod patches;
 

@@ -57,7 +57,8 @@ impl Dir {
     /// If it cannot be read.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.0)? {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        for entry in rustix::fs::Dir::new(rustix::fs::openat(&self.0, ".", flags, Mode::empty())?)? {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if name != b"." && name != b".." {
@@ -137,7 +138,7 @@ pub fn attributes_open(file: &File) -> Option<Digest> {
 const ATTRIBUTE_BYTES_MAX: usize = 64 * 1024;
 
 fn attributes(file: impl AsFd) -> Option<Digest> {
-    let mut size = rustix::fs::flistxattr(&file, &mut [0_u8; 0]).ok()?;
+    let mut size = rustix::fs::flistxattr_query(&file).ok()?;
     if size == 0 {
         return None;
     }
@@ -158,6 +159,13 @@ fn attributes(file: impl AsFd) -> Option<Digest> {
     }
 
     Some(Digest(hasher.finalize().into()))
+}
+
+/// Whether an error means that what was looked for does not stand at the path, be it nothing or something else.
+#[must_use]
+pub fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 fn convert(stat: &rustix::fs::Stat) -> Stat {

@@ -5,6 +5,12 @@ use std::path::{Path, PathBuf};
 use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::Area;
 
+/// What stands between the components of a path.
+pub const SEPARATOR: u8 = b'/';
+
+/// Whether every directory needs a watch of its own; otherwise one watch covers a tree.
+pub const WATCH_EACH_DIRECTORY: bool = true;
+
 /// The default watch list. A `*` stands for one whole component. The longest path decides a file's area; paths
 /// that do not exist are watched for; paths that are one and the same through links are counted once.
 #[must_use]

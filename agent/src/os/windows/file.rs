@@ -110,6 +110,12 @@ pub fn attributes_open(_file: &File) -> Option<Digest> {
     None
 }
 
+/// Whether an error means that what was looked for does not stand at the path, be it nothing or something else.
+#[must_use]
+pub fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 fn convert(metadata: &Metadata) -> Stat {
     let kind = if metadata.is_symlink() {
         FileKind::Link

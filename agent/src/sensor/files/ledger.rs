@@ -1,0 +1,280 @@
+//! Spool before baseline: what is told is remembered here until it is confirmed; only then the baseline moves.
+//!
+//! One lock holds comparing and telling together, so that tickets rise in the order of the channel whichever thread
+//! speaks. A crash at any point repeats an observation and loses none.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use tokio::sync::mpsc;
+use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged, WatchLossReason, WatchLost};
+use vonggac_protocol::observation::{Kind, Observation, SensorFailed};
+use vonggac_protocol::path::HostPath;
+use vonggac_protocol::time::Timestamp;
+
+use super::baseline::Baseline;
+use super::compare::{Entry, Verdict, weigh};
+use super::key::Key;
+use super::{Change, Ticket};
+
+/// Changes told and not yet confirmed; at the bound the sensor waits, the watch queue fills, and the loss is told.
+pub(super) const PENDING_MAX: usize = 2_048;
+
+/// What threads of the sensor and its caller share without the ledger's lock.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    confirmed: Mutex<u64>,
+    moved: Condvar,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn confirm(&self, Ticket(ticket): Ticket) {
+        let mut confirmed = lock(&self.confirmed);
+        *confirmed = ticket.max(*confirmed);
+        self.moved.notify_all();
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.moved.notify_all();
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    fn confirmed(&self) -> u64 {
+        *lock(&self.confirmed)
+    }
+
+    /// Waits for a confirmation beyond `known`, for a stop, or for this long.
+    pub(super) fn wait(&self, known: Option<u64>, at_most: Duration) {
+        let confirmed = lock(&self.confirmed);
+        let goes_on = |now: &mut u64| !self.is_stopping() && known.is_none_or(|known| *now <= known);
+        drop(self.moved.wait_timeout_while(confirmed, at_most, goes_on).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// A poisoned lock means that a thread of ours died; the sensor's end says so, and readers may still finish.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The sensor was asked to stop, or nobody listens any more. Not a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("the files sensor was asked to stop")]
+pub(super) struct Stopped;
+
+/// How a change came to be known.
+#[derive(Clone, Debug)]
+pub(super) struct Circumstance {
+    pub(super) at: Timestamp,
+    pub(super) while_off: bool,
+    pub(super) not_before: Option<Timestamp>,
+}
+
+/// Where a path lies.
+#[derive(Clone, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) root: &'a Key,
+    pub(super) area: Area,
+    /// Whether the root's first scan is still under way: then a path that is not known was merely not reached yet.
+    pub(super) is_new: bool,
+}
+
+#[derive(Debug)]
+enum Update {
+    Path(Key, Option<Entry>),
+    Taken(Key, Timestamp),
+    Nothing,
+}
+
+/// The baseline and what is on its way into it.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    baseline: Baseline,
+    pending: VecDeque<(u64, Update)>,
+    /// The last told and unconfirmed state of a path, and the ticket that told it.
+    told: BTreeMap<Key, (u64, Option<Entry>)>,
+    last: u64,
+    paths: u64,
+    sender: Option<mpsc::Sender<Change>>,
+    shared: Arc<Shared>,
+}
+
+impl Ledger {
+    pub(super) fn new(baseline: Baseline, sender: mpsc::Sender<Change>, shared: Arc<Shared>) -> Result<Self> {
+        let paths = baseline.count()?;
+        let (pending, told) = (VecDeque::new(), BTreeMap::new());
+
+        Ok(Self { baseline, pending, told, last: 0, paths, sender: Some(sender), shared })
+    }
+
+    pub(super) fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    /// Ends the channel: nothing more is told.
+    pub(super) fn hang_up(&mut self) {
+        self.sender = None;
+    }
+
+    pub(super) fn paths(&self) -> u64 {
+        self.paths
+    }
+
+    /// Whether everything that was told is confirmed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Moves the baseline as far as was confirmed.
+    pub(super) fn apply_confirmed(&mut self) -> Result<()> {
+        let confirmed = self.shared.confirmed();
+        if self.pending.front().is_none_or(|(ticket, _)| *ticket > confirmed) {
+            return Ok(());
+        }
+        self.baseline.begin()?;
+        let mut moved = 0_i64;
+        while let Some((ticket, update)) = self.pending.pop_front_if(|(ticket, _)| *ticket <= confirmed) {
+            match update {
+                Update::Path(key, entry) => {
+                    match entry {
+                        Some(entry) => moved += i64::from(self.baseline.put(&key, &entry)?),
+                        None => moved -= i64::from(self.baseline.remove(&key)?),
+                    }
+                    if self.told.get(&key).is_some_and(|(last, _)| *last == ticket) {
+                        self.told.remove(&key);
+                    }
+                }
+                Update::Taken(root, at) => self.baseline.take(&root, at)?,
+                Update::Nothing => {}
+            }
+        }
+        self.baseline.commit()?;
+        self.paths = self.paths.saturating_add_signed(moved);
+
+        Ok(())
+    }
+
+    /// What is known of a path: told last, or else confirmed.
+    pub(super) fn known(&self, key: &Key) -> Result<Option<Entry>> {
+        match self.told.get(key) {
+            Some((_, entry)) => Ok(entry.clone()),
+            None => self.baseline.find(key),
+        }
+    }
+
+    /// Whether anything is known of a path, even that it is gone.
+    pub(super) fn knows(&self, key: &Key) -> Result<bool> {
+        Ok(self.told.contains_key(key) || self.baseline.glance(key)?.is_some())
+    }
+
+    /// Up to `limit` known paths in `first..end`, confirmed or only told, in order; some of them may be told as gone.
+    pub(super) fn known_keys(&self, first: &Key, end: &Key, limit: usize) -> Result<Vec<Key>> {
+        let glances = self.baseline.glances(first, end, limit)?;
+        let mut keys: Vec<Key> = glances.into_iter().map(|(key, _)| key).collect();
+        keys.extend(self.told.range(first.clone()..end.clone()).map(|(key, _)| key.clone()).take(limit));
+        keys.sort_unstable();
+        keys.dedup();
+        keys.truncate(limit);
+
+        Ok(keys)
+    }
+
+    /// Compares what was measured with what is known, and tells the difference.
+    pub(super) fn file(
+        &mut self,
+        key: &Key,
+        place: &Place<'_>,
+        after: Option<Entry>,
+        how: &Circumstance,
+    ) -> Result<()> {
+        let before = self.known(key)?;
+        match weigh(before.as_ref(), after.as_ref()) {
+            Verdict::Same => {}
+            Verdict::Quiet => {
+                if let (Some(entry), false) = (&after, self.told.contains_key(key)) {
+                    self.baseline.put(key, entry)?;
+                }
+            }
+            Verdict::Changed(FileAction::Created) if place.is_new && !self.told.contains_key(key) => {
+                if let Some(entry) = &after {
+                    self.absorb(key, entry)?;
+                }
+            }
+            Verdict::Changed(action) => {
+                let kind = Kind::FileChanged(FileChanged {
+                    path: key.host_path(),
+                    area: place.area,
+                    root: place.root.host_path(),
+                    action,
+                    before: before.map(|entry| entry.state),
+                    after: after.as_ref().map(|entry| entry.state.clone()),
+                    while_off: how.while_off,
+                    not_before: how.not_before,
+                    actor: None,
+                });
+                self.tell(how.at, kind, Update::Path(key.clone(), after))?;
+            }
+        }
+
+        Ok(())
+    }
+
+    /// Takes a path into the baseline without a word: the first scan of its root is told as a whole.
+    pub(super) fn absorb(&mut self, key: &Key, entry: &Entry) -> Result<()> {
+        self.paths += u64::from(self.baseline.put(key, entry)?);
+
+        Ok(())
+    }
+
+    pub(super) fn tell_taken(&mut self, root: &Key, at: Timestamp, taken: BaselineTaken) -> Result<()> {
+        self.tell(at, Kind::BaselineTaken(taken), Update::Taken(root.clone(), at))
+    }
+
+    pub(super) fn tell_lost(
+        &mut self,
+        roots: Vec<HostPath>,
+        reason: WatchLossReason,
+        from: Timestamp,
+        until: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.tell(at, Kind::WatchLost(WatchLost { roots, reason, from, until }), Update::Nothing)
+    }
+
+    pub(super) fn tell_failed(&mut self, reason: &str, at: Timestamp) -> Result<()> {
+        let failed = SensorFailed { sensor: "files".to_owned(), reason: reason.to_owned() };
+
+        self.tell(at, Kind::SensorFailed(failed), Update::Nothing)
+    }
+
+    fn tell(&mut self, at: Timestamp, kind: Kind, update: Update) -> Result<()> {
+        while self.pending.len() >= PENDING_MAX {
+            if self.shared.is_stopping() {
+                return Err(anyhow!(Stopped));
+            }
+            let known = self.shared.confirmed();
+            if self.pending.front().is_some_and(|(ticket, _)| *ticket > known) {
+                self.shared.wait(Some(known), Duration::from_secs(1));
+            }
+            self.apply_confirmed()?;
+        }
+        let ticket = self.last + 1;
+        let change = Change { ticket: Ticket(ticket), observation: Observation { at, kind } };
+        let sender = self.sender.as_ref().ok_or_else(|| anyhow!(Stopped))?;
+        sender.blocking_send(change).map_err(|_| anyhow!(Stopped))?;
+        self.last = ticket;
+        if let Update::Path(key, entry) = &update {
+            self.told.insert(key.clone(), (ticket, entry.clone()));
+        }
+        self.pending.push_back((ticket, update));
+
+        Ok(())
+    }
+}

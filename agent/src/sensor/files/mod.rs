@@ -1,0 +1,83 @@
+//! The files sensor: what stands at the watched paths, and how it changes.
+//!
+//! ```text
+//! watch ──▶ settle ──▶ measure ──▶ ledger (compare with the baseline) ──▶ Change ──▶ run.rs
+//! scan ───▶ suspects ─────▲                    ▲───────── confirm(ticket) ─────────────┘
+//! ```
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`settings`] | what `run.rs` decides |
+//! | `key` | paths in the order of a walk |
+//! | `bounds` | what is never looked at |
+//! | `roots` | what is watched, and for which purpose |
+//! | `watch` | notices of the system |
+//! | `settle` | when a touched path is worth measuring; pure |
+//! | `measure` | the state of one path |
+//! | `compare` | what a difference means; pure |
+//! | `baseline` | the last confirmed state of every path, on disk |
+//! | `ledger` | spool before baseline |
+//! | `pace` | how much of a processor a scan may take; pure |
+//! | `scan` | walking a root beside its baseline |
+//! | `watchman` | the loop that joins them |
+//!
+//! # How `run.rs` uses it
+//!
+//! ```no_run
+//! # use vonggac_agent::sensor::files::{FilesSensor, FilesSettings};
+//! # async fn spool_and_sync<T>(_: &[T]) {}
+//! # async fn life(settings: FilesSettings) -> anyhow::Result<()> {
+//! let (sender, mut changes) = tokio::sync::mpsc::channel(256);
+//! let sensor = FilesSensor::start(settings, sender)?;
+//! let mut batch = Vec::new();
+//! while changes.recv_many(&mut batch, 256).await > 0 {
+//!     spool_and_sync(&batch).await;               // every observation is on the disk, whatever its lane
+//!     if let Some(last) = batch.last() {
+//!         sensor.confirm(last.ticket);             // only now the baseline moves
+//!     }
+//!     batch.clear();
+//! }
+//! // The channel ends when both threads have ended: after `ask_to_stop`, or because the sensor died. On the way
+//! // down keep receiving and confirming until it ends, then join.
+//! sensor.join()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Tickets rise in the order of the channel; `confirm` covers everything up to its ticket. What was never confirmed
+//! is observed again after the next start, as changed while off.
+
+mod baseline;
+mod bounds;
+mod compare;
+mod key;
+mod ledger;
+mod measure;
+mod pace;
+mod roots;
+mod scan;
+mod sensor;
+pub mod settings;
+mod settle;
+mod watch;
+mod watchman;
+
+#[cfg(test)]
+mod tests;
+
+pub use sensor::{FilesSensor, FilesStats};
+pub use settings::FilesSettings;
+
+use vonggac_protocol::observation::Observation;
+
+/// The place of a [`Change`] in the order of changes of this run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ticket(u64);
+
+/// Something to spool; [`FilesSensor::confirm`] its ticket once it is on the disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// What to confirm with.
+    pub ticket: Ticket,
+    /// What was seen: `FileChanged`, `BaselineTaken`, `WatchLost` or `SensorFailed`.
+    pub observation: Observation,
+}

@@ -1,0 +1,228 @@
+//! The sensor as its caller sees it: two threads, a channel, and confirmations.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+
+use anyhow::{Context, Result, anyhow};
+use tokio::sync::mpsc;
+use vonggac_protocol::time::Timestamp;
+
+use super::baseline::Baseline;
+use super::bounds::Bounds;
+use super::ledger::{Ledger, Shared, Stopped, lock};
+use super::measure::Measurer;
+use super::pace::Pace;
+use super::roots::Roots;
+use super::scan::{SUSPECTS_MAX, Scanner};
+use super::settings::FilesSettings;
+use super::settle::{Settle, TOUCHED_MAX};
+use super::watch::{NOTICES_MAX, Notice, Watch};
+use super::watchman::{Plans, Watchman};
+use super::{Change, Ticket};
+use crate::clock;
+
+/// How the sensor fares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FilesStats {
+    /// Times that notices were lost since the start.
+    pub watch_losses: u64,
+    /// Paths in the baseline.
+    pub baseline_paths: u64,
+    /// Exclusions that the machine's administrator has set.
+    pub exclusions: u32,
+    /// Whether all watches stand.
+    pub is_watching: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) losses: AtomicU64,
+    pub(super) paths: AtomicU64,
+    pub(super) is_watching: AtomicBool,
+    /// Everything touched was looked at before the end.
+    pub(super) ended_quiet: AtomicBool,
+}
+
+/// The running sensor. Dropping it asks it to stop and does not wait.
+#[derive(Debug)]
+pub struct FilesSensor {
+    shared: Arc<Shared>,
+    ledger: Arc<Mutex<Ledger>>,
+    counters: Arc<Counters>,
+    inbox: SyncSender<Notice>,
+    exclusions: u32,
+    watched_until: Option<Timestamp>,
+    threads: Vec<JoinHandle<Result<()>>>,
+}
+
+impl FilesSensor {
+    /// Opens the baseline and starts both threads. The sender's channel should hold a few hundred changes; when it is
+    /// full the sensor waits, and what the system forgets meanwhile is told as a loss and found by a scan.
+    ///
+    /// # Errors
+    /// If the baseline cannot be opened or made, or the system gives no watcher or thread.
+    pub fn start(settings: FilesSettings, sender: mpsc::Sender<Change>) -> Result<Self> {
+        let (baseline, aside) = Baseline::open(&settings.baseline_path)?;
+        let bounds = Arc::new(Bounds::of(&settings));
+        let roots = Arc::new(Roots::of(&settings.watch, &bounds));
+        forget_unwatched(&baseline, &bounds, &roots)?;
+        let watched_until = baseline.watched_until()?;
+        let (shared, counters) = (Arc::new(Shared::default()), Arc::new(Counters::default()));
+        let ledger = Arc::new(Mutex::new(Ledger::new(baseline, sender, Arc::clone(&shared))?));
+        let (inbox_in, inbox) = sync_channel(NOTICES_MAX);
+        let (orders_in, orders) = sync_channel(1);
+        let (found_in, found) = sync_channel(SUSPECTS_MAX);
+        let overloaded = Arc::new(AtomicBool::new(false));
+        let pace = || Pace::new(settings.scan_cpu_percent, clock::instant());
+        let measurer = || Measurer::new(Arc::clone(&bounds), settings.hash_bytes_max);
+        let scanner = Scanner {
+            ledger: Arc::clone(&ledger),
+            shared: Arc::clone(&shared),
+            bounds: Arc::clone(&bounds),
+            roots: Arc::clone(&roots),
+            measurer: measurer(),
+            pace: pace(),
+            found: found_in,
+            inbox: inbox_in.clone(),
+        };
+        let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
+        let mut watchman = Watchman {
+            measurer: measurer(),
+            pace: pace(),
+            plans: Plans::new(watched_until, settings.rescan_every),
+            watch: Watch::new(inbox_in.clone(), Arc::clone(&overloaded), settings.watches_max)?,
+            settings,
+            bounds,
+            roots,
+            ledger: Arc::clone(&ledger),
+            shared: Arc::clone(&shared),
+            counters: Arc::clone(&counters),
+            inbox,
+            overloaded,
+            orders: orders_in,
+            found,
+            settle: Settle::new(TOUCHED_MAX),
+        };
+        let first_word = aside.is_some().then_some(
+            "the baseline could not be read; it was put aside and everything is measured anew, so changes made since \
+             the last start cannot be told",
+        );
+        let end = HangUp(Arc::clone(&ledger), Arc::clone(&shared));
+        let watching = Builder::new()
+            .name("files-watch".to_owned())
+            .spawn(move || {
+                let end = end;
+                let result = watchman.begin_with(first_word).and_then(|()| watchman.run());
+                drop(watchman);
+                drop(end);
+                orderly(result)
+            })
+            .context("start the watching thread")?;
+        let scanning = Builder::new()
+            .name("files-scan".to_owned())
+            .spawn(move || orderly(scanner.run(&orders)))
+            .context("start the scanning thread")?;
+
+        Ok(Self {
+            shared,
+            ledger,
+            counters,
+            inbox: inbox_in,
+            exclusions,
+            watched_until,
+            threads: vec![scanning, watching],
+        })
+    }
+
+    /// Everything up to this ticket is on the disk: the baseline may move. Never waits.
+    pub fn confirm(&self, ticket: Ticket) {
+        self.shared.confirm(ticket);
+        // Full means that the loop is awake already; gone means that `join` will apply it.
+        drop(self.inbox.try_send(Notice::Wake));
+    }
+
+    /// The last moment up to which the run before is known to have told everything; `None` at the first start.
+    #[must_use]
+    pub fn watched_until(&self) -> Option<Timestamp> {
+        self.watched_until
+    }
+
+    /// How it fares.
+    #[must_use]
+    pub fn stats(&self) -> FilesStats {
+        FilesStats {
+            watch_losses: self.counters.losses.load(Ordering::Acquire),
+            baseline_paths: self.counters.paths.load(Ordering::Acquire),
+            exclusions: self.exclusions,
+            is_watching: self.counters.is_watching.load(Ordering::Acquire),
+        }
+    }
+
+    /// Asks both threads to end. What was touched is still told; then the channel ends.
+    pub fn ask_to_stop(&self) {
+        self.shared.stop();
+        drop(self.inbox.try_send(Notice::Wake));
+    }
+
+    /// Waits for both threads, and moves the baseline by what was confirmed last.
+    ///
+    /// # Errors
+    /// If a thread failed or the baseline could not be written.
+    pub fn join(mut self) -> Result<()> {
+        self.ask_to_stop();
+        for thread in self.threads.drain(..) {
+            thread.join().map_err(|_| anyhow!("a thread of the files sensor panicked"))??;
+        }
+        let mut ledger = lock(&self.ledger);
+        ledger.apply_confirmed()?;
+        if ledger.is_settled() && self.counters.ended_quiet.load(Ordering::Acquire) {
+            ledger.baseline().set_watched_until(clock::now())?;
+        }
+
+        Ok(())
+    }
+}
+
+impl Drop for FilesSensor {
+    fn drop(&mut self) {
+        self.ask_to_stop();
+    }
+}
+
+/// Ends the channel and the other thread however the watching thread ends.
+struct HangUp(Arc<Mutex<Ledger>>, Arc<Shared>);
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        self.1.stop();
+        lock(&self.0).hang_up();
+    }
+}
+
+/// Being asked to stop is no failure.
+fn orderly(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.is::<Stopped>() => Ok(()),
+        other => other,
+    }
+}
+
+/// What an earlier run knew and this one must not or need not know, without a word.
+fn forget_unwatched(baseline: &Baseline, bounds: &Bounds, roots: &Roots) -> Result<()> {
+    baseline.begin()?;
+    for key in bounds.keys() {
+        baseline.forget_tree(key)?;
+    }
+    for known in baseline.roots()? {
+        if roots.find(&known).is_none() {
+            let kept: Vec<_> = roots.iter().map(|(key, _)| key).filter(|key| key.is_within(&known)).collect();
+            if kept.is_empty() {
+                baseline.forget_tree(&known)?;
+            }
+        }
+    }
+
+    baseline.commit()
+}

@@ -1,0 +1,64 @@
+//! What `run.rs` decides for the sensor.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use vonggac_protocol::assignment::WatchPath;
+
+/// Above this a file's content is not hashed: reading it would take seconds for every change of a log or an image.
+pub const HASH_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Share of one processor that a scan may take.
+pub const SCAN_CPU_PERCENT: u8 = 25;
+
+/// How often everything is looked at again although no notice came: a map's writes and other kernels' changes on a
+/// network disk give none.
+pub const RESCAN_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How often roots that cannot be watched are scanned instead.
+pub const UNWATCHED_RESCAN_EVERY: Duration = Duration::from_secs(60);
+
+/// Directories we watch at most: about 0.5 KiB of our memory and 1.3 KiB of the kernel's each.
+pub const WATCHES_MAX: usize = 100_000;
+
+/// What to watch, what not, and at which cost.
+#[derive(Clone, Debug)]
+pub struct FilesSettings {
+    /// Paths to watch, the most particular source first (own configuration, assignment, system defaults): where two
+    /// name one path, the first decides the area. A `*` stands for one whole component. Links are resolved.
+    pub watch: Vec<WatchPath>,
+    /// Paths out of bounds: never opened, named, hashed or sent, whatever `watch` says.
+    pub excluded: Vec<PathBuf>,
+    /// Our own folders, left out likewise but not counted as exclusions: our own writes must not feed the sensor.
+    pub own: Vec<PathBuf>,
+    /// Where the baseline is kept; its folder must exist.
+    pub baseline_path: PathBuf,
+    /// Largest file that is hashed.
+    pub hash_bytes_max: u64,
+    /// Share of one processor that a scan may take, 1 to 100.
+    pub scan_cpu_percent: u8,
+    /// How often everything is looked at again without a notice.
+    pub rescan_every: Duration,
+    /// How often roots that cannot be watched are scanned.
+    pub unwatched_rescan_every: Duration,
+    /// Directories we watch at most.
+    pub watches_max: usize,
+}
+
+impl FilesSettings {
+    /// The defaults of this system, with the baseline at this place.
+    #[must_use]
+    pub fn new(baseline_path: PathBuf) -> Self {
+        Self {
+            watch: crate::os::paths::watched(),
+            excluded: Vec::new(),
+            own: baseline_path.parent().map(PathBuf::from).into_iter().collect(),
+            baseline_path,
+            hash_bytes_max: HASH_BYTES_MAX,
+            scan_cpu_percent: SCAN_CPU_PERCENT,
+            rescan_every: RESCAN_EVERY,
+            unwatched_rescan_every: UNWATCHED_RESCAN_EVERY,
+            watches_max: WATCHES_MAX,
+        }
+    }
+}

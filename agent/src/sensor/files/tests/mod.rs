@@ -1,0 +1,171 @@
+//! The whole sensor against the real kernel, in folders of its own. Nothing sleeps: silence is proved by a later
+//! change, which comes after everything before it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
+
+mod bounds;
+mod changes;
+mod crashes;
+mod losses;
+mod trees;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::Receiver;
+use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged};
+use vonggac_protocol::observation::{Kind, Observation};
+
+use super::{Change, FilesSensor, FilesSettings, Ticket};
+
+/// Far beyond what anything here takes, on a machine shared with others.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder with something to watch and a place for the baseline; survives restarts of the sensor.
+struct Ground {
+    dir: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("state")).unwrap();
+        std::fs::create_dir(dir.path().join("watched")).unwrap();
+
+        Self { dir }
+    }
+
+    /// A path in the watched folder.
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join("watched").join(name)
+    }
+
+    fn outside(&self, name: &str) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join(name)
+    }
+
+    fn write(&self, name: impl AsRef<Path>, content: &str) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    fn settings(&self) -> FilesSettings {
+        let watch = vec![WatchPath { area: Area::Data, path: self.path("").to_str().unwrap().to_owned() }];
+
+        FilesSettings {
+            watch,
+            scan_cpu_percent: 100,
+            ..FilesSettings::new(self.outside("state").join("baseline.db"))
+        }
+    }
+
+    fn start(&self) -> Watcher {
+        self.start_with(self.settings())
+    }
+
+    fn start_with(&self, settings: FilesSettings) -> Watcher {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (sender, changes) = tokio::sync::mpsc::channel(256);
+        let sensor = FilesSensor::start(settings, sender).unwrap();
+
+        Watcher { runtime, changes, sensor, sentinel: self.path("zz-sentinel"), turns: 0, confirms: true }
+    }
+
+    /// Started, and the first scan told.
+    fn settled(&self) -> Watcher {
+        let mut watcher = self.start();
+        watcher.taken();
+
+        watcher
+    }
+}
+
+/// A running sensor and the part of `run.rs`.
+struct Watcher {
+    runtime: Runtime,
+    changes: Receiver<Change>,
+    sensor: FilesSensor,
+    sentinel: PathBuf,
+    turns: u32,
+    confirms: bool,
+}
+
+impl Watcher {
+    fn next_with_ticket(&mut self) -> Option<(Ticket, Observation)> {
+        let next = async { tokio::time::timeout(PATIENCE, self.changes.recv()).await };
+        let change = self.runtime.block_on(next).expect("something should have been told by now")?;
+        if self.confirms {
+            self.sensor.confirm(change.ticket);
+        }
+
+        Some((change.ticket, change.observation))
+    }
+
+    fn next(&mut self) -> Observation {
+        self.next_with_ticket().expect("the sensor ended").1
+    }
+
+    fn next_file(&mut self) -> FileChanged {
+        match self.next().kind {
+            Kind::FileChanged(changed) => changed,
+            other => panic!("expected a changed file, found {other:?}"),
+        }
+    }
+
+    fn taken(&mut self) -> BaselineTaken {
+        loop {
+            if let Kind::BaselineTaken(taken) = self.next().kind {
+                return taken;
+            }
+        }
+    }
+
+    /// All that is told of files until a file written now is told.
+    fn until_now(&mut self) -> Vec<FileChanged> {
+        self.turns += 1;
+        std::fs::write(&self.sentinel, format!("turn {}", self.turns)).unwrap();
+        let wanted = vonggac_protocol::digest::Digest::of(format!("turn {}", self.turns).as_bytes());
+        let mut found = Vec::new();
+        loop {
+            let Kind::FileChanged(changed) = self.next().kind else { continue };
+            let is_sentinel = changed.path.as_str() == self.sentinel.to_str().unwrap();
+            if is_sentinel && changed.after.as_ref().is_some_and(|state| state.digest == Some(wanted)) {
+                return found;
+            }
+            if !is_sentinel {
+                found.push(changed);
+            }
+        }
+    }
+
+    /// As [`until_now`](Self::until_now), as sorted pairs of action and name.
+    fn told(&mut self) -> Vec<(FileAction, String)> {
+        summary(&self.until_now(), self.sentinel.parent().unwrap())
+    }
+
+    fn stop(self) {
+        let Self { mut changes, sensor, confirms, .. } = self;
+        sensor.ask_to_stop();
+        while let Some(change) = changes.blocking_recv() {
+            if confirms {
+                sensor.confirm(change.ticket);
+            }
+        }
+        sensor.join().unwrap();
+    }
+}
+
+fn summary(changes: &[FileChanged], base: &Path) -> Vec<(FileAction, String)> {
+    let mut pairs: Vec<(FileAction, String)> = changes
+        .iter()
+        .map(|changed| {
+            let path = PathBuf::from(String::from_utf8_lossy(&changed.path.to_bytes()).into_owned());
+            (changed.action, path.strip_prefix(base).unwrap().to_string_lossy().into_owned())
+        })
+        .collect();
+    pairs.sort_by(|a, b| a.1.cmp(&b.1));
+
+    pairs
+}

@@ -1,0 +1,163 @@
+//! Notices of the system, and whether they are complete.
+//!
+//! The callback runs on the thread that also adds watches, so it only pushes into a bounded queue: a queue that is full
+//! raises a flag, and a scan finds what was missed. On Linux every directory gets its own watch from us, not from
+//! notify's recursion: excluded directories are not entered, links are not followed, and a new directory is listed
+//! after its watch stands.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use anyhow::{Context, Result};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
+use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use vonggac_protocol::file::WatchLossReason;
+
+use crate::os::file::is_absence;
+use crate::os::paths::WATCH_EACH_DIRECTORY;
+
+/// Notices between two looks at the queue; at some 50 bytes each it stays below half a MiB.
+pub(super) const NOTICES_MAX: usize = 8_192;
+
+/// Something to look at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Notice {
+    /// Something about this path changed.
+    Touched(PathBuf),
+    /// A name appeared or went: there may be a new directory, whose watch and contents are due.
+    Structure(PathBuf),
+    /// Notices were lost.
+    Lost(WatchLossReason),
+    /// A confirmation or a scan has something for the loop.
+    Wake,
+}
+
+/// What became of a wish to watch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Watched {
+    /// It is watched.
+    Yes,
+    /// It is not there any more, or out of reach.
+    Gone,
+    /// The system or our own limit allows no more.
+    Limit,
+}
+
+/// The system's watcher.
+pub(super) struct Watch {
+    watcher: RecommendedWatcher,
+    count: usize,
+    limit: usize,
+}
+
+impl Watch {
+    pub(super) fn new(inbox: SyncSender<Notice>, overloaded: Arc<AtomicBool>, limit: usize) -> Result<Self> {
+        let config = Config::default().with_follow_symlinks(false);
+        let watcher = RecommendedWatcher::new(move |event| pass_on(event, &inbox, &overloaded), config)
+            .context("start the system's watcher")?;
+
+        Ok(Self { watcher, count: 0, limit })
+    }
+
+    /// Watches a directory; on systems where one watch covers a tree, all beneath it too.
+    pub(super) fn add(&mut self, dir: &Path) -> Watched {
+        if self.count >= self.limit {
+            return Watched::Limit;
+        }
+        let mode = if WATCH_EACH_DIRECTORY { RecursiveMode::NonRecursive } else { RecursiveMode::Recursive };
+        match self.watcher.watch(dir, mode) {
+            Ok(()) => {
+                self.count += 1;
+                Watched::Yes
+            }
+            Err(error) => match error.kind {
+                ErrorKind::MaxFilesWatch => Watched::Limit,
+                ErrorKind::Io(io) if is_absence(&io) => Watched::Gone,
+                ErrorKind::PathNotFound
+                | ErrorKind::WatchNotFound
+                | ErrorKind::Io(_)
+                | ErrorKind::Generic(_)
+                | ErrorKind::InvalidConfig(_) => Watched::Gone,
+            },
+        }
+    }
+}
+
+fn pass_on(event: notify::Result<Event>, inbox: &SyncSender<Notice>, overloaded: &AtomicBool) {
+    let push = |notice| match inbox.try_send(notice) {
+        Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+        Err(TrySendError::Full(_)) => overloaded.store(true, Ordering::Release),
+    };
+    match event {
+        Err(error) => push(Notice::Lost(match error.kind {
+            ErrorKind::MaxFilesWatch => WatchLossReason::WatchLimit,
+            ErrorKind::Io(_)
+            | ErrorKind::PathNotFound
+            | ErrorKind::WatchNotFound
+            | ErrorKind::Generic(_)
+            | ErrorKind::InvalidConfig(_) => WatchLossReason::WatcherFailed,
+        })),
+        Ok(event) if event.need_rescan() => push(Notice::Lost(WatchLossReason::QueueOverflow)),
+        Ok(event) => {
+            for path in event.paths {
+                if let Some(notice) = notice(event.kind, path) {
+                    push(notice);
+                }
+            }
+        }
+    }
+}
+
+fn notice(kind: EventKind, path: PathBuf) -> Option<Notice> {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Notice::Touched(path)),
+        // Reading is nobody's business, and our own reading would feed itself.
+        EventKind::Access(_) => None,
+        // Said already by the two halves of the rename.
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => None,
+        EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) => Some(Notice::Structure(path)),
+        EventKind::Create(CreateKind::File) => Some(Notice::Touched(path)),
+        EventKind::Create(_) => Some(Notice::Structure(path)),
+        EventKind::Any | EventKind::Modify(_) | EventKind::Other => Some(Notice::Touched(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use notify::event::Flag;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_raises_the_flag_and_does_not_block() {
+        let (sender, receiver) = sync_channel(1);
+        let overloaded = AtomicBool::new(false);
+        let event = Event::new(EventKind::Create(CreateKind::File)).add_path("/a".into());
+
+        pass_on(Ok(event.clone()), &sender, &overloaded);
+        assert!(!overloaded.load(Ordering::Acquire));
+        pass_on(Ok(event), &sender, &overloaded);
+
+        assert!(overloaded.load(Ordering::Acquire));
+        assert_eq!(receiver.try_recv(), Ok(Notice::Touched("/a".into())));
+    }
+
+    #[test]
+    fn an_overflow_of_the_systems_queue_is_told_though_it_names_no_path() {
+        let (sender, receiver) = sync_channel(1);
+
+        pass_on(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), &sender, &AtomicBool::new(false));
+
+        assert_eq!(receiver.try_recv(), Ok(Notice::Lost(WatchLossReason::QueueOverflow)));
+    }
+
+    #[test]
+    fn reading_gives_no_notice() {
+        assert_eq!(notice(EventKind::Access(AccessKind::Open(AccessMode::Any)), "/a".into()), None);
+        assert_eq!(notice(EventKind::Access(AccessKind::Close(AccessMode::Read)), "/a".into()), None);
+    }
+}

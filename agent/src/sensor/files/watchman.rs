@@ -1,0 +1,598 @@
+//! The loop that joins notices, scans, measuring and the ledger. It alone tells of paths.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use vonggac_protocol::file::{BaselineTaken, FileKind, WatchLossReason};
+use vonggac_protocol::time::Timestamp;
+
+use super::bounds::Bounds;
+use super::key::Key;
+use super::ledger::{Circumstance, Ledger, Place, Shared, Stopped, lock};
+use super::measure::{Measured, Measurer};
+use super::pace::Pace;
+use super::roots::Roots;
+use super::scan::{Found, Order};
+use super::sensor::Counters;
+use super::settings::FilesSettings;
+use super::settle::Settle;
+use super::watch::{Notice, Watch, Watched};
+use crate::clock;
+use crate::os::file::Dir;
+
+/// How often roots that are not there are looked for, and other slow duties done.
+const TICK: Duration = Duration::from_secs(5);
+
+/// How often the moment up to which everything was told is written down.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// A notice may be this long on its way to us.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
+/// Paths looked at before the queue is emptied again.
+const READY_AT_ONCE: usize = 64;
+
+/// Known paths beneath a vanished directory, in memory at once.
+const PAGE: usize = 256;
+
+/// After a stop is asked for, this much time goes into what was touched and not yet measured.
+const LAST_LOOKS: Duration = Duration::from_secs(2);
+
+/// Why a root is to be scanned.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Cause {
+    /// For safety, or because more was touched than we remember; changes happened after this moment.
+    Again(Option<Timestamp>),
+    /// Notices were lost after this moment.
+    Lost(Timestamp),
+    /// The start: nobody watched since this moment.
+    Start(Option<Timestamp>),
+}
+
+/// What the loop owns.
+pub(super) struct Watchman {
+    pub(super) settings: FilesSettings,
+    pub(super) bounds: Arc<Bounds>,
+    pub(super) roots: Arc<Roots>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) inbox: Receiver<Notice>,
+    pub(super) overloaded: Arc<AtomicBool>,
+    pub(super) orders: SyncSender<Order>,
+    pub(super) found: Receiver<Found>,
+    pub(super) watch: Watch,
+    pub(super) settle: Settle,
+    pub(super) measurer: Measurer,
+    pub(super) pace: Pace,
+    pub(super) plans: Plans,
+}
+
+/// What is due and what is under way.
+#[derive(Debug)]
+pub(super) struct Plans {
+    /// Roots to scan, in this order.
+    due: Vec<(Key, Cause)>,
+    current: Option<(Key, Cause, Instant)>,
+    /// Roots whose first scan was not told yet.
+    first: BTreeSet<Key>,
+    /// Roots that were not scanned since the start.
+    unscanned: BTreeSet<Key>,
+    /// Roots that are not there.
+    absent: BTreeSet<Key>,
+    /// Roots that the system does not let us watch whole, and when they were last scanned.
+    unwatched: BTreeMap<Key, Instant>,
+    watched_until: Option<Timestamp>,
+    /// The last moment at which nothing was waiting anywhere.
+    quiet_at: Timestamp,
+    next_tick: Instant,
+    next_heartbeat: Instant,
+    next_rescan: Instant,
+    /// No looks at suspects before this moment.
+    resume_at: Option<Instant>,
+}
+
+impl Plans {
+    pub(super) fn new(watched_until: Option<Timestamp>, rescan_every: Duration) -> Self {
+        let now = clock::instant();
+
+        Self {
+            due: Vec::new(),
+            current: None,
+            first: BTreeSet::new(),
+            unscanned: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            unwatched: BTreeMap::new(),
+            watched_until,
+            quiet_at: clock::now(),
+            next_tick: now + TICK,
+            next_heartbeat: now + HEARTBEAT,
+            next_rescan: now + rescan_every,
+            resume_at: None,
+        }
+    }
+
+    /// The stronger cause wins where a root is due already.
+    fn want(&mut self, root: &Key, cause: Cause) {
+        match self.due.iter_mut().find(|(due, _)| due == root) {
+            Some((_, known)) => *known = cause.max(*known),
+            None => self.due.push((root.clone(), cause)),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.current.is_none() && self.due.is_empty()
+    }
+}
+
+impl Watchman {
+    /// Watches until asked to stop.
+    pub(super) fn run(&mut self) -> Result<()> {
+        self.begin()?;
+        self.counters.is_watching.store(true, Ordering::Release);
+        while !self.shared.is_stopping() {
+            lock(&self.ledger).apply_confirmed()?;
+            self.take_notices()?;
+            self.look_at_ready(clock::instant(), READY_AT_ONCE)?;
+            if self.settle.poll_timeout().is_none_or(|due| due > clock::instant()) {
+                self.look_at_suspect()?;
+            }
+            self.keep_time()?;
+            self.counters.paths.store(lock(&self.ledger).paths(), Ordering::Release);
+        }
+
+        self.last_looks()
+    }
+
+    /// Says what went wrong before the loop began, if anything did.
+    pub(super) fn begin_with(&mut self, failure: Option<&str>) -> Result<()> {
+        match failure {
+            Some(reason) => lock(&self.ledger).tell_failed(reason, clock::now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Watches stand before the first scan compares, so that nothing falls in between.
+    fn begin(&mut self) -> Result<()> {
+        let roots = Arc::clone(&self.roots);
+        for key in roots.by_weight() {
+            let Some(root) = roots.get(&key) else { continue };
+            let is_taken = lock(&self.ledger).baseline().is_taken(&key)?;
+            let is_there = std::fs::symlink_metadata(&root.path).is_ok();
+            if !is_there {
+                self.plans.absent.insert(key.clone());
+                if !is_taken {
+                    // Nothing is there to be recorded; whatever appears later is new.
+                    lock(&self.ledger).baseline().take(&key, clock::now())?;
+                    continue;
+                }
+            }
+            if !is_taken {
+                self.plans.first.insert(key.clone());
+            }
+            self.plans.unscanned.insert(key.clone());
+            let cause = Cause::Start(self.plans.watched_until);
+            self.plans.want(&key, cause);
+            if is_there {
+                self.watch_root(&root.path)?;
+            }
+        }
+
+        Ok(())
+    }
+
+    fn take_notices(&mut self) -> Result<()> {
+        let timeout = self.timeout(clock::instant());
+        match self.inbox.recv_timeout(timeout) {
+            Ok(notice) => self.take_notice(notice)?,
+            Err(RecvTimeoutError::Timeout) => {
+                if self.settle.is_empty() && self.plans.is_idle() && lock(&self.ledger).is_settled() {
+                    self.plans.quiet_at = clock::now().minus(ON_ITS_WAY);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err(anyhow!("the system's watcher ended")),
+        }
+        while let Ok(notice) = self.inbox.try_recv() {
+            self.take_notice(notice)?;
+        }
+        if self.overloaded.swap(false, Ordering::AcqRel) {
+            self.lose(WatchLossReason::AgentOverloaded)?;
+        }
+
+        Ok(())
+    }
+
+    fn timeout(&self, now: Instant) -> Duration {
+        let mut until = self.plans.next_tick;
+        if let Some(due) = self.settle.poll_timeout() {
+            until = until.min(due);
+        }
+        if self.plans.current.is_some() {
+            // Suspects wake us when there is room in the inbox; where there is none we are awake anyway.
+            until = until.min(self.plans.resume_at.unwrap_or(now + Duration::from_millis(200)));
+        }
+
+        until.saturating_duration_since(now)
+    }
+
+    fn take_notice(&mut self, notice: Notice) -> Result<()> {
+        match notice {
+            Notice::Touched(path) => self.touch(&path),
+            Notice::Structure(path) => {
+                if self.is_watched(&path) && is_directory(&path) {
+                    self.enlist(&path)?;
+                }
+                self.touch(&path);
+            }
+            Notice::Lost(reason) => self.lose(reason)?,
+            Notice::Wake => {}
+        }
+
+        Ok(())
+    }
+
+    fn is_watched(&self, path: &Path) -> bool {
+        let key = Key::of(path);
+
+        self.bounds.allow(&key) && self.roots.find(&key).is_some()
+    }
+
+    fn touch(&mut self, path: &Path) {
+        let key = Key::of(path);
+        let Some((root, _)) = self.roots.find(&key).filter(|_| self.bounds.allow(&key)) else {
+            return;
+        };
+        if !self.settle.handle_touched(path, clock::instant()) {
+            let cause = Cause::Again(Some(self.plans.quiet_at));
+            self.plans.want(root, cause);
+        }
+    }
+
+    /// Notices were lost: says so once, and has everything scanned that may have changed meanwhile.
+    fn lose(&mut self, reason: WatchLossReason) -> Result<()> {
+        self.counters.losses.fetch_add(1, Ordering::AcqRel);
+        let from = self.plans.quiet_at;
+        let is_told = self.plans.due.iter().any(|(_, cause)| matches!(cause, Cause::Lost(_)));
+        for key in self.roots.by_weight() {
+            self.plans.want(&key, Cause::Lost(from));
+        }
+        if !is_told {
+            let now = clock::now();
+            lock(&self.ledger).tell_lost(Vec::new(), reason, from, Some(now), now)?;
+        }
+
+        Ok(())
+    }
+
+    fn look_at_ready(&mut self, now: Instant, at_most: usize) -> Result<()> {
+        for _ in 0..at_most {
+            let Some(path) = self.settle.poll_ready(now) else { break };
+            let at = clock::now();
+            let key = Key::of(&path);
+            let not_before = self.roots.find(&key).and_then(|(root, _)| {
+                let is_unscanned = self.plans.unscanned.contains(root) && !self.plans.first.contains(root);
+                self.plans.watched_until.filter(|_| is_unscanned)
+            });
+            self.look(&path, &Circumstance { at, while_off: false, not_before })?;
+            if self.shared.is_stopping() {
+                break;
+            }
+        }
+
+        Ok(())
+    }
+
+    fn look_at_suspect(&mut self) -> Result<()> {
+        let now = clock::instant();
+        if self.plans.resume_at.is_some_and(|at| at > now) {
+            return Ok(());
+        }
+        if self.plans.resume_at.take().is_some() {
+            self.pace.handle_paused(now);
+        }
+        self.pace.rest(now);
+        for _ in 0..READY_AT_ONCE {
+            let found = match self.found.try_recv() {
+                Ok(found) => found,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(anyhow!("the scanning thread ended")),
+            };
+            match found {
+                Found::Suspect(key) => self.look_at(&key)?,
+                Found::Done { unreachable } => self.finish_scan(unreachable)?,
+            }
+            if let Some(pause) = self.pace.poll_pause(clock::instant()) {
+                self.plans.resume_at = Some(clock::instant() + pause);
+                break;
+            }
+        }
+
+        self.order_scan()
+    }
+
+    fn look_at(&mut self, key: &Key) -> Result<()> {
+        let Some((_, cause, _)) = &self.plans.current else { return Ok(()) };
+        let (while_off, not_before) = match cause {
+            Cause::Start(watched_until) => (watched_until.is_some(), *watched_until),
+            Cause::Lost(from) => (false, Some(*from)),
+            Cause::Again(from) => (false, *from),
+        };
+        let Some(path) = key.path() else { return Ok(()) };
+        self.look(&path, &Circumstance { at: clock::now(), while_off, not_before })?;
+        // A directory that came while notices were lost may have no watch.
+        if is_directory(&path) && self.is_watched(&path) {
+            self.enlist_unknown(&path)?;
+        }
+
+        Ok(())
+    }
+
+    /// Measures a path and tells what changed; follows up on directories that came or went.
+    fn look(&mut self, path: &Path, how: &Circumstance) -> Result<()> {
+        let key = Key::of(path);
+        let Some((before, after)) = self.measure_and_file(path, &key, how)? else { return Ok(()) };
+        let is_dir = |found: &Option<(FileKind, u64)>| matches!(found, Some((FileKind::Directory, _)));
+        if is_dir(&before) && !is_dir(&after) {
+            self.sweep(&key, how)?;
+        }
+        if is_dir(&after) && before != after {
+            self.enlist(path)?;
+        }
+        if is_dir(&before) && after.is_none() && self.roots.get(&key).is_some() {
+            self.plans.absent.insert(key.clone());
+            lock(&self.ledger).tell_lost(
+                vec![key.host_path()],
+                WatchLossReason::RootGone,
+                how.not_before.unwrap_or(self.plans.quiet_at),
+                None,
+                how.at,
+            )?;
+        }
+
+        Ok(())
+    }
+
+    /// Kind and number before and after; `None` if nothing can be said of the path.
+    #[expect(clippy::type_complexity, reason = "one pair of like things, used on the next lines of its only caller")]
+    fn measure_and_file(
+        &mut self,
+        path: &Path,
+        key: &Key,
+        how: &Circumstance,
+    ) -> Result<Option<(Option<(FileKind, u64)>, Option<(FileKind, u64)>)>> {
+        let found = self.roots.find(key).filter(|_| self.bounds.allow(key));
+        let Some((root, area)) = found.map(|(key, root)| (key, root.area)) else { return Ok(None) };
+        let after = match self.measurer.at_path(path) {
+            Ok(Measured::Found(entry)) => Some(entry),
+            Ok(Measured::Gone) => None,
+            // Out of reach or out of bounds: it is there, and nothing more can be said.
+            Ok(Measured::OutOfBounds) | Err(_) => return Ok(None),
+        };
+        let place = Place { root, area, is_new: self.plans.first.contains(root) };
+        let mut ledger = lock(&self.ledger);
+        let before = ledger.known(key)?.map(|entry| (entry.state.kind, entry.mark.inode));
+        let now = after.as_ref().map(|entry| (entry.state.kind, entry.mark.inode));
+        ledger.file(key, &place, after, how)?;
+
+        Ok(Some((before, now)))
+    }
+
+    /// A directory went: so did all that was known beneath it, unless it can still be found there.
+    fn sweep(&mut self, dir: &Key, how: &Circumstance) -> Result<()> {
+        let (mut next, end) = dir.beneath();
+        loop {
+            let keys = lock(&self.ledger).known_keys(&next, &end, PAGE)?;
+            let Some(last) = keys.last() else { return Ok(()) };
+            next = last.successor();
+            for key in &keys {
+                if let Some(path) = key.path() {
+                    self.measure_and_file(&path, key, how)?;
+                }
+                if self.shared.is_stopping() {
+                    return Err(anyhow!(Stopped));
+                }
+            }
+        }
+    }
+
+    /// Sets watches on a root; all of it is listed by its scan.
+    fn watch_root(&mut self, path: &Path) -> Result<()> {
+        if is_directory(path) {
+            return self.walk_directories(path, false);
+        }
+        // A single file is watched through its directory: editors put new files in its place.
+        if let Some(parent) = path.parent()
+            && self.watch.add(parent) == Watched::Limit
+        {
+            self.give_up_watching(path)?;
+        }
+
+        Ok(())
+    }
+
+    /// A directory came: watches it and all beneath it, and touches every name in it, for whatever was there before the
+    /// watch stood gave no notice.
+    fn enlist(&mut self, dir: &Path) -> Result<()> {
+        self.walk_directories(dir, true)
+    }
+
+    fn walk_directories(&mut self, dir: &Path, touching: bool) -> Result<()> {
+        let mut dirs = vec![dir.to_owned()];
+        while let Some(dir) = dirs.pop() {
+            if self.watch.add(&dir) == Watched::Limit {
+                return self.give_up_watching(&dir);
+            }
+            for (path, is_dir) in self.list(&dir) {
+                if touching {
+                    self.touch(&path);
+                }
+                if is_dir {
+                    dirs.push(path);
+                }
+            }
+            if self.shared.is_stopping() {
+                return Err(anyhow!(Stopped));
+            }
+        }
+
+        Ok(())
+    }
+
+    /// As [`enlist`](Self::enlist) for one directory that a scan met, touching only what nobody knows.
+    fn enlist_unknown(&mut self, dir: &Path) -> Result<()> {
+        if self.watch.add(dir) == Watched::Limit {
+            return self.give_up_watching(dir);
+        }
+        for (path, _) in self.list(dir) {
+            if !lock(&self.ledger).knows(&Key::of(&path))? {
+                self.touch(&path);
+            }
+        }
+
+        Ok(())
+    }
+
+    /// What is in a directory and within bounds, and whether each is a directory.
+    fn list(&self, dir: &Path) -> Vec<(PathBuf, bool)> {
+        let Ok(opened) = Dir::open(dir) else { return Vec::new() };
+        let names = opened.names().unwrap_or_default();
+        let paths = names.into_iter().filter_map(|name| {
+            let path = dir.join(&name);
+            self.is_watched(&path).then(|| {
+                let is_dir = opened.stat(&name).is_ok_and(|stat| stat.kind == FileKind::Directory);
+                (path, is_dir)
+            })
+        });
+
+        paths.collect()
+    }
+
+    /// The system allows no more watches: the root is scanned every so often instead, and the collector is told.
+    fn give_up_watching(&mut self, path: &Path) -> Result<()> {
+        let Some((root, _)) = self.roots.find(&Key::of(path)) else { return Ok(()) };
+        if self.plans.unwatched.insert(root.clone(), clock::instant()).is_none() {
+            self.counters.losses.fetch_add(1, Ordering::AcqRel);
+            let now = clock::now();
+            lock(&self.ledger).tell_lost(
+                vec![root.host_path()],
+                WatchLossReason::WatchLimit,
+                now,
+                None,
+                now,
+            )?;
+        }
+
+        Ok(())
+    }
+
+    fn order_scan(&mut self) -> Result<()> {
+        if self.plans.current.is_some() || self.plans.due.is_empty() {
+            return Ok(());
+        }
+        let (root, cause) = self.plans.due.remove(0);
+        let is_first = self.plans.first.contains(&root);
+        self.plans.current = Some((root.clone(), cause, clock::instant()));
+
+        self.orders.send(Order { root, is_first }).map_err(|_| anyhow!("the scanning thread ended"))
+    }
+
+    fn finish_scan(&mut self, unreachable: u64) -> Result<()> {
+        let Some((root, _, began)) = self.plans.current.take() else { return Ok(()) };
+        self.plans.unscanned.remove(&root);
+        if self.plans.first.remove(&root) {
+            let at = clock::now();
+            let mut ledger = lock(&self.ledger);
+            let roots = &self.roots;
+            let ours = |key: &Key| roots.find(key).is_some_and(|(found, _)| *found == root);
+            let sums = ledger.baseline().sums(&root, self.settings.hash_bytes_max, &ours)?;
+            if let Some(found) = roots.get(&root) {
+                let taken = BaselineTaken {
+                    root: root.host_path(),
+                    area: found.area,
+                    paths: sums.paths,
+                    bytes: sums.bytes,
+                    digest: sums.digest,
+                    unreadable: sums.unreadable + unreachable,
+                    took_ms: u64::try_from(clock::instant().duration_since(began).as_millis()).unwrap_or(u64::MAX),
+                };
+                ledger.tell_taken(&root, at, taken)?;
+            }
+        }
+        if let Some(scanned) = self.plans.unwatched.get_mut(&root) {
+            *scanned = clock::instant();
+        }
+
+        Ok(())
+    }
+
+    fn keep_time(&mut self) -> Result<()> {
+        let now = clock::instant();
+        self.order_scan()?;
+        if now >= self.plans.next_tick {
+            self.plans.next_tick = now + TICK;
+            self.find_absent_roots()?;
+            self.measurer.refresh_names();
+        }
+        if now >= self.plans.next_rescan {
+            self.plans.next_rescan = now + self.settings.rescan_every;
+            for key in self.roots.by_weight() {
+                self.plans.want(&key, Cause::Again(Some(self.plans.quiet_at)));
+            }
+        }
+        let every = self.settings.unwatched_rescan_every;
+        let late: Vec<(Key, Instant)> = self.plans.unwatched.iter().map(|(key, at)| (key.clone(), *at)).collect();
+        for (key, scanned) in late {
+            let is_current = self.plans.current.as_ref().is_some_and(|(current, _, _)| *current == key);
+            if !is_current && now.duration_since(scanned) >= every {
+                self.plans.want(&key, Cause::Again(Some(self.plans.quiet_at)));
+            }
+        }
+        if now >= self.plans.next_heartbeat && self.plans.is_idle() {
+            self.plans.next_heartbeat = now + HEARTBEAT;
+            lock(&self.ledger).baseline().set_watched_until(self.plans.quiet_at)?;
+        }
+
+        Ok(())
+    }
+
+    /// A root that was not there may have come: then all of it is new.
+    fn find_absent_roots(&mut self) -> Result<()> {
+        for key in self.plans.absent.clone() {
+            let Some(root) = self.roots.get(&key).cloned() else { continue };
+            if std::fs::symlink_metadata(&root.path).is_ok() {
+                self.plans.absent.remove(&key);
+                self.watch_root(&root.path)?;
+                self.touch(&root.path);
+                self.plans.want(&key, Cause::Again(Some(self.plans.quiet_at)));
+            }
+        }
+
+        Ok(())
+    }
+
+    /// Asked to stop: what was touched is measured now instead of after its quiet time.
+    fn last_looks(&mut self) -> Result<()> {
+        let until = clock::instant() + LAST_LOOKS;
+        let far = until + Duration::from_secs(3_600);
+        while let Some(path) = self.settle.poll_ready(far) {
+            if clock::instant() > until {
+                return Ok(());
+            }
+            self.look(&path, &Circumstance { at: clock::now(), while_off: false, not_before: None })?;
+        }
+        if self.plans.is_idle() {
+            self.counters.ended_quiet.store(true, Ordering::Release);
+        }
+
+        Ok(())
+    }
+}
+
+fn is_directory(path: &Path) -> bool {
+    Dir::open(path).is_ok()
+}

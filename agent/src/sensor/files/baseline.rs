@@ -124,10 +124,7 @@ impl Baseline {
 
     /// Keeps a state; whether the path is new.
     pub(super) fn put(&self, key: &Key, entry: &Entry) -> Result<bool> {
-        let known = self
-            .db
-            .prepare_cached("SELECT 1 FROM path WHERE key = ?1")?
-            .exists([key.as_bytes()])?;
+        let known = self.db.prepare_cached("SELECT 1 FROM path WHERE key = ?1")?.exists([key.as_bytes()])?;
         let sql = format!(
             "INSERT OR REPLACE INTO path (key, {COLUMNS})
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"

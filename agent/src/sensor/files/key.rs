@@ -75,7 +75,9 @@ impl Key {
 
     /// Whether it is `other` or lies beneath it.
     pub(super) fn is_within(&self, other: &Self) -> bool {
-        self.0.strip_prefix(other.0.as_slice()).is_some_and(|rest| matches!(rest.first(), None | Some(&SEPARATOR)))
+        self.0
+            .strip_prefix(other.0.as_slice())
+            .is_some_and(|rest| matches!(rest.first(), None | Some(&SEPARATOR)))
     }
 
     /// Itself and every directory above it, the nearest first.
@@ -99,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_directory_comes_right_before_what_is_in_it() {
-        let mut keys: Vec<Key> = ["/a-b", "/a/c", "/a", "/a.b/x", "/a/c/d", "/b"].map(|p| Key::of(Path::new(p))).into();
+        let mut keys: Vec<Key> =
+            ["/a-b", "/a/c", "/a", "/a.b/x", "/a/c/d", "/b"].map(|p| Key::of(Path::new(p))).into();
 
         keys.sort();
 

@@ -55,7 +55,11 @@ impl Shared {
     pub(super) fn wait(&self, known: Option<u64>, at_most: Duration) {
         let confirmed = lock(&self.confirmed);
         let goes_on = |now: &mut u64| !self.is_stopping() && known.is_none_or(|known| *now <= known);
-        drop(self.moved.wait_timeout_while(confirmed, at_most, goes_on).unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.moved
+                .wait_timeout_while(confirmed, at_most, goes_on)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 }
 

@@ -128,10 +128,8 @@ impl Measurer {
             }
             FileKind::Link => {
                 let target = dir.read_link(name)?;
-                let target = self
-                    .bounds
-                    .allow_target(path, target.clone())
-                    .then(|| HostPath::from_bytes(&target));
+                let target =
+                    self.bounds.allow_target(path, target.clone()).then(|| HostPath::from_bytes(&target));
                 self.entry(&stat, None, target, None, Trust::Stamp(clock::now()))
             }
             FileKind::Other => self.entry(&stat, None, None, None, Trust::Stamp(clock::now())),

@@ -66,7 +66,8 @@ impl Roots {
             Area::Programs => 7,
             Area::Libraries => 8,
         };
-        let mut keys: Vec<(i32, Key)> = self.0.iter().map(|(key, root)| (weight(root.area), key.clone())).collect();
+        let mut keys: Vec<(i32, Key)> =
+            self.0.iter().map(|(key, root)| (weight(root.area), key.clone())).collect();
         keys.sort();
 
         keys.into_iter().map(|(_, key)| key).collect()

@@ -221,7 +221,8 @@ impl Walk<'_> {
             if until.is_some_and(|until| key >= *until) {
                 break;
             }
-            let other = self.scanner.roots.find(&key).map(|(root, _)| root).filter(|root| **root != self.order.root);
+            let other =
+                self.scanner.roots.find(&key).map(|(root, _)| root).filter(|root| **root != self.order.root);
             if let Some(other) = other {
                 let end = other.beneath().1;
                 self.rows.skip_to(&end);

@@ -46,7 +46,8 @@ impl Settle {
         if let Some(known) = self.touched.get_mut(path) {
             let due = (now + QUIET).min(known.at_latest);
             if due != known.due {
-                let shared = self.due.take(&(known.due, Arc::from(path))).map_or_else(|| Arc::from(path), |(_, p)| p);
+                let shared =
+                    self.due.take(&(known.due, Arc::from(path))).map_or_else(|| Arc::from(path), |(_, p)| p);
                 known.due = due;
                 self.due.insert((due, shared));
             }

@@ -358,7 +358,10 @@ impl Watchman {
     }
 
     /// Kind and number before and after; `None` if nothing can be said of the path.
-    #[expect(clippy::type_complexity, reason = "one pair of like things, used on the next lines of its only caller")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "one pair of like things, used on the next lines of its only caller"
+    )]
     fn measure_and_file(
         &mut self,
         path: &Path,
@@ -518,7 +521,8 @@ impl Watchman {
                     bytes: sums.bytes,
                     digest: sums.digest,
                     unreadable: sums.unreadable + unreachable,
-                    took_ms: u64::try_from(clock::instant().duration_since(began).as_millis()).unwrap_or(u64::MAX),
+                    took_ms: u64::try_from(clock::instant().duration_since(began).as_millis())
+                        .unwrap_or(u64::MAX),
                 };
                 ledger.tell_taken(&root, at, taken)?;
             }
@@ -545,7 +549,8 @@ impl Watchman {
             }
         }
         let every = self.settings.unwatched_rescan_every;
-        let late: Vec<(Key, Instant)> = self.plans.unwatched.iter().map(|(key, at)| (key.clone(), *at)).collect();
+        let late: Vec<(Key, Instant)> =
+            self.plans.unwatched.iter().map(|(key, at)| (key.clone(), *at)).collect();
         for (key, scanned) in late {
             let is_current = self.plans.current.as_ref().is_some_and(|(current, _, _)| *current == key);
             if !is_current && now.duration_since(scanned) >= every {

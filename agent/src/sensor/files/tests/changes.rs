@@ -273,8 +273,7 @@ fn vietnamese_names_and_names_that_are_no_text_are_kept_exactly() {
 #[test]
 fn a_file_above_the_size_limit_is_told_without_a_digest() {
     let ground = Ground::new();
-    let mut watcher =
-        ground.start_with(super::FilesSettings { hash_bytes_max: 4, ..ground.settings() });
+    let mut watcher = ground.start_with(super::FilesSettings { hash_bytes_max: 4, ..ground.settings() });
     watcher.taken();
 
     ground.write("a", "12345");

@@ -88,6 +88,41 @@ const FILE_CHANGED: &[Field] = &[
     field("actor_process", "the process id, where the system tells"),
 ];
 
+const HOST: &[Field] = &[
+    field("os_family", "`linux` or `windows`"),
+    field("os_id", "`ID` of os-release, or `windows`"),
+    field("os_version", "`VERSION_ID` of os-release, or the Windows version"),
+    field("os_name", "name of the system for people"),
+    field("pending", "updates that wait"),
+    field("security_pending", "security updates that wait; absent if the lists do not say"),
+    field("security_packages", "names of packages with security updates, at most 20"),
+    field("oldest_security_days", "whole days since the agent first saw the oldest of them offered"),
+    field("lists_known", "whether there are package lists at all"),
+    field("lists_age_days", "whole days since the lists were fetched"),
+    field("last_update_days", "whole days since anything was installed or upgraded"),
+    field("automatic", "whether updates install themselves"),
+    field("reboot_needed", "whether the system asks for a restart"),
+    field("reboot_days", "for at least how many whole days it has asked"),
+    field("kernel_running", "the kernel that runs"),
+    field("kernel_installed", "the newest kernel installed"),
+    field("kernel_behind", "whether the kernel that runs is older; absent if it cannot be told"),
+    field("support_known", "whether the end of support of this system is known"),
+    field("support_name", "name of the system in the table of ends of support"),
+    field("support_until", "last day of free security fixes"),
+    field("support_days_left", "days until then, negative after it"),
+    field("support_ended", "whether that day has passed"),
+    field("packages", "installed packages"),
+    field("licence_unknown", "packages whose licence class is not known"),
+    field("oss_share_percent", "open source among packages whose class is known, per cent"),
+    field("products", "products of the catalogue that are installed, by id"),
+    field("activators", "activation cracks that are installed, by id; absent if there are none"),
+    field(
+        "unlicensed",
+        "products that need an entitlement and have none on record, by id; absent if there are none",
+    ),
+    field("missing_tools", "open-source tools that plans name and that are missing; absent if there are none"),
+];
+
 /// Every log source, in the order of the kinds of observations.
 pub const CATEGORIES: &[Category] = &[
     Category {
@@ -258,7 +293,7 @@ pub const CATEGORIES: &[Category] = &[
     Category {
         name: HOST_STATE,
         about: "a host's packages, patches or description changed, and at least once a day",
-        fields: &[],
+        fields: HOST,
     },
 ];
 

@@ -26,6 +26,7 @@ pub mod incident;
 pub mod judge;
 pub mod mistake;
 pub mod owner;
+pub mod packs;
 pub mod plan;
 mod read;
 pub mod ruleset;

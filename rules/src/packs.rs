@@ -1,0 +1,51 @@
+//! The rule files this program was built with, for a machine that has no rules folder.
+//!
+//! A test holds the list equal to the folder's files.
+
+use crate::ruleset::RuleSource;
+
+macro_rules! file {
+    ($path:literal) => {
+        ($path, include_str!(concat!("../packs/", $path)))
+    };
+}
+
+const FILES: &[(&str, &str)] = &[
+    file!("agent/assignment.yml"),
+    file!("agent/crashed.yml"),
+    file!("agent/identity.yml"),
+    file!("agent/loss.yml"),
+    file!("agent/misbehaved.yml"),
+    file!("agent/sensor.yml"),
+    file!("agent/silent.yml"),
+    file!("agent/stopped.yml"),
+    file!("integrity/access.yml"),
+    file!("integrity/accounts.yml"),
+    file!("integrity/application.yml"),
+    file!("integrity/boot.yml"),
+    file!("integrity/configuration.yml"),
+    file!("integrity/data.yml"),
+    file!("integrity/persistence.yml"),
+    file!("integrity/privilege.yml"),
+    file!("integrity/programs.yml"),
+    file!("integrity/web.yml"),
+    file!("integrity/while-off.yml"),
+    file!("licence/crack.yml"),
+    file!("licence/missing-tools.yml"),
+    file!("licence/unlicensed.yml"),
+    file!("patch/kernel.yml"),
+    file!("patch/late.yml"),
+    file!("patch/lists.yml"),
+    file!("patch/pending.yml"),
+    file!("patch/reboot.yml"),
+    file!("ransomware/burst.yml"),
+    file!("ransomware/note.yml"),
+    file!("support/ended.yml"),
+    file!("support/near-end.yml"),
+];
+
+/// The rule files of this build, in order of their paths below the rules folder's `packs`.
+#[must_use]
+pub fn embedded() -> Vec<RuleSource> {
+    FILES.iter().map(|(path, text)| RuleSource { path: format!("packs/{path}"), text: (*text).to_owned() }).collect()
+}

@@ -120,7 +120,10 @@ const HOST: &[Field] = &[
         "unlicensed",
         "products that need an entitlement and have none on record, by id; absent if there are none",
     ),
-    field("missing_tools", "open-source tools that plans name and that are missing; absent if there are none"),
+    field(
+        "missing_tools",
+        "open-source tools that plans name and that are missing; absent if there are none",
+    ),
 ];
 
 /// Every log source, in the order of the kinds of observations.

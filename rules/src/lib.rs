@@ -9,8 +9,10 @@
 //! | [`mistake`] | what is wrong in a rule file: code, file, line, expected, hint, in two languages |
 //! | [`fields`] | the log sources and the fields that a rule may ask for |
 //! | [`flatten`] | an observation as the flat event that rules are matched against |
+//! | [`state`] | a host's packages, patches and description as one such event |
 //! | [`judge`], [`window`] | what the rules conclude; counting within a time span |
 //! | [`finding`], [`incident`] | a conclusion with its evidence; which incident it belongs to |
+//! | [`packs`] | the rule files this program was built with |
 //! | [`trial`] | the tests that every rule carries |
 //! | [`clause`], [`plan`], [`table`] | the register of clauses that oblige, and the tables it is read from |
 //! | [`support`] | until when a system gets security fixes |
@@ -31,6 +33,7 @@ pub mod plan;
 mod read;
 pub mod ruleset;
 pub mod software;
+pub mod state;
 pub mod support;
 pub mod table;
 mod text;

@@ -47,5 +47,8 @@ const FILES: &[(&str, &str)] = &[
 /// The rule files of this build, in order of their paths below the rules folder's `packs`.
 #[must_use]
 pub fn embedded() -> Vec<RuleSource> {
-    FILES.iter().map(|(path, text)| RuleSource { path: format!("packs/{path}"), text: (*text).to_owned() }).collect()
+    FILES
+        .iter()
+        .map(|(path, text)| RuleSource { path: format!("packs/{path}"), text: (*text).to_owned() })
+        .collect()
 }

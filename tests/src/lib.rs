@@ -2,6 +2,8 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`fuzz`] | what hostile bytes may not do |
 //! | [`tidy`] | the laws of the tree that no compiler holds |
 
+pub mod fuzz;
 pub mod tidy;

@@ -1,5 +1,8 @@
 //! Everything that needs more than one crate, in one program: it links once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod all {
+    mod fuzz;
     mod tidy;
 }

@@ -1,0 +1,227 @@
+//! One entry for every parser of foreign bytes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use vonggac_protocol::enrolment::EnrolmentString;
+use vonggac_protocol::frame::{Batch, Frame};
+use vonggac_protocol::id::{Epoch, Lane, ObservationId, Seq};
+use vonggac_protocol::limits::{BATCH_OBSERVATIONS_MAX, BATCH_RAW_BYTES_MAX};
+use vonggac_protocol::observation::Observation;
+use vonggac_protocol::path::HostPath;
+use vonggac_protocol::time::Timestamp;
+
+use vonggac_agent::spool::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES};
+use vonggac_agent::spool::{Limits, Spool};
+use vonggac_rules::ruleset::{RuleSet, RuleSource};
+
+/// An entry: panics if what it holds is broken.
+pub type Target = fn(&[u8]);
+
+/// All of them, by the name of their corpus and of the fuzzer's program.
+pub const TARGETS: [(&str, Target); 13] = [
+    ("frame", frame),
+    ("batch", batch),
+    ("observation", observation),
+    ("enrolment", enrolment),
+    ("host_path", host_path),
+    ("rule", rule),
+    ("agent_config", agent_config),
+    ("collector_config", collector_config),
+    ("spool_segment", spool_segment),
+    ("spool_folder", spool_folder),
+    ("dpkg_status", dpkg_status),
+    ("apt_list", apt_list),
+    ("rpm_ndb", rpm_ndb),
+];
+
+/// The entry of this name.
+#[must_use]
+pub fn named(name: &str) -> Option<Target> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+}
+
+/// A frame that can be read says the same after it was written again.
+pub fn frame(bytes: &[u8]) {
+    if let Some(prefix) = bytes.first_chunk::<4>() {
+        drop(Frame::length(*prefix));
+    }
+    let Ok(frame) = Frame::decode(bytes) else { return };
+    assert_eq!(Frame::decode(&frame.encode()[4..]).ok().as_ref(), Some(&frame), "read, written, read");
+    if let Frame::Batch(batch) = &frame {
+        unpack(batch);
+    }
+    if let Frame::Assign(assignment) = &frame {
+        drop(assignment.check());
+    }
+}
+
+/// The bytes as the content of a batch, as they are and compressed.
+pub fn batch(bytes: &[u8]) {
+    let Some((&count, content)) = bytes.split_first() else { return };
+    for packed in [content.to_vec(), zstd::bulk::compress(content, 1).unwrap_or_default()] {
+        let (epoch, lane, first) = (Epoch(1), Lane::Prompt, Seq(1));
+        unpack(&Batch { epoch, lane, first, gap_before: 0, count: u32::from(count), packed });
+    }
+}
+
+fn unpack(batch: &Batch) {
+    let Ok(observations) = batch.unpack() else { return };
+    assert!((1..=BATCH_OBSERVATIONS_MAX).contains(&observations.len()), "within the limit");
+    assert!(observations.iter().map(Vec::len).sum::<usize>() <= BATCH_RAW_BYTES_MAX, "within the limit");
+    for bytes in &observations {
+        observation(bytes);
+    }
+}
+
+/// An observation that can be read says the same after it was written again, and can be shown.
+pub fn observation(bytes: &[u8]) {
+    let Ok(observation) = Observation::decode(bytes) else { return };
+    assert_eq!(Observation::decode(&observation.encode()).ok().as_ref(), Some(&observation), "read, written, read");
+    assert!(serde_json::to_value(&observation).is_ok(), "every observation can be shown");
+    drop(observation.at.to_string());
+}
+
+/// What a person may paste: an enrolment string, an id, a moment.
+pub fn enrolment(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(read) = text.parse::<EnrolmentString>() {
+        assert_eq!(read.to_string().parse::<EnrolmentString>().ok().as_ref(), Some(&read), "read, written, read");
+    }
+    if let Ok(id) = text.parse::<ObservationId>() {
+        assert_eq!(id.to_string(), text, "an id has one form");
+    }
+    drop(text.parse::<Timestamp>());
+}
+
+/// Every name a file system can hold comes back as the bytes that it was.
+pub fn host_path(bytes: &[u8]) {
+    assert_eq!(HostPath::from_bytes(bytes).to_bytes(), bytes, "there and back");
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        drop(HostPath::from_text(text).to_bytes());
+    }
+}
+
+/// The text of a rule file.
+pub fn rule(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let source = RuleSource { path: "fuzz/rule.yml".to_owned(), text: text.to_owned() };
+    let clauses = BTreeSet::from(["ls-1".to_owned()]);
+    match RuleSet::load(vec![source], &clauses) {
+        Ok(rules) => drop(rules),
+        Err(mistakes) => assert!(!mistakes.is_empty(), "a refusal says why"),
+    }
+}
+
+/// The agent's configuration.
+pub fn agent_config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    drop(vonggac_agent::config::Config::parse(text));
+}
+
+/// The collector's configuration.
+pub fn collector_config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    drop(vonggac_collector::config::Config::parse(Path::new("collector.toml"), text));
+}
+
+/// The life that fuzzed spools belong to; the corpus was written under it.
+pub const SPOOL_EPOCH: Epoch = Epoch(0x5eed);
+
+/// A file of the spool: what is read from it lies in order and within the file.
+pub fn spool_segment(bytes: &[u8]) {
+    let identity = Identity::new(SPOOL_EPOCH, Lane::Prompt, Seq(1));
+    let scan = identity.scan(bytes);
+    let mut end = HEADER_BYTES.min(bytes.len());
+    let mut next = Seq(1);
+    for record in &scan.records {
+        assert!(record.offset >= end && record.seq >= next, "in order");
+        end = record.offset + RECORD_HEADER_BYTES + record.length;
+        assert!(end <= bytes.len(), "within the file");
+        next = record.seq.next();
+    }
+    assert!(scan.next >= next && scan.good_end == end, "nothing that was read is numbered again");
+}
+
+/// A spool whose only file is these bytes opens, gives what it says it holds, goes on, and opens clean again.
+pub fn spool_folder(bytes: &[u8]) {
+    let folder = Scratch::new();
+    let dir = folder.0.path().join("spool");
+    for lane in Lane::ALL {
+        folder.write(&format!("spool/{}/00000000000000000001.seg", lane.word()), bytes);
+    }
+    folder.write("spool/epoch", format!("{SPOOL_EPOCH}\n").as_bytes());
+    let (mut spool, _) = Spool::open(&dir, Limits::default(), Epoch(1)).expect("any bytes can be opened");
+    let record = |lane| vonggac_agent::spool::Record { lane, at: Timestamp(1), bytes: b"new".to_vec() };
+    spool.append(&[record(Lane::Prompt), record(Lane::Bulk)]).expect("and written to");
+    drop(spool);
+    let (mut spool, recovered) = Spool::open(&dir, Limits::default(), Epoch(1)).expect("and opened again");
+    assert!(recovered.is_clean(), "mended once is mended: {recovered:?}");
+    for lane in Lane::ALL {
+        let (mut from, mut count) = (Seq(1), 0);
+        loop {
+            let read = spool.read(lane, from, 100, 1 << 20).expect("what is kept can be read");
+            let Some((last, _)) = read.last() else { break };
+            from = last.next();
+            count += u64::try_from(read.len()).unwrap_or(0);
+        }
+        assert_eq!(count, spool.waiting(lane), "as many as are said to wait");
+    }
+}
+
+/// The database of dpkg.
+pub fn dpkg_status(bytes: &[u8]) {
+    let folder = Scratch::new();
+    folder.write("var/lib/dpkg/status", bytes);
+    read_packages(folder.0.path());
+}
+
+/// A list of what an archive offers, against a package that is installed.
+pub fn apt_list(bytes: &[u8]) {
+    let folder = Scratch::new();
+    let (release, packages) = bytes.split_at(bytes.len().min(600) / 2);
+    folder.write("var/lib/apt/lists/deb.example_dists_bookworm-security_InRelease", release);
+    folder.write("var/lib/apt/lists/deb.example_dists_bookworm-security_main_binary-amd64_Packages", bytes);
+    folder.write("etc/apt/preferences", packages);
+    folder.write(
+        "var/lib/dpkg/status",
+        b"Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2.15-2\nMaintainer: a\n\n",
+    );
+    read_packages(folder.0.path());
+}
+
+/// The database of rpm, in the form of its ndb.
+pub fn rpm_ndb(bytes: &[u8]) {
+    let folder = Scratch::new();
+    folder.write("usr/lib/sysimage/rpm/Packages.db", bytes);
+    folder.write("var/lib/rpm/Packages.db", bytes);
+    read_packages(folder.0.path());
+}
+
+fn read_packages(root: &Path) {
+    if let Ok(inventory) = vonggac_agent::sensor::packages::read(root) {
+        let now = Timestamp(1_795_312_345_678);
+        drop(vonggac_agent::sensor::patches::read(root, now, &inventory.packages, "6.1.0-28-amd64", None));
+        drop(vonggac_agent::sensor::packages::report(None, None, &inventory.packages));
+    }
+}
+
+/// A folder of its own for one run.
+struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    fn new() -> Self {
+        // Memory, where there is such a place: the fuzzer makes thousands a second.
+        let memory = PathBuf::from("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+
+        Self(folder.expect("a place for files"))
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.0.path().join(path);
+        let folder = path.parent().expect("a file lies in a folder");
+        std::fs::create_dir_all(folder).expect("a place for files");
+        std::fs::write(path, bytes).expect("a place for files");
+    }
+}

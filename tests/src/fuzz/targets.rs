@@ -77,7 +77,11 @@ fn unpack(batch: &Batch) {
 /// An observation that can be read says the same after it was written again, and can be shown.
 pub fn observation(bytes: &[u8]) {
     let Ok(observation) = Observation::decode(bytes) else { return };
-    assert_eq!(Observation::decode(&observation.encode()).ok().as_ref(), Some(&observation), "read, written, read");
+    assert_eq!(
+        Observation::decode(&observation.encode()).ok().as_ref(),
+        Some(&observation),
+        "read, written, read"
+    );
     assert!(serde_json::to_value(&observation).is_ok(), "every observation can be shown");
     drop(observation.at.to_string());
 }
@@ -86,7 +90,11 @@ pub fn observation(bytes: &[u8]) {
 pub fn enrolment(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(read) = text.parse::<EnrolmentString>() {
-        assert_eq!(read.to_string().parse::<EnrolmentString>().ok().as_ref(), Some(&read), "read, written, read");
+        assert_eq!(
+            read.to_string().parse::<EnrolmentString>().ok().as_ref(),
+            Some(&read),
+            "read, written, read"
+        );
     }
     if let Ok(id) = text.parse::<ObservationId>() {
         assert_eq!(id.to_string(), text, "an id has one form");

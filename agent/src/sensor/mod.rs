@@ -3,6 +3,9 @@
 
 pub mod deb822;
 pub mod files;
+pub mod health;
+pub mod host;
+pub mod licences;
 pub mod packages;
 pub mod patches;
 

@@ -8,12 +8,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
 use vonggac_protocol::enrolment::EnrolmentString;
 
 use crate::config::{Config, LoadConfigError};
-use crate::enrol;
+use crate::link::sent;
 use crate::os::machine;
 use crate::print::{self, Lang, Message};
+use crate::status::{Status, local};
+use crate::{enrol, keep, run};
 
 /// Wrong command line or configuration.
 const EXIT_USAGE: u8 = 64;
@@ -51,6 +54,20 @@ enum Command {
         /// Tên máy, thay cho tên hệ thống / name of the machine, instead of the system's
         #[arg(long)]
         name: Option<String>,
+    },
+    /// Chạy tác tử (dịch vụ gọi lệnh này) / run the agent (the service does this)
+    Run,
+    /// Tình trạng của tác tử trên máy này / how the agent of this machine fares
+    Status {
+        /// Dạng JSON / as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Xem đúng những gì gần đây nhất đã rời khỏi máy này / see exactly what last left this machine
+    Show {
+        /// Bao nhiêu lần gửi gần nhất / how many of the last sendings
+        #[arg(long, value_name = "COUNT", num_args = 0..=1, default_value_t = 1, default_missing_value = "1")]
+        last: usize,
     },
     /// Kiểm tra cấu hình / check the configuration
     Check {
@@ -101,19 +118,79 @@ fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
     let place = Place { config: arguments.config, state_dir: arguments.state_dir };
     match arguments.command {
         Command::Enrol { string, again, name } => enrol_machine(&place, lang, &string, again, name),
-        Command::Check { file } => {
-            let place = Place { config: file.or(place.config), ..place };
-            let config = place.load(lang)?;
-            let path = place.config_path().display().to_string();
-            print::tell(lang, &Message::new("config-good").with("path", path));
-            let summary = Message::new("config-summary")
-                .with("watch", config.watch.len())
-                .with("exclude", config.exclude.0.len())
-                .with("spool", print::bytes(config.spool_bytes_max));
-            print::tell(lang, &summary);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Run => run_agent(&place, lang),
+        Command::Status { json } => show_status(&place.load(lang)?.state_dir, json, lang),
+        Command::Show { last } => show_last(&place.load(lang)?.state_dir, last, lang),
+        Command::Check { file } => check(&Place { config: file.or(place.config), ..place }, lang),
     }
+}
+
+fn check(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
+    let config = place.load(lang)?;
+    let path = place.config_path().display().to_string();
+    print::tell(lang, &Message::new("config-good").with("path", path));
+    let summary = Message::new("config-summary")
+        .with("watch", config.watch.len())
+        .with("exclude", config.exclude.0.len())
+        .with("spool", print::bytes(config.spool_bytes_max));
+    print::tell(lang, &summary);
+
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_agent(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
+    let config = place.load(lang)?;
+    log_to_stderr();
+    runtime()?.block_on(run::run(config, Path::new("/"), CancellationToken::new())).map_err(|error| {
+        let cause = error.reallocate_into_boxed_dyn_error_without_backtrace();
+        anyhow::Error::from(Message::new("run-failed").because(cause))
+    })?;
+
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plain lines on standard error, as service managers keep them. `VONGGAC_LOG` takes a level; TRACE may name what is
+/// watched and is for development.
+fn log_to_stderr() {
+    let level = std::env::var("VONGGAC_LOG").ok().and_then(|level| level.parse().ok());
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level.unwrap_or(tracing::Level::INFO))
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .finish();
+    // Whoever set another before, such as a program that runs an agent inside itself, keeps it.
+    tracing::subscriber::set_global_default(subscriber).ok();
+}
+
+fn show_status(state_dir: &Path, json: bool, lang: Lang) -> Result<ExitCode, Failure> {
+    let Some(status) = Status::read(state_dir).context("read the status")? else {
+        print::tell(lang, &Message::new("status-missing").with("path", state_dir.display()));
+        return Ok(ExitCode::FAILURE);
+    };
+    if json {
+        print::line(serde_json::to_string_pretty(&status).context("write the status")?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let running = keep::is_locked(state_dir);
+    let last = sent::last(state_dir, 1).context("read what was sent last")?;
+    let at = last.first().and_then(|line| line["at"].as_str()).and_then(|at| at.parse().ok()).map(local);
+    for line in status.say(running, at.as_deref(), lang) {
+        print::line(line);
+    }
+
+    Ok(if status.problems(running).is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show_last(state_dir: &Path, count: usize, lang: Lang) -> Result<ExitCode, Failure> {
+    let lines = sent::last(state_dir, count).context("read what was sent last")?;
+    if lines.is_empty() {
+        print::tell(lang, &Message::new("show-nothing"));
+    }
+    for line in lines {
+        print::line(serde_json::to_string_pretty(&line).context("write what was sent")?);
+    }
+
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Where configuration and state are, as the command line says.

@@ -11,14 +11,14 @@ use rustls_pki_types::pem::PemObject as _;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::enrolment::{EnrolReply, EnrolRequest, Enrolled, EnrolmentString};
 use vonggac_protocol::frame::Frame;
-use vonggac_protocol::hello::{ALPN_ENROL, Refusal, RefusalCode, WIRE_VERSION};
+use vonggac_protocol::hello::{ALPN_ENROL, WIRE_VERSION};
 
 use crate::identity::{Identity, Names};
-use crate::os::protect;
+use crate::keep;
 use crate::print::Message;
-use crate::wire::dial::{DialError, dial};
-use crate::wire::frames;
+use crate::wire::dial::dial;
 use crate::wire::tls::{Credentials, client_config, provider};
+use crate::wire::{frames, refusal_id};
 
 /// The collector answers after one commit; longer means that it does not.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,13 +46,12 @@ pub async fn enrol(
     if Identity::stands(state_dir) && !again {
         return Err(Message::new("enrol-identity-stands").with("path", state_dir.display()).into());
     }
-    let _protection = protect::create_private_dir(state_dir)
-        .map_err(|error| Message::new("state-unwritable").with("path", state_dir.display()).because(error))?;
+    let _lock = keep::lock(state_dir)?;
     let (key, request) = make_request(name)?;
     let reply = ask(string, name, request).await?;
     let enrolled = match reply {
         EnrolReply::Accepted(enrolled) => enrolled,
-        EnrolReply::Refused(refusal) => return Err(refused(&refusal).into()),
+        EnrolReply::Refused(refusal) => return Err(Message::new(refusal_id(refusal.code)).into()),
     };
     let identity = check(string, &enrolled, &key)?;
     identity
@@ -76,8 +75,9 @@ fn make_request(name: &str) -> anyhow::Result<(KeyPair, Vec<u8>)> {
 async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::Result<EnrolReply> {
     let credentials = Credentials { pin: string.pin, authority: None, own: None };
     let (config, verdict) = client_config(credentials, ALPN_ENROL, ANSWER_TIMEOUT)?;
-    let (endpoint, connection) =
-        dial(&string.address, &config, &verdict).await.map_err(|error| unreachable(string, error))?;
+    let (endpoint, connection) = dial(&string.address, &config, &verdict)
+        .await
+        .map_err(|error| Message::new(error.message_id()).with("address", &string.address).because(error))?;
     let request = EnrolRequest {
         wire: WIRE_VERSION,
         agency: string.agency.clone(),
@@ -138,45 +138,10 @@ fn check(string: &EnrolmentString, enrolled: &Enrolled, key: &KeyPair) -> anyhow
     Ok(identity)
 }
 
-/// The message for a failure to connect, by layer.
-fn unreachable(string: &EnrolmentString, error: DialError) -> Message {
-    let id = match &error {
-        DialError::Name(_) => "dial-name",
-        DialError::Route(_) | DialError::Begin(_) => "dial-route",
-        DialError::Silent => "dial-silent",
-        DialError::Pin => "dial-pin",
-        DialError::Clock => "dial-clock",
-        DialError::Certificate(_) => "dial-certificate",
-        DialError::Handshake(_) => "dial-handshake",
-    };
-
-    Message::new(id).with("address", &string.address).because(error)
-}
-
-/// The message for a refusal.
-#[must_use]
-pub fn refused(refusal: &Refusal) -> Message {
-    let id = match refusal.code {
-        RefusalCode::IdentityRevoked => "refusal-identity-revoked",
-        RefusalCode::WaitingForApproval => "refusal-waiting-for-approval",
-        RefusalCode::VersionUnknown => "refusal-version-unknown",
-        RefusalCode::LimitBroken => "refusal-limit-broken",
-        RefusalCode::Malformed => "refusal-malformed",
-        RefusalCode::TokenUnknown => "refusal-token-unknown",
-        RefusalCode::TokenUsed => "refusal-token-used",
-        RefusalCode::TokenExpired => "refusal-token-expired",
-        RefusalCode::TokenOfAnotherAgency => "refusal-token-of-another-agency",
-        RefusalCode::IdentityHeld => "refusal-identity-held",
-        RefusalCode::Busy => "refusal-busy",
-        RefusalCode::RequestUnusable => "refusal-request-unusable",
-    };
-
-    Message::new(id)
-}
-
 #[cfg(test)]
 mod tests {
     use vonggac_protocol::enrolment::Token;
+    use vonggac_protocol::hello::{Refusal, RefusalCode};
     use vonggac_protocol::id::{AgencyId, HostId};
     use vonggac_protocol::time::Timestamp;
 

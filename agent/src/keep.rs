@@ -1,11 +1,12 @@
 //! Small files of the state folder, written whole or not at all, for nobody else's eyes.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::os::disk::sync_dir;
 use crate::os::protect;
+use crate::print::Message;
 
 /// Writes a file whole: beside its place, then moved there; what stood stays until then.
 ///
@@ -18,6 +19,20 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&unfinished, path)?;
 
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Like [`write_whole`], for a view that is written anew all the time: does not wait for the disk, since after a power
+/// cut nobody needs the last one.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write_view(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    remove_file(&unfinished)?;
+    let (mut file, _protection) = protect::create_private(&unfinished)?;
+    file.write_all(bytes)?;
+
+    fs::rename(&unfinished, path)
 }
 
 /// Writes a file that is not there yet, and waits for the disk.
@@ -53,6 +68,29 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 
     fs::OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Makes this process the only one that works in a state folder, until the file is dropped.
+///
+/// # Errors
+/// With a [`Message`]: if another process works there, or the folder cannot be written.
+pub fn lock(state_dir: &Path) -> Result<File, Message> {
+    let unwritable =
+        |error: io::Error| Message::new("state-unwritable").with("path", state_dir.display()).because(error);
+    let _protection = protect::create_private_dir(state_dir).map_err(unwritable)?;
+    let file = open(&state_dir.join("lock")).map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Message::new("state-in-use").with("path", state_dir.display())),
+        Err(TryLockError::Error(error)) => Err(unwritable(error)),
+    }
+}
+
+/// Whether a process works in a state folder.
+#[must_use]
+pub fn is_locked(state_dir: &Path) -> bool {
+    let file = File::open(state_dir.join("lock"));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {

@@ -9,8 +9,10 @@ pub mod keep;
 pub mod link;
 pub mod os;
 pub mod print;
+pub mod run;
 pub mod sensor;
 pub mod spool;
+pub mod status;
 pub mod wire;
 
 pub use cli::main_with;

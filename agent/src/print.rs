@@ -43,7 +43,7 @@ impl Lang {
 /// [`Message::say`].
 #[derive(Debug)]
 pub struct Message {
-    id: &'static str,
+    id: Cow<'static, str>,
     args: Vec<(&'static str, String)>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -52,7 +52,13 @@ impl Message {
     /// The message of this name in `locales/*/*.ftl`.
     #[must_use]
     pub fn new(id: &'static str) -> Self {
-        Self { id, args: Vec::new(), source: None }
+        Self { id: Cow::Borrowed(id), args: Vec::new(), source: None }
+    }
+
+    /// The message of a name that comes from a file of ours.
+    #[must_use]
+    pub fn named(id: String) -> Self {
+        Self { id: Cow::Owned(id), args: Vec::new(), source: None }
     }
 
     /// With a value put in.
@@ -71,8 +77,8 @@ impl Message {
 
     /// Its name.
     #[must_use]
-    pub fn id(&self) -> &'static str {
-        self.id
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The message in a language, without its cause.
@@ -84,7 +90,7 @@ impl Message {
             .map(|(name, value)| (Cow::Borrowed(*name), FluentValue::from(value.as_str())))
             .collect();
 
-        LOCALES.lookup_with_args(lang.id(), self.id, &args)
+        LOCALES.lookup_with_args(lang.id(), &self.id, &args)
     }
 }
 

@@ -37,6 +37,7 @@ dial-pin = what answers at { $address } is not the pinned collector; nothing was
 dial-clock = the certificate of { $address } is not valid by this machine's clock; check the time of this machine
 dial-certificate = the certificate of { $address } is not acceptable
 dial-handshake = { $address } answers but the handshake fails
+link-ended = the connection ended
 
 # Refusals
 refusal-identity-revoked = this machine's identity was revoked or is not of this collector; it must be enrolled again

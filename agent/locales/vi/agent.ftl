@@ -37,6 +37,7 @@ dial-pin = máy trả lời tại { $address } không phải máy chủ thu th�
 dial-clock = chứng thư số của { $address } chưa hoặc không còn hiệu lực theo đồng hồ máy này; kiểm tra giờ của máy
 dial-certificate = chứng thư số của { $address } không dùng được
 dial-handshake = { $address } có trả lời nhưng bắt tay không thành
+link-ended = kết nối bị cắt
 
 # Từ chối
 refusal-identity-revoked = danh tính của máy này đã bị thu hồi hoặc không phải của máy chủ thu thập này; cần ghi danh lại

@@ -31,6 +31,7 @@ use crate::clock;
 use crate::identity::Identity;
 use crate::spool::Spool;
 use crate::wire::dial::DialError;
+use crate::wire::refusal_id;
 use backoff::Backoff;
 
 /// The spool as the loop that writes and the link that reads share it. Locked on blocking threads only.
@@ -56,6 +57,18 @@ pub enum Outage {
     Refused(Refusal),
     /// It ended.
     Ended(anyhow::Error),
+}
+
+impl Outage {
+    /// The name of the message that tells a person.
+    #[must_use]
+    pub fn message_id(&self) -> &'static str {
+        match self {
+            Self::Dial(error) => error.message_id(),
+            Self::Refused(refusal) => refusal_id(refusal.code),
+            Self::Ended(_) => "link-ended",
+        }
+    }
 }
 
 /// Bytes of UDP payload since the start of the process.

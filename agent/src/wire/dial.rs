@@ -44,6 +44,22 @@ pub enum DialError {
     Begin(#[source] ConnectError),
 }
 
+impl DialError {
+    /// The name of the message that tells a person.
+    #[must_use]
+    pub fn message_id(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "dial-name",
+            Self::Route(_) | Self::Begin(_) => "dial-route",
+            Self::Silent => "dial-silent",
+            Self::Pin => "dial-pin",
+            Self::Clock => "dial-clock",
+            Self::Certificate(_) => "dial-certificate",
+            Self::Handshake(_) => "dial-handshake",
+        }
+    }
+}
+
 /// The addresses of `host:port`, asked for anew each time.
 ///
 /// # Errors

@@ -6,9 +6,30 @@
 //! | [`dial`] | from `host:port` to a connection |
 //! | [`frames`] | frames on a stream |
 
+use vonggac_protocol::hello::RefusalCode;
+
 pub mod dial;
 pub mod frames;
 pub mod tls;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+/// The name of the message that tells a person why the collector refused.
+#[must_use]
+pub fn refusal_id(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::IdentityRevoked => "refusal-identity-revoked",
+        RefusalCode::WaitingForApproval => "refusal-waiting-for-approval",
+        RefusalCode::VersionUnknown => "refusal-version-unknown",
+        RefusalCode::LimitBroken => "refusal-limit-broken",
+        RefusalCode::Malformed => "refusal-malformed",
+        RefusalCode::TokenUnknown => "refusal-token-unknown",
+        RefusalCode::TokenUsed => "refusal-token-used",
+        RefusalCode::TokenExpired => "refusal-token-expired",
+        RefusalCode::TokenOfAnotherAgency => "refusal-token-of-another-agency",
+        RefusalCode::IdentityHeld => "refusal-identity-held",
+        RefusalCode::Busy => "refusal-busy",
+        RefusalCode::RequestUnusable => "refusal-request-unusable",
+    }
+}

@@ -67,6 +67,11 @@ impl Authority {
         }
     }
 
+    /// The key of an identity as enrolment writes it.
+    pub(crate) fn key_pem(&self, identity: &Identity) -> String {
+        KeyPair::try_from(identity.key.secret_der()).unwrap().serialize_pem()
+    }
+
     /// A collector's endpoint under this authority, on a port of its own.
     pub(crate) fn listen(&self) -> Endpoint {
         self.listen_at((Ipv4Addr::LOCALHOST, 0).into())

@@ -1,6 +1,7 @@
 //! Being asked to stop.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
 
@@ -18,4 +19,18 @@ pub async fn stop_requested() -> io::Result<()> {
     }
 
     Ok(())
+}
+
+/// Does nothing: the agent is not a Windows service so far.
+///
+/// # Errors
+/// Never.
+pub fn notify(_state: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// No manager watches us.
+#[must_use]
+pub fn watchdog() -> Option<Duration> {
+    None
 }

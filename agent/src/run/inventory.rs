@@ -1,0 +1,287 @@
+//! Readings of packages, patches, licences and the host: on a blocking thread, told when something changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::id::{Epoch, Lane, Seq};
+use vonggac_protocol::observation::{Kind, SensorFailed};
+use vonggac_protocol::package::{Package, inventory_digest};
+use vonggac_protocol::patch::PatchState;
+use vonggac_protocol::time::Timestamp;
+
+use crate::keep;
+use crate::os::machine;
+use crate::sensor::{packages, patches};
+
+/// What does not change is told again once a day, so that a collector knows it is still so.
+const TELL_AGAIN: Duration = Duration::from_secs(86_400);
+
+const PACKAGES: &str = "inventory.cbor";
+const TOLD: &str = "inventory-told.json";
+const PATCHES: &str = "patches.json";
+
+/// The record that carried the last of an inventory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Told {
+    digest: Digest,
+    epoch: Epoch,
+    seq: u64,
+}
+
+/// What is read and when it was told.
+#[derive(Debug)]
+pub(super) struct Inventory {
+    root: PathBuf,
+    state_dir: PathBuf,
+    stamps: Option<(packages::Stamp, packages::Stamp)>,
+    /// What the collector holds once it has read all that is spooled; `None` asks for the whole.
+    told: Option<Told>,
+    patches: Option<PatchState>,
+    patches_told_at: Option<Instant>,
+    /// Which sensors cannot work, and why.
+    failing: BTreeMap<&'static str, String>,
+}
+
+/// What a reading found.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// What to spool.
+    pub(super) kinds: Vec<Kind>,
+    /// To be kept as told once that is spooled.
+    packages: Option<BTreeSet<Package>>,
+    patches: Option<PatchState>,
+}
+
+impl Inventory {
+    pub(super) fn open(root: &Path, state_dir: &Path) -> anyhow::Result<Self> {
+        let told = read_json(&state_dir.join(TOLD)).context("read which inventory was told")?;
+        let patches = read_json(&state_dir.join(PATCHES)).context("read which patch state was told")?;
+
+        Ok(Self {
+            root: root.to_owned(),
+            state_dir: state_dir.to_owned(),
+            stamps: None,
+            told,
+            patches,
+            patches_told_at: None,
+            failing: BTreeMap::new(),
+        })
+    }
+
+    /// Which sensors cannot work.
+    pub(super) fn failing(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.failing.keys().copied()
+    }
+
+    /// What a collector holds, as it says itself, and how far it has kept the bulk lane; says whether the whole must be
+    /// told anew. An inventory that is still on its way decides nothing.
+    pub(super) fn compare(&mut self, held: Option<Digest>, epoch: Epoch, kept: Seq, kept_from: Seq) -> bool {
+        let Some(told) = self.told else { return true };
+        let arrived = told.epoch != epoch || kept.0 >= told.seq;
+        let gone = told.epoch == epoch && kept.0 < told.seq && told.seq < kept_from.0;
+        if gone || (arrived && held != Some(told.digest)) {
+            self.told = None;
+            self.stamps = None;
+            return true;
+        }
+
+        false
+    }
+
+    /// Reads what may have changed. Blocks.
+    pub(super) fn read(&mut self, now: Timestamp, instant: Instant) -> Reading {
+        let stamps = (packages::stamp(&self.root), patches::stamp(&self.root));
+        let due = self.patches_told_at.is_none_or(|at| instant.duration_since(at) >= TELL_AGAIN);
+        if self.stamps.as_ref() == Some(&stamps) && self.told.is_some() && !due {
+            return Reading::default();
+        }
+        let mut reading = Reading::default();
+        match packages::read(&self.root) {
+            Ok(found) => {
+                let unread = found.unread.first().map(ToString::to_string);
+                self.note("packages", unread, &mut reading);
+                self.read_patches(now, due, found.packages, &mut reading);
+            }
+            Err(error) => self.note("packages", Some(error.to_string()), &mut reading),
+        }
+        self.stamps = Some(stamps);
+        if due {
+            self.patches_told_at = Some(instant);
+        }
+
+        reading
+    }
+
+    fn read_patches(
+        &mut self,
+        now: Timestamp,
+        due: bool,
+        installed: BTreeSet<Package>,
+        reading: &mut Reading,
+    ) {
+        let kernel = machine::kernel_release();
+        let found = patches::read(&self.root, now, &installed, &kernel, self.patches.as_ref());
+        let problems = (!found.problems.is_empty()).then(|| found.problems.join("; "));
+        self.note("patches", problems, reading);
+        if due || self.patches.as_ref() != Some(&found.state) {
+            reading.kinds.push(Kind::PatchState(found.state.clone()));
+            reading.patches = Some(found.state);
+        }
+        let installed = packages::mark_offered(installed, found.offered.as_ref());
+        let before = match packages::load(&self.state_dir.join(PACKAGES)) {
+            Ok(before) => before,
+            Err(error) => {
+                self.note("packages", Some(format!("{error:#}")), reading);
+                None
+            }
+        };
+        match packages::report(before.as_ref(), self.told.map(|told| told.digest), &installed) {
+            Ok(kinds) if kinds.is_empty() => {}
+            Ok(kinds) => {
+                // Last, so that the place of the last record is that of the inventory.
+                reading.kinds.extend(kinds);
+                reading.packages = Some(installed);
+            }
+            Err(error) => self.note("packages", Some(error.to_string()), reading),
+        }
+    }
+
+    /// Tells that a sensor cannot work, or works again, once per change.
+    fn note(&mut self, sensor: &'static str, reason: Option<String>, reading: &mut Reading) {
+        let Some(reason) = reason else {
+            self.failing.remove(sensor);
+            return;
+        };
+        if self.failing.insert(sensor, reason.clone()).as_ref() != Some(&reason) {
+            reading.kinds.push(Kind::SensorFailed(SensorFailed { sensor: sensor.to_owned(), reason }));
+        }
+    }
+
+    /// What was read is spooled, at these places: keeps it as told. Blocks.
+    pub(super) fn confirm(
+        &mut self,
+        reading: Reading,
+        epoch: Epoch,
+        places: &[(Lane, Seq)],
+    ) -> anyhow::Result<()> {
+        if let Some(installed) = reading.packages {
+            let last = places.iter().filter(|(lane, _)| *lane == Lane::Bulk).map(|(_, seq)| seq.0).max();
+            let told = Told { digest: inventory_digest(&installed), epoch, seq: last.unwrap_or(0) };
+            packages::save(&self.state_dir.join(PACKAGES), &installed)?;
+            write_json(&self.state_dir.join(TOLD), &told).context("keep which inventory was told")?;
+            self.told = Some(told);
+        }
+        if let Some(state) = reading.patches {
+            write_json(&self.state_dir.join(PATCHES), &state).context("keep which patch state was told")?;
+            self.patches = Some(state);
+        }
+
+        Ok(())
+    }
+
+    /// Forgets what another identity told.
+    pub(super) fn forget(state_dir: &Path) -> io::Result<()> {
+        for name in [TOLD, PATCHES, PACKAGES] {
+            match fs::remove_file(state_dir.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+
+        Ok(())
+    }
+}
+
+/// `None` if the file is not there or not of this version: then all is told anew.
+fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> io::Result<Option<T>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    keep::write_whole(path, &serde_json::to_vec(value).map_err(io::Error::other)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A root with a dpkg database of these packages.
+    fn install(root: &Path, names: &[&str]) {
+        let folder = root.join("var/lib/dpkg");
+        fs::create_dir_all(&folder).unwrap();
+        let text: String = names
+            .iter()
+            .map(|name| {
+                format!(
+                    "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0-1\n\
+                     Maintainer: A <a@b>\nDescription: x\n\n"
+                )
+            })
+            .collect();
+        fs::write(folder.join("status"), text).unwrap();
+    }
+
+    fn read_and_confirm(inventory: &mut Inventory, seq: u64) -> Vec<&'static str> {
+        let reading = inventory.read(Timestamp(1), crate::clock::instant());
+        let words = reading.kinds.iter().map(Kind::word).collect();
+        inventory.confirm(reading, Epoch(1), &[(Lane::Bulk, Seq(seq))]).unwrap();
+        words
+    }
+
+    #[test]
+    fn the_whole_is_told_once_then_differences_also_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, state_dir) = (folder.path().join("root"), folder.path().join("state"));
+        fs::create_dir_all(&state_dir).unwrap();
+        install(&root, &["bash", "nginx"]);
+        let mut inventory = Inventory::open(&root, &state_dir).unwrap();
+
+        let first = read_and_confirm(&mut inventory, 5);
+        let nothing_new = read_and_confirm(&mut inventory, 6);
+        let mut inventory = Inventory::open(&root, &state_dir).unwrap();
+        install(&root, &["bash", "nginx", "curl"]);
+        let after_restart = read_and_confirm(&mut inventory, 7);
+
+        assert_eq!(first, ["patch_state", "packages_listed"]);
+        assert!(nothing_new.is_empty());
+        assert_eq!(after_restart, ["patch_state", "packages_changed"]);
+    }
+
+    #[test]
+    fn a_collector_that_holds_another_inventory_gets_the_whole_unless_ours_is_on_its_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, state_dir) = (folder.path().join("root"), folder.path().join("state"));
+        fs::create_dir_all(&state_dir).unwrap();
+        install(&root, &["bash"]);
+        let mut inventory = Inventory::open(&root, &state_dir).unwrap();
+        read_and_confirm(&mut inventory, 5);
+        let told = inventory.told.map(|told| told.digest);
+
+        assert!(!inventory.compare(None, Epoch(1), Seq(4), Seq(5)), "it is on its way");
+        assert!(!inventory.compare(told, Epoch(1), Seq(9), Seq(10)), "it is there");
+        assert!(inventory.compare(None, Epoch(1), Seq(9), Seq(10)), "it was lost there");
+        assert_eq!(read_and_confirm(&mut inventory, 11), ["packages_listed"]);
+        assert!(inventory.compare(None, Epoch(1), Seq(4), Seq(12)), "it was dropped here");
+    }
+
+    #[test]
+    fn a_sensor_that_cannot_work_says_so_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut inventory = Inventory::open(&folder.path().join("empty"), folder.path()).unwrap();
+
+        let words = [read_and_confirm(&mut inventory, 1), read_and_confirm(&mut inventory, 2)];
+
+        assert_eq!(words[0], ["sensor_failed"]);
+        assert!(words[1].is_empty(), "{words:?}");
+        assert_eq!(inventory.failing().collect::<Vec<_>>(), ["packages"]);
+    }
+}

@@ -1,0 +1,538 @@
+//! The life of an agent, from top to bottom. The only file that may import from everywhere in this crate.
+//!
+//! ```text
+//! sensors ──▶ observation, stamped ──▶ spool, on the disk ──▶ the sensor may go on
+//!                                          └──▶ link ──▶ collector ──▶ spool forgets
+//! ```
+//!
+//! | module | subject |
+//! |---|---|
+//! | `alive` | until when an agent watched |
+//! | `assigned` | what the collector asks for |
+//! | `inventory` | readings of packages, patches, licences, host |
+//! | `writer` | the writing end of the spool |
+
+mod alive;
+mod assigned;
+mod inventory;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use vonggac_protocol::assignment::Assignment;
+use vonggac_protocol::hello::Welcome;
+use vonggac_protocol::host::Health;
+use vonggac_protocol::id::{Lane, Seq};
+use vonggac_protocol::observation::{AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation};
+use vonggac_protocol::time::Timestamp;
+
+use crate::clock;
+use crate::config::Config;
+use crate::identity::{Identity, fingerprint};
+use crate::keep;
+use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, new_epoch};
+use crate::os::{machine, own, service};
+use crate::spool::{Limits, Spool};
+use crate::status::{Problem, Status};
+use alive::{Alive, Before};
+use assigned::Assigned;
+use inventory::{Inventory, Reading};
+use writer::Writer;
+
+/// What the link may tell before the loop has looked at it; it waits when that is full.
+const LINK_EVENTS: usize = 16;
+
+/// How often the mark of life is renewed, and the status at least.
+const TICK: Duration = Duration::from_secs(60);
+
+/// How often the health of the agent is observed.
+const HEALTH_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// A status is at most so old when something has changed.
+const STATUS_DELAY: Duration = Duration::from_secs(2);
+
+/// How long what is left in the spool is sent after a stop was asked for; the rest is sent after the next start.
+const DRAIN_GRACE: Duration = Duration::from_secs(5);
+
+/// Everything that can happen to an agent.
+enum Event {
+    Link(LinkEvent),
+    LinkEnded,
+    Read(Box<(Inventory, Reading)>),
+    Tick,
+    StatusDue,
+    HealthDue,
+    InventoryDue,
+    Stop,
+}
+
+/// Runs an agent until `stop` is cancelled or the system asks it to stop.
+///
+/// # Errors
+/// With a [`Message`](crate::print::Message) if the machine is not enrolled or another agent runs; otherwise if the
+/// disk or a part fails in a way that only a new start can mend. Nothing that was spooled is lost by it.
+pub async fn run(config: Config, root: &Path, stop: CancellationToken) -> anyhow::Result<()> {
+    let _lock = keep::lock(&config.state_dir)?;
+    let identity = Identity::open(&config.state_dir)?;
+    let mut agent = Agent::start(config, identity, root).await?;
+    info!(version = env!("CARGO_PKG_VERSION"), "Agent started");
+    let signals = tokio::spawn(async move {
+        match service::stop_requested().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(anyhow::Error::new(error).context("listen for the request to stop")),
+        }
+    });
+    let ended = agent.live(stop, signals).await;
+    if let Err(error) = service::notify("STOPPING=1") {
+        warn!(%error, "The service manager could not be told");
+    }
+    let stopped = agent.stop(ended.is_ok()).await;
+    ended.and(stopped)?;
+    info!("Agent stopped");
+
+    Ok(())
+}
+
+struct Agent {
+    config: Config,
+    identity: Identity,
+    started: (Timestamp, Instant),
+    spool: SharedSpool,
+    writer: Writer,
+    alive: Alive,
+    assigned: Assigned,
+    pace: watch::Sender<crate::link::Pace>,
+    link: Option<JoinHandle<()>>,
+    link_stop: CancellationToken,
+    link_events: mpsc::Receiver<LinkEvent>,
+    wire: Arc<WireBytes>,
+    connection: Connection,
+    /// `None` while a reading is under way.
+    inventory: Option<Inventory>,
+    reading: Option<JoinHandle<(Inventory, Reading)>>,
+    /// What a collector said it holds while a reading was under way.
+    welcome: Option<Box<Welcome>>,
+    assignment_refused: bool,
+    due: Due,
+}
+
+/// What is known of the link.
+#[derive(Default)]
+struct Connection {
+    connected: bool,
+    since: Option<Timestamp>,
+    reason: Option<&'static str>,
+    clock_offset_ms: Option<i64>,
+}
+
+/// When what comes by itself comes next.
+struct Due {
+    tick: Instant,
+    tick_every: Duration,
+    status: Option<Instant>,
+    health: Instant,
+    inventory: Instant,
+}
+
+impl Agent {
+    async fn start(config: Config, identity: Identity, root: &Path) -> anyhow::Result<Self> {
+        let now = clock::now();
+        let state_dir = config.state_dir.clone();
+        let spool = open_spool(&config, &identity)?;
+        let (alive, before) = Alive::begin(&state_dir, now).context("mark that an agent watches")?;
+        let assigned = Assigned::load(&state_dir, &config).context("read the assignment")?;
+        let (appended, appended_receiver) = watch::channel(0);
+        let (pace, pace_receiver) = watch::channel(assigned.pace());
+        let (events, link_events) = mpsc::channel(LINK_EVENTS);
+        let (link_stop, wire) = (CancellationToken::new(), Arc::new(WireBytes::default()));
+        let machine_id = machine::machine_id().ok();
+        let link = Link {
+            fingerprint: fingerprint(identity.names.host, machine_id.as_deref(), &machine::name()),
+            identity: identity.clone(),
+            state_dir: state_dir.clone(),
+            spool: spool.clone(),
+            appended: appended_receiver,
+            pace: pace_receiver,
+            events,
+            wire: wire.clone(),
+            stop: link_stop.clone(),
+            grace: DRAIN_GRACE,
+        };
+        let agent = Self {
+            inventory: Some(Inventory::open(root, &state_dir)?),
+            writer: Writer::new(spool.clone(), appended),
+            due: Due::from(Instant::now()),
+            started: (now, Instant::now()),
+            config,
+            identity,
+            spool,
+            alive,
+            assigned,
+            pace,
+            link: Some(tokio::spawn(link.run())),
+            link_stop,
+            link_events,
+            wire,
+            connection: Connection::default(),
+            reading: None,
+            welcome: None,
+            assignment_refused: false,
+        };
+        agent.tell_start(before).await?;
+        service::notify("READY=1").context("tell the service manager")?;
+
+        Ok(agent)
+    }
+
+    async fn tell_start(&self, before: Before) -> anyhow::Result<()> {
+        let started = AgentStarted {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            after_crash: before.crashed,
+            watched_until: before.watched_until,
+        };
+        self.writer.spool(&[observed(Kind::AgentStarted(started))]).await?;
+
+        Ok(())
+    }
+
+    /// The loop: one event at a time.
+    async fn live(
+        &mut self,
+        stop: CancellationToken,
+        mut signals: JoinHandle<anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        loop {
+            let event = self.next_event(&stop, &mut signals).await?;
+            match event {
+                Event::Link(event) => self.handle_link(event).await?,
+                Event::LinkEnded => anyhow::bail!("the link ended although nobody asked it to"),
+                Event::Read(read) => self.handle_reading(read.0, read.1).await?,
+                Event::Tick => self.tick()?,
+                Event::StatusDue => self.write_status(),
+                Event::HealthDue => self.observe_health().await?,
+                Event::InventoryDue => self.begin_reading(),
+                Event::Stop => return Ok(()),
+            }
+        }
+    }
+
+    async fn next_event(
+        &mut self,
+        stop: &CancellationToken,
+        signals: &mut JoinHandle<anyhow::Result<()>>,
+    ) -> anyhow::Result<Event> {
+        let reading = async {
+            match &mut self.reading {
+                Some(reading) => reading.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(Event::Stop),
+            asked = signals => {
+                asked.context("listen for the request to stop")??;
+                Ok(Event::Stop)
+            }
+            event = self.link_events.recv() => Ok(event.map_or(Event::LinkEnded, Event::Link)),
+            read = reading => {
+                self.reading = None;
+                Ok(Event::Read(Box::new(read.context("read the inventory")?)))
+            }
+            event = self.due.next() => Ok(event),
+        }
+    }
+
+    async fn handle_link(&mut self, event: LinkEvent) -> anyhow::Result<()> {
+        self.due.status_soon();
+        match event {
+            LinkEvent::Connected(welcome) => {
+                let now = clock::now();
+                self.connection = Connection {
+                    connected: true,
+                    since: Some(now),
+                    reason: None,
+                    clock_offset_ms: Some(now.0.saturating_sub(welcome.now.0)),
+                };
+                if let Some(assignment) = welcome.assignment.clone() {
+                    self.take_assignment(assignment).await?;
+                }
+                self.compare_inventory(welcome);
+
+                Ok(())
+            }
+            LinkEvent::Lost(outage) => {
+                if self.connection.connected {
+                    self.connection.since = Some(clock::now());
+                }
+                self.connection.connected = false;
+                self.connection.reason = Some(outage.message_id());
+
+                Ok(())
+            }
+            LinkEvent::Assigned(assignment) => self.take_assignment(assignment).await,
+        }
+    }
+
+    async fn take_assignment(&mut self, assignment: Assignment) -> anyhow::Result<()> {
+        let version = assignment.version;
+        match self.assigned.take(assignment, &self.config.state_dir) {
+            Ok(true) => {
+                info!(version, "Assignment taken");
+                self.assignment_refused = false;
+                self.pace.send_replace(self.assigned.pace());
+                self.due.inventory_within(self.inventory_every());
+            }
+            Ok(false) => {}
+            Err(reason) => {
+                warn!(version, "Assignment refused");
+                self.assignment_refused = true;
+                let refused = AssignmentRefused { version, reason };
+                self.spool(vec![Kind::AssignmentRefused(refused)]).await?;
+            }
+        }
+
+        Ok(())
+    }
+
+    /// Compares what the collector holds with what was told; if a reading is under way, when that is done.
+    fn compare_inventory(&mut self, welcome: Box<Welcome>) {
+        let Some(inventory) = &mut self.inventory else {
+            self.welcome = Some(welcome);
+            return;
+        };
+        let kept = welcome.marks.iter().find(|mark| mark.lane == Lane::Bulk).map_or(Seq(0), |mark| mark.kept);
+        let (epoch, kept_from) = {
+            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+            (spool.epoch(), spool.span(Lane::Bulk).kept_from)
+        };
+        if inventory.compare(welcome.packages, epoch, kept, kept_from) {
+            self.due.inventory_within(Duration::ZERO);
+        }
+    }
+
+    fn begin_reading(&mut self) {
+        self.due.inventory = Instant::now() + self.inventory_every();
+        let Some(mut inventory) = self.inventory.take() else { return };
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            let reading = inventory.read(clock::now(), clock::instant());
+            (inventory, reading)
+        }));
+    }
+
+    async fn handle_reading(&mut self, mut inventory: Inventory, reading: Reading) -> anyhow::Result<()> {
+        let places = self.spool(reading.kinds.clone()).await?;
+        let epoch = self.spool.lock().unwrap_or_else(PoisonError::into_inner).epoch();
+        let confirmed = tokio::task::spawn_blocking(move || {
+            inventory.confirm(reading, epoch, &places).map(|()| inventory)
+        });
+        self.inventory = Some(confirmed.await.context("keep what was told")??);
+        if let Some(welcome) = self.welcome.take() {
+            self.compare_inventory(welcome);
+        }
+
+        Ok(())
+    }
+
+    async fn observe_health(&mut self) -> anyhow::Result<()> {
+        self.due.health = Instant::now() + HEALTH_EVERY;
+        let status = self.status();
+        let health = Health {
+            uptime_secs: self.started.1.elapsed().as_secs(),
+            waiting: status.waiting_prompt + status.waiting_bulk,
+            waiting_bytes: status.spool_bytes,
+            dropped: status.dropped,
+            watch_losses: status.watch_losses,
+            memory_bytes: status.memory_bytes,
+            processor_ms: status.processor_ms,
+            baseline_paths: status.baseline_paths,
+            exclusions: status.exclusions,
+            clock_offset_ms: status.clock_offset_ms,
+        };
+        self.spool(vec![Kind::Health(health)]).await?;
+
+        Ok(())
+    }
+
+    /// Stamps and spools what was seen; returns its places once it is on the disk.
+    async fn spool(&mut self, kinds: Vec<Kind>) -> anyhow::Result<Vec<(Lane, Seq)>> {
+        if kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let observations: Vec<Observation> = kinds.into_iter().map(observed).collect();
+        let places = self.writer.spool(&observations).await?;
+        self.alive.mark(clock::now()).context("mark that an agent watches")?;
+        self.due.status_soon();
+
+        Ok(places)
+    }
+
+    fn tick(&mut self) -> anyhow::Result<()> {
+        self.due.tick = Instant::now() + self.due.tick_every;
+        self.alive.mark(clock::now()).context("mark that an agent watches")?;
+        service::notify("WATCHDOG=1").context("tell the service manager")?;
+        self.write_status();
+
+        Ok(())
+    }
+
+    fn inventory_every(&self) -> Duration {
+        Duration::from_secs(u64::from(self.assigned.current().inventory_secs))
+    }
+
+    fn write_status(&mut self) {
+        self.due.status = None;
+        if let Err(error) = self.status().write(&self.config.state_dir) {
+            warn!(%error, "Status could not be written");
+        }
+    }
+
+    fn status(&self) -> Status {
+        let (waiting, spool_bytes, dropped) = {
+            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+            (Lane::ALL.map(|lane| spool.waiting(lane)), spool.bytes(), spool.dropped())
+        };
+        let used = own::used().ok();
+        let (wire_sent_bytes, wire_received_bytes) = self.wire.read();
+        let names = &self.identity.names;
+
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            process: std::process::id(),
+            started_at: self.started.0,
+            at: clock::now(),
+            host: names.host,
+            agency: names.agency.clone(),
+            agency_name: names.agency_name.clone(),
+            address: names.address.clone(),
+            connected: self.connection.connected,
+            connection_since: self.connection.since,
+            reason: self.connection.reason.map(str::to_owned),
+            waiting_prompt: waiting[0],
+            waiting_bulk: waiting[1],
+            spool_bytes,
+            spool_bytes_max: self.config.spool_bytes_max,
+            dropped,
+            watch_losses: 0,
+            wire_sent_bytes,
+            wire_received_bytes,
+            memory_bytes: used.map_or(0, |used| used.memory_bytes),
+            processor_ms: used.map_or(0, |used| used.processor_ms),
+            baseline_paths: 0,
+            exclusions: u32::try_from(self.config.exclude.0.len()).unwrap_or(u32::MAX),
+            clock_offset_ms: self.connection.clock_offset_ms,
+            assignment: self.assigned.current().version,
+            problems: self.problems(),
+        }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let failing = self.inventory.iter().flat_map(Inventory::failing);
+        let mut problems: Vec<Problem> = failing
+            .map(|sensor| Problem { id: "problem-sensor".to_owned(), sensor: Some(sensor.to_owned()) })
+            .collect();
+        if self.assignment_refused {
+            problems.push(Problem::new("problem-assignment"));
+        }
+
+        problems
+    }
+
+    /// The end, in order: sensors, spool, link. `asked` is false if a part failed.
+    async fn stop(mut self, asked: bool) -> anyhow::Result<()> {
+        if asked {
+            let stopped = AgentStopped { reason: "service".to_owned() };
+            self.spool(vec![Kind::AgentStopped(stopped)]).await?;
+            self.alive.end(clock::now()).context("mark that the agent stopped")?;
+        }
+        self.link_stop.cancel();
+        if let Some(mut link) = self.link.take() {
+            loop {
+                tokio::select! {
+                    ended = &mut link => break ended.context("end the link")?,
+                    // The link must not wait for a loop that has ended.
+                    Some(_) = self.link_events.recv() => {}
+                }
+            }
+        }
+        self.connection.connected = false;
+        self.connection.since = Some(clock::now());
+        self.write_status();
+
+        Ok(())
+    }
+}
+
+impl Due {
+    fn from(now: Instant) -> Self {
+        let watchdog = service::watchdog().map_or(TICK, |every| every / 2);
+        let tick_every = TICK.min(watchdog);
+
+        Self { tick: now, tick_every, status: None, health: now, inventory: now }
+    }
+
+    fn status_soon(&mut self) {
+        self.status.get_or_insert_with(|| Instant::now() + STATUS_DELAY);
+    }
+
+    fn inventory_within(&mut self, wait: Duration) {
+        self.inventory = self.inventory.min(Instant::now() + wait);
+    }
+
+    async fn next(&self) -> Event {
+        let (at, event) = [
+            (self.tick, Event::Tick),
+            (self.health, Event::HealthDue),
+            (self.inventory, Event::InventoryDue),
+        ]
+        .into_iter()
+        .chain(self.status.map(|at| (at, Event::StatusDue)))
+        .min_by_key(|(at, _)| *at)
+        .expect("three are always there");
+        tokio::time::sleep_until(at).await;
+
+        event
+    }
+}
+
+fn observed(kind: Kind) -> Observation {
+    Observation { at: clock::now(), kind }
+}
+
+/// Opens the spool. If the machine has another identity than the last time, a new life of the spool begins: its old
+/// places mean nothing to the new host's collector, and what another collector assigned is no longer followed.
+fn open_spool(config: &Config, identity: &Identity) -> anyhow::Result<SharedSpool> {
+    let state_dir = &config.state_dir;
+    let limits = Limits { bytes_max: config.spool_bytes_max, ..Limits::default() };
+    let (mut spool, recovered) =
+        Spool::open(&state_dir.join("spool"), limits, new_epoch()?).context("open the spool")?;
+    if !recovered.is_clean() {
+        let lost: u64 = recovered.lost.iter().map(|lost| lost.last.0 - lost.first.0 + 1).sum();
+        warn!(torn_bytes = recovered.torn_bytes, lost, "Spool was damaged and has been mended");
+    }
+    let (host_path, host) = (state_dir.join("host"), identity.names.host.to_string());
+    let before = fs::read_to_string(&host_path).ok();
+    if before.as_deref() != Some(host.as_str()) {
+        if before.is_some() {
+            info!("Machine has a new identity; the spool begins a new life");
+            spool.renew(new_epoch()?).context("renew the spool")?;
+            Inventory::forget(state_dir).context("forget what was told")?;
+            Assigned::forget(state_dir).context("forget what was assigned")?;
+        }
+        keep::write_whole(&host_path, host.as_bytes()).context("keep the host's name")?;
+    }
+
+    Ok(Arc::new(Mutex::new(spool)))
+}

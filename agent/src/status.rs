@@ -1,0 +1,273 @@
+//! How the agent fares, for the administrator of its machine: `status.json`, written by the loop, read by `status`.
+
+use std::path::Path;
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+use vonggac_protocol::id::{AgencyId, HostId};
+use vonggac_protocol::time::Timestamp;
+
+use crate::keep;
+use crate::print::{Lang, Message, bytes};
+
+const FILENAME: &str = "status.json";
+
+/// A queue that is fuller than this, percent, is a problem before it drops anything.
+const NEARLY_FULL_PERCENT: u64 = 80;
+
+/// How the agent fares.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Its process.
+    pub process: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When this was written.
+    pub at: Timestamp,
+    /// The host.
+    pub host: HostId,
+    /// Its agency.
+    pub agency: AgencyId,
+    /// The agency's name for people.
+    pub agency_name: String,
+    /// Where the collector is.
+    pub address: String,
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Since when that is so; `None` if there was none so far.
+    pub connection_since: Option<Timestamp>,
+    /// Why there is none: the name of a message.
+    pub reason: Option<String>,
+    /// Records that wait in the prompt lane.
+    pub waiting_prompt: u64,
+    /// Records that wait in the bulk lane.
+    pub waiting_bulk: u64,
+    /// Bytes the spool takes.
+    pub spool_bytes: u64,
+    /// Bytes it may take.
+    pub spool_bytes_max: u64,
+    /// Records dropped since the start.
+    pub dropped: u64,
+    /// Interruptions of the file watch since the start.
+    pub watch_losses: u64,
+    /// UDP payload sent since the start.
+    pub wire_sent_bytes: u64,
+    /// UDP payload received since the start.
+    pub wire_received_bytes: u64,
+    /// Resident memory.
+    pub memory_bytes: u64,
+    /// Processor time since the start.
+    pub processor_ms: u64,
+    /// Paths in the baseline.
+    pub baseline_paths: u64,
+    /// Exclusions in the configuration; counted only.
+    pub exclusions: u32,
+    /// Milliseconds that this clock is ahead of the collector's, at the last hello.
+    pub clock_offset_ms: Option<i64>,
+    /// Version of the assignment that is followed.
+    pub assignment: u64,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that an operator should look at: the name of a message, and the sensor it speaks of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// The message.
+    pub id: String,
+    /// The sensor, where the message names one.
+    pub sensor: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a sensor.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), sensor: None }
+    }
+
+    fn message(&self) -> Message {
+        let message = Message::named(self.id.clone());
+        match &self.sensor {
+            Some(sensor) => message.with("sensor", sensor),
+            None => message,
+        }
+    }
+}
+
+impl Status {
+    /// Writes it for others to read.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write(&self, state_dir: &Path) -> io::Result<()> {
+        let json = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
+
+        keep::write_view(&state_dir.join(FILENAME), &json)
+    }
+
+    /// Reads what was written last; `None` if nothing was.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    pub fn read(state_dir: &Path) -> io::Result<Option<Self>> {
+        match fs::read(state_dir.join(FILENAME)) {
+            Ok(json) => serde_json::from_slice(&json).map(Some).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is wrong now, given whether the agent runs.
+    #[must_use]
+    pub fn problems(&self, running: bool) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if !running {
+            problems.push(Problem::new("problem-not-running"));
+        } else if !self.connected {
+            problems.push(Problem::new("problem-disconnected"));
+        }
+        if self.spool_bytes.saturating_mul(100) > self.spool_bytes_max.saturating_mul(NEARLY_FULL_PERCENT) {
+            problems.push(Problem::new("problem-spool-nearly-full"));
+        }
+        if self.dropped > 0 {
+            problems.push(Problem::new("problem-dropped"));
+        }
+        problems.extend(self.problems.iter().cloned());
+
+        problems
+    }
+
+    /// The status in words, line by line.
+    #[must_use]
+    pub fn say(&self, running: bool, last_sent: Option<&str>, lang: Lang) -> Vec<String> {
+        let problems = self.problems(running);
+        let mut messages = vec![
+            if running {
+                Message::new("status-running")
+                    .with("version", &self.version)
+                    .with("process", self.process)
+                    .with("since", local(self.started_at))
+            } else {
+                Message::new("status-not-running").with("at", local(self.at))
+            },
+            Message::new("status-host").with("host", self.host).with("agency", &self.agency_name),
+            self.connection(lang),
+            Message::new("status-queue")
+                .with("prompt", self.waiting_prompt)
+                .with("bulk", self.waiting_bulk)
+                .with("bytes", bytes(self.spool_bytes))
+                .with("max", bytes(self.spool_bytes_max)),
+            Message::new("status-losses").with("dropped", self.dropped).with("watch", self.watch_losses),
+            match last_sent {
+                Some(at) => Message::new("status-last-sent").with("at", at),
+                None => Message::new("status-nothing-sent"),
+            },
+            Message::new("status-wire")
+                .with("sent", bytes(self.wire_sent_bytes))
+                .with("received", bytes(self.wire_received_bytes)),
+            Message::new("status-use")
+                .with("memory", bytes(self.memory_bytes))
+                .with("processor", self.processor_ms / 1000)
+                .with("uptime", self.at.since(self.started_at).as_secs()),
+            Message::new("status-baseline")
+                .with("paths", self.baseline_paths)
+                .with("exclusions", self.exclusions),
+        ];
+        if problems.is_empty() {
+            messages.push(Message::new("status-good"));
+        }
+        messages.extend(
+            problems
+                .iter()
+                .map(|problem| Message::new("status-problem").with("problem", problem.message().say(lang))),
+        );
+
+        messages.into_iter().map(|message| message.say(lang)).collect()
+    }
+
+    fn connection(&self, lang: Lang) -> Message {
+        let reason = match &self.reason {
+            Some(id) => Message::named(id.clone()).with("address", &self.address),
+            None => Message::new("status-connecting"),
+        };
+        match (self.connected, self.connection_since) {
+            (true, Some(since)) => Message::new("status-connected").with("since", local(since)),
+            (false, Some(since)) => Message::new("status-disconnected")
+                .with("since", local(since))
+                .with("reason", reason.say(lang)),
+            (_, None) => Message::new("status-never-connected").with("reason", reason.say(lang)),
+        }
+        .with("address", &self.address)
+    }
+}
+
+/// A moment in Vietnam's zone, as people there write it.
+#[must_use]
+pub fn local(moment: Timestamp) -> String {
+    let Ok(moment) = jiff::Timestamp::from_millisecond(moment.0) else { return moment.to_string() };
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(7));
+
+    moment.to_zoned(zone).strftime("%d/%m/%Y %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Status {
+        Status {
+            version: "0.1.0".to_owned(),
+            process: 7,
+            started_at: Timestamp(1_795_312_345_000),
+            at: Timestamp(1_795_312_345_000),
+            host: HostId([5; 16]),
+            agency: AgencyId::new("so-tttt").unwrap(),
+            agency_name: "Sở Thông tin".to_owned(),
+            address: "thu-thap:4433".to_owned(),
+            connected: false,
+            connection_since: Some(Timestamp(1_795_312_345_000)),
+            reason: Some("dial-silent".to_owned()),
+            waiting_prompt: 3,
+            waiting_bulk: 4,
+            spool_bytes: 90,
+            spool_bytes_max: 100,
+            dropped: 0,
+            watch_losses: 0,
+            wire_sent_bytes: 0,
+            wire_received_bytes: 0,
+            memory_bytes: 20 << 20,
+            processor_ms: 1500,
+            baseline_paths: 10,
+            exclusions: 1,
+            clock_offset_ms: None,
+            assignment: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_status_reads_back_and_names_the_failing_layer_in_vietnamese() {
+        let folder = tempfile::tempdir().unwrap();
+        sample().write(folder.path()).unwrap();
+
+        let status = Status::read(folder.path()).unwrap().unwrap();
+        let said = status.say(true, None, Lang::Vi).join("\n");
+
+        assert_eq!(status, sample());
+        assert!(
+            said.contains(
+                "KHÔNG kết nối với thu-thap:4433 từ 22/11/2026 08:52:25: thu-thap:4433 không trả lời qua UDP"
+            ),
+            "{said}"
+        );
+        assert!(said.contains("hàng đợi đã đầy hơn 80 %") && said.contains("20,0 MiB"), "{said}");
+    }
+
+    #[test]
+    fn an_agent_that_does_not_run_is_the_first_problem() {
+        assert_eq!(sample().problems(false)[0].id, "problem-not-running");
+    }
+}

@@ -1,9 +1,12 @@
 //! How we remember and tell: what agents sent, what the rules concluded, what people did about it.
 
+pub mod api;
 pub mod authority;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
+pub mod desk;
 pub mod enrol;
 pub mod intake;
 pub mod judge;

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 pub mod agencies;
 pub mod assignments;
 pub mod audit;
+pub mod casework;
 pub mod certificates;
 pub mod findings;
 pub mod hosts;
@@ -27,7 +28,9 @@ pub mod observations;
 pub mod packages;
 pub mod people;
 pub mod rule_sets;
+pub mod sessions;
 pub mod tokens;
+pub mod view;
 
 /// Jobs that may wait for the writer: beyond it callers wait, and agents with them. Nothing is dropped.
 const WRITES_WAITING_MAX: usize = 256;

@@ -1,0 +1,14 @@
+# Errors that the API answers with.
+problem-absent = There is no such thing in your view
+problem-ours = The server failed; its log tells why
+problem-malformed = The request cannot be understood
+problem-stranger = A session or a token is needed
+problem-forbidden = Your role may not see this
+problem-read-only = Your role reads only
+problem-if-match = The header If-Match with the version you looked at is needed
+problem-changed = The incident has changed since it was looked at
+problem-unfit = The state of the incident does not allow this
+problem-another-open = Another incident about the same matter is open
+problem-note = A note of 1 to 4,000 characters is needed
+problem-password-unfit = A password has at least 12 characters
+problem-password-wrong = The present password is wrong

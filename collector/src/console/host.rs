@@ -1,0 +1,192 @@
+//! One host: what it is, how it is patched, what runs on it, what changed, and how well we see it.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use vonggac_protocol::id::HostId;
+use vonggac_protocol::observation::Kind;
+use vonggac_protocol::package::{Manager, Package};
+use vonggac_protocol::patch::PendingUpdate;
+
+use super::frame::{Answer, Page, Reader, Trouble, shown};
+use super::licences::{self, Licences};
+use crate::desk::{Desk, sentence};
+use crate::store::view::fold::{fold, holds};
+use crate::store::view::host::{self, Host};
+use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
+use crate::store::view::observations::Evidence;
+
+/// Waiting updates on the page, security ones first; the count tells of the rest.
+const UPDATES_SHOWN: usize = 40;
+
+/// Packages on the page of software at most: beyond it people search.
+const PACKAGES_SHOWN: usize = 1_000;
+
+/// An observation with its sentence.
+struct Told {
+    id: String,
+    at: vonggac_protocol::time::Timestamp,
+    sentence: String,
+    /// Set for file changes: whether nobody watched when it happened.
+    while_off: bool,
+}
+
+/// A root under watch.
+struct Root {
+    path: String,
+    area: String,
+    paths: u64,
+    bytes: u64,
+    unreadable: u64,
+    at: vonggac_protocol::time::Timestamp,
+    observation: String,
+}
+
+#[derive(Template)]
+#[template(path = "host.html")]
+struct HostPage {
+    p: Page,
+    it: Host,
+    open: Vec<IncidentLine>,
+    updates: Vec<PendingUpdate>,
+    licences: Licences,
+    changes: Vec<Told>,
+    troubles: Vec<Told>,
+    roots: Vec<Root>,
+}
+
+#[derive(Template)]
+#[template(path = "software.html")]
+struct SoftwarePage {
+    p: Page,
+    it: Host,
+    licences: Licences,
+    packages: Vec<SoftwareLine>,
+    search: String,
+    found: u64,
+}
+
+struct SoftwareLine {
+    package: Package,
+    manager: &'static str,
+    class: &'static str,
+    basis: &'static str,
+}
+
+/// The host of this id, or the answer that there is none.
+async fn found(desk: &Desk, reader: &Reader, id: &str) -> Result<Result<Host, Response>, Trouble> {
+    let Ok(id) = id.parse::<HostId>() else { return Ok(Err(reader.not_found())) };
+    let scope = reader.caller.person.scope.clone();
+    let sight = desk.store.read(move |db| host::one(db, &scope, id)).await?;
+
+    Ok(reader.seen(desk, sight, format!("host/{id}")).await)
+}
+
+/// The page.
+pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Path(id): Path<String>) -> Answer {
+    let it = match found(&desk, &reader, &id).await? {
+        Ok(it) => it,
+        Err(answer) => return Ok(answer),
+    };
+    let (scope, host) = (reader.caller.person.scope.clone(), it.line.id);
+    let (open, packages) = desk
+        .store
+        .read(move |db| {
+            let filter = IncidentFilter { host: Some(host), ..IncidentFilter::default() };
+            Ok((incidents::list(db, &scope, &filter, None, 20)?, host::packages(db, host)?))
+        })
+        .await?;
+    let t = reader.t();
+    let told = |seen: &Evidence| Told {
+        id: seen.id.to_string(),
+        at: seen.at,
+        sentence: match &seen.observation {
+            Some(observation) => sentence::of(t, &observation.kind, &seen.host_name),
+            None => t.say("seen-unknown"),
+        },
+        while_off: matches!(
+            seen.observation.as_ref().map(|seen| &seen.kind),
+            Some(Kind::FileChanged(change)) if change.while_off
+        ),
+    };
+    let mut updates = it.patches.as_ref().map(|patches| patches.pending.clone()).unwrap_or_default();
+    updates.sort_by_key(|update| (!update.security, update.name.clone()));
+    updates.truncate(UPDATES_SHOWN);
+
+    Ok(shown(&HostPage {
+        p: reader.page_titled("hosts", it.line.name.clone()),
+        open: open.items,
+        updates,
+        licences: licences::count(&packages),
+        changes: it.changes.iter().map(told).collect(),
+        troubles: it.troubles.iter().map(told).collect(),
+        roots: it.roots.iter().filter_map(|seen| root(&reader, seen)).collect(),
+        it,
+    }))
+}
+
+fn root(reader: &Reader, seen: &Evidence) -> Option<Root> {
+    let Some(Kind::BaselineTaken(taken)) = seen.observation.as_ref().map(|seen| &seen.kind) else {
+        return None;
+    };
+    let area = serde_json::to_value(taken.area).ok()?;
+
+    Some(Root {
+        path: taken.root.to_string(),
+        area: reader.t().of_list("area", area.as_str()?),
+        paths: taken.paths,
+        bytes: taken.bytes,
+        unreadable: taken.unreadable,
+        at: seen.at,
+        observation: seen.id.to_string(),
+    })
+}
+
+/// Words to look for.
+#[derive(Deserialize)]
+pub(super) struct Search {
+    #[serde(default)]
+    tim: String,
+}
+
+/// The page of all its software.
+pub(super) async fn software(
+    State(desk): State<Desk>,
+    reader: Reader,
+    Path(id): Path<String>,
+    Query(search): Query<Search>,
+) -> Answer {
+    let it = match found(&desk, &reader, &id).await? {
+        Ok(it) => it,
+        Err(answer) => return Ok(answer),
+    };
+    let host = it.line.id;
+    let packages = desk.store.read(move |db| host::packages(db, host)).await?;
+    let licences = licences::count(&packages);
+    let needle = fold(&search.tim);
+    let speaks = |package: &Package| {
+        let licence = package.licence.as_deref().unwrap_or_default();
+        needle.is_empty() || holds(&format!("{} {} {licence}", package.name, package.version), &needle)
+    };
+    let mut packages: Vec<_> = packages.into_iter().filter(|package| speaks(package)).collect();
+    let found = u64::try_from(packages.len()).unwrap_or(0);
+    packages.truncate(PACKAGES_SHOWN);
+    let packages = packages
+        .into_iter()
+        .map(|package| SoftwareLine {
+            manager: match package.manager {
+                Manager::Dpkg => "dpkg",
+                Manager::Rpm => "rpm",
+                Manager::WindowsUninstall => "windows",
+                Manager::WindowsAppx => "appx",
+            },
+            class: licences::class(&package),
+            basis: licences::basis(package.licence_basis),
+            package,
+        })
+        .collect();
+    let p = reader.page_titled("hosts", it.line.name.clone());
+
+    Ok(shown(&SoftwarePage { p, it, licences, packages, search: search.tim, found }))
+}

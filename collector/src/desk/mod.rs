@@ -1,0 +1,30 @@
+//! The desk that people and programs sit at: who is asking, in which language, what they may do. The pages of
+//! `console` and the JSON of `api` are two faces of it; neither does anything the other cannot.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`state`] | what every page and route has at hand |
+//! | [`knowledge`] | rules and plans as people read them |
+//! | [`caller`] | who is asking |
+//! | [`origin`] | requests that another site made a browser send; headers of every answer |
+//! | [`password`], [`throttle`] | signing in |
+//! | [`account`] | own language and password |
+//! | [`casework`] | what people do to incidents |
+//! | [`words`] | every word in two languages; moments and numbers as people write them |
+//! | [`sentence`] | an observation as a sentence |
+//! | [`compliance`] | the state of each clause |
+
+pub mod account;
+pub mod caller;
+pub mod casework;
+pub mod compliance;
+pub mod knowledge;
+pub mod origin;
+pub mod password;
+pub mod sentence;
+pub mod state;
+pub mod throttle;
+pub mod words;
+
+pub use caller::Caller;
+pub use state::{Desk, Settings};

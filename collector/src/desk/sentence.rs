@@ -1,0 +1,96 @@
+//! An observation as a sentence.
+
+use vonggac_protocol::file::{FileAction, FileChanged, FileKind, WatchLossReason};
+use vonggac_protocol::observation::Kind;
+
+use super::words::Language;
+
+/// What was seen on `host`, as a sentence.
+#[must_use]
+pub fn of(t: Language, kind: &Kind, host: &str) -> String {
+    let word = kind.word();
+    let say = |names: &[(&'static str, &str)]| {
+        let mut all = vec![("host", host)];
+        all.extend_from_slice(names);
+        t.with(&format!("seen-{word}"), &all)
+    };
+    let number = |number: u64| t.number(number);
+
+    match kind {
+        Kind::FileChanged(change) => file(t, change, host),
+        Kind::AgentStarted(it) if it.after_crash => t.with("seen-agent_started-crash", &[("host", host)]),
+        Kind::AgentStarted(it) => say(&[("version", &it.version)]),
+        Kind::AgentStopped(it) => say(&[("reason", &it.reason)]),
+        Kind::Health(it) => say(&[("waiting", &number(it.waiting)), ("dropped", &number(it.dropped))]),
+        Kind::HostDescribed(it) => say(&[("system", &it.os_name)]),
+        Kind::BaselineTaken(it) => say(&[
+            ("root", it.root.as_str()),
+            ("paths", &number(it.paths)),
+            ("unreadable", &number(it.unreadable)),
+        ]),
+        Kind::WatchLost(it) => {
+            let roots: Vec<&str> = it.roots.iter().map(|root| root.as_str()).collect();
+            say(&[("roots", &roots.join(", ")), ("reason", &t.say(watch_loss(it.reason)))])
+        }
+        Kind::SpoolDropped(it) => {
+            say(&[("count", &number(it.count)), ("from", &t.moment(it.from)), ("until", &t.moment(it.until))])
+        }
+        Kind::PackagesListed(it) => say(&[("count", &number(u64::try_from(it.packages.len()).unwrap_or(0)))]),
+        Kind::PackagesChanged(it) => say(&[
+            ("added", &number(u64::try_from(it.added.len()).unwrap_or(0))),
+            ("removed", &number(u64::try_from(it.removed.len()).unwrap_or(0))),
+        ]),
+        Kind::PatchState(it) => {
+            let security = it.security_count.map_or_else(|| t.say("not-known"), number);
+            say(&[("pending", &number(it.pending_count)), ("security", &security)])
+        }
+        Kind::AssignmentRefused(it) => say(&[("reason", &it.reason)]),
+        Kind::SensorFailed(it) => say(&[("sensor", &it.sensor), ("reason", &it.reason)]),
+        Kind::AgentSilent(it) => {
+            say(&[("last", &t.moment(it.last_heard)), ("promised", &t.span(it.promised_secs))])
+        }
+        Kind::AgentHeard(it) => say(&[("since", &t.moment(it.silent_since))]),
+        Kind::IdentityTwice(it) => say(&[("address", &it.address)]),
+        Kind::HostMisbehaved(it) => say(&[("reason", &it.reason), ("count", &number(it.count))]),
+        Kind::RecordsMissing(it) => say(&[("first", &number(it.first)), ("last", &number(it.last))]),
+    }
+}
+
+fn file(t: Language, change: &FileChanged, host: &str) -> String {
+    let action = match change.action {
+        FileAction::Created => "created",
+        FileAction::Modified => "modified",
+        FileAction::MetadataChanged => "metadata",
+        FileAction::Deleted => "deleted",
+    };
+    let thing = match change.after.as_ref().or(change.before.as_ref()).map(|state| state.kind) {
+        Some(FileKind::Directory) => "thing-directory",
+        Some(FileKind::Link) => "thing-link",
+        Some(FileKind::Other) => "thing-other",
+        Some(FileKind::File) | None => "thing-file",
+    };
+    let names = [("host", host), ("path", change.path.as_str()), ("thing", &t.say(thing))];
+    let mut told = t.with(&format!("seen-file_changed-{action}"), &names);
+    if change.while_off {
+        told.push(' ');
+        told.push_str(&t.say("seen-while-off"));
+    }
+    if let Some(actor) = &change.actor {
+        let program = actor.program.as_ref().map_or("?", |program| program.as_str());
+        let user = actor.user.as_deref().unwrap_or("?");
+        told.push(' ');
+        told.push_str(&t.with("seen-actor", &[("program", program), ("user", user)]));
+    }
+
+    told
+}
+
+fn watch_loss(reason: WatchLossReason) -> &'static str {
+    match reason {
+        WatchLossReason::QueueOverflow => "watch-loss-queue",
+        WatchLossReason::WatchLimit => "watch-loss-limit",
+        WatchLossReason::RootGone => "watch-loss-gone",
+        WatchLossReason::WatcherFailed => "watch-loss-failed",
+        WatchLossReason::AgentOverloaded => "watch-loss-overload",
+    }
+}

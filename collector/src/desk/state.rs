@@ -1,0 +1,82 @@
+//! What every page and route has at hand.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, broadcast};
+use vonggac_protocol::time::Timestamp;
+
+use super::knowledge::Knowledge;
+use super::throttle::Throttle;
+use crate::judge::News;
+use crate::store::Store;
+
+/// Browsers that may listen for changes at once; beyond it they are told to come back, and pages work without.
+const LISTENERS_MAX: usize = 500;
+
+/// Password hashes computed at once: each takes 19 MiB and a core.
+const HASHES_MAX: usize = 2;
+
+/// How the desk is reached.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether browsers come over TLS: then cookies are `Secure` and named with `__Host-`.
+    pub tls: bool,
+    /// The wall clock; a test's own, or [`crate::clock::now`].
+    pub now: fn() -> Timestamp,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { tls: false, now: crate::clock::now }
+    }
+}
+
+/// What every page and route has at hand; cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    /// What is kept.
+    pub store: Store,
+    /// Rules and plans; swapped whole when rule files change.
+    pub knowledge: Arc<ArcSwap<Knowledge>>,
+    /// Where to tell, and hear, that something changed.
+    pub news: broadcast::Sender<News>,
+    /// How the desk is reached.
+    pub settings: Settings,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) hashes: Arc<Semaphore>,
+    pub(crate) listeners: Arc<Semaphore>,
+}
+
+impl Desk {
+    /// A desk over this store. The judge sends on `news` when it opened or joined incidents.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        knowledge: Arc<ArcSwap<Knowledge>>,
+        news: broadcast::Sender<News>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            store,
+            knowledge,
+            news,
+            settings,
+            throttle: Arc::new(Throttle::default()),
+            hashes: Arc::new(Semaphore::new(HASHES_MAX)),
+            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+        }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.settings.now)()
+    }
+
+    /// Tells every open page that somebody worked on an incident.
+    pub(crate) fn tell(&self, incident: i64, agency: &str) {
+        // Nobody may be listening; then there is nobody to tell.
+        drop(self.news.send(News { incident, agency: agency.to_owned(), opened: false }));
+    }
+}

@@ -1,0 +1,145 @@
+//! The closed lists of words that the store keeps as text.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$each])* $variant),* }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word in the store, the API and addresses.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// The one of that word.
+            #[must_use]
+            pub fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Self::of(value.as_str()?).ok_or(FromSqlError::InvalidType)
+            }
+        }
+    };
+}
+
+words! {
+    /// How bad it is.
+    Severity {
+        /// Look at it this week.
+        Low = "low",
+        /// Look at it today.
+        Medium = "medium",
+        /// Look at it within the hour.
+        High = "high",
+        /// Drop everything.
+        Critical = "critical",
+    }
+}
+
+words! {
+    /// Where an incident stands.
+    State {
+        /// Nobody has taken it.
+        New = "new",
+        /// Somebody has.
+        Acknowledged = "acknowledged",
+        /// It is over.
+        Closed = "closed",
+    }
+}
+
+words! {
+    /// What an incident turned out to be.
+    Outcome {
+        /// Real, with damage.
+        TrueImpact = "true_impact",
+        /// Real, without damage.
+        TrueNoImpact = "true_no_impact",
+        /// Nothing was wrong.
+        FalseAlarm = "false_alarm",
+        /// People had planned it.
+        PlannedChange = "planned_change",
+        /// Another incident is about the same.
+        Duplicate = "duplicate",
+        /// Could not be found out.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// What was done to an incident.
+    Action {
+        /// The collector opened it.
+        Opened = "opened",
+        /// Somebody took it.
+        Acknowledged = "acknowledged",
+        /// Somebody wrote a note.
+        Commented = "commented",
+        /// It was given to somebody.
+        Assigned = "assigned",
+        /// Its severity changed.
+        Severity = "severity",
+        /// Somebody closed it.
+        Closed = "closed",
+        /// Somebody, or new evidence, opened it again.
+        Reopened = "reopened",
+    }
+}
+
+words! {
+    /// Where a host stands.
+    HostState {
+        /// Its enrolment waits for a person.
+        Waiting = "waiting",
+        /// It reports.
+        Active = "active",
+        /// It is kept out until a person looks.
+        Held = "held",
+        /// It is out for good.
+        Revoked = "revoked",
+    }
+}
+
+words! {
+    /// What somebody may do.
+    Role {
+        /// Everything.
+        Admin = "admin",
+        /// Work on incidents.
+        Analyst = "analyst",
+        /// Work on the incidents of the own agency.
+        Agency = "agency",
+        /// Read everything, the audit log included.
+        Auditor = "auditor",
+        /// Read.
+        Viewer = "viewer",
+    }
+}
+
+impl Role {
+    /// Whether it may work on incidents.
+    #[must_use]
+    pub fn may_act(self) -> bool {
+        matches!(self, Self::Admin | Self::Analyst | Self::Agency)
+    }
+
+    /// Whether it may read the audit log.
+    #[must_use]
+    pub fn may_audit(self) -> bool {
+        matches!(self, Self::Admin | Self::Auditor)
+    }
+}

@@ -11,6 +11,13 @@ const TEXT_BYTES_MAX: usize = 2_048;
 /// Names and words of one expression.
 const TOKENS_MAX: usize = 256;
 
+/// Names of Fedora that hold the words and commas that join names, and names without them.
+const PHRASES: [(&str, &str); 3] = [
+    ("Redistributable, no modification permitted", "Redistributable-no-modification-permitted"),
+    ("BSD with advertising", "BSD-4-Clause-UC"),
+    ("zlib with acknowledgement", "zlib-acknowledgement"),
+];
+
 /// How deep brackets may nest.
 const DEPTH_MAX: usize = 16;
 
@@ -37,7 +44,8 @@ pub(super) fn spdx(text: &str) -> Option<String> {
     if text.len() > TEXT_BYTES_MAX {
         return None;
     }
-    // Some names hold the words and commas that join names.
+    let text = PHRASES.iter().fold(text.to_owned(), |text, (phrase, name)| text.replace(phrase, name));
+    let text = text.as_str();
     if let Some(whole) =
         names::licence(text).filter(|whole| !whole.starts_with("LicenseRef-") || is_plain(text))
     {

@@ -72,7 +72,7 @@ const NAMES: &[(&str, &str)] = &[
     ("python-2", "Python-2.0"),
     ("qpl", "QPL-1.0"),
     (
-        "redistributable, no modification permitted",
+        "redistributable-no-modification-permitted",
         "LicenseRef-Callaway-Redistributable-no-modification-permitted",
     ),
     ("same as perl", "Artistic-1.0-Perl OR GPL-1.0-or-later"),

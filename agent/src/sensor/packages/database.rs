@@ -177,6 +177,14 @@ pub(crate) fn plain(text: &str) -> Option<String> {
     sound.then(|| text.to_owned())
 }
 
+/// The name in `name <address>`; nothing where there is only an address.
+pub(super) fn organisation(maintainer: &str) -> Option<String> {
+    let name = maintainer.split('<').next().unwrap_or_default();
+    let name = name.trim().trim_matches('"');
+
+    if name.contains('@') { None } else { plain(name) }
+}
+
 /// Bytes of any one text of a package; names and versions of real packages stay far below.
 const TEXT_MAX: usize = 512;
 

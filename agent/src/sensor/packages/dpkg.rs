@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use vonggac_protocol::package::{LicenceBasis, Manager, Package};
 use vonggac_protocol::time::Timestamp;
 
-use super::database::{Found, PACKAGES_MAX, ReadPackagesError, plain};
+use super::database::{Found, PACKAGES_MAX, ReadPackagesError, organisation, plain};
 use crate::sensor::deb822::{Paragraph, Reader};
 
 const FIELDS: [&str; 7] = ["Package", "Status", "Version", "Architecture", "Source", "Section", "Maintainer"];
@@ -169,14 +169,6 @@ fn source(text: Option<&str>) -> (Option<String>, Option<String>) {
     let version = rest.split_once(')').map(|(version, _)| version);
 
     (plain(name), version.and_then(plain))
-}
-
-/// The name in `name <address>`; nothing where there is only an address.
-fn organisation(maintainer: &str) -> Option<String> {
-    let name = maintainer.split('<').next().unwrap_or_default();
-    let name = name.trim().trim_matches('"');
-
-    if name.contains('@') { None } else { plain(name) }
 }
 
 /// dpkg writes the list of a package's files when it unpacks it.

@@ -4,13 +4,15 @@
 mod header;
 mod ndb;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
 use vonggac_protocol::package::{LicenceBasis, Manager, Package};
 use vonggac_protocol::time::Timestamp;
 
-use super::database::{Found, PACKAGES_MAX, ReadPackagesError, plain};
+use super::database::{Found, PACKAGES_MAX, ReadPackagesError, organisation, plain};
 use header::{Header, Source, Tag};
 
 /// Where rpm keeps its database, by age of the convention.
@@ -92,7 +94,7 @@ fn entry(header: &Header) -> Entry {
         architecture: word(Tag::Architecture).unwrap_or_default(),
         version: header.number(Tag::Epoch).map_or_else(|| own.clone(), |epoch| format!("{epoch}:{own}")),
         section: text(Tag::Group).filter(|group| group != "Unspecified"),
-        vendor: text(Tag::Vendor).filter(|vendor| !vendor.contains('@')),
+        vendor: text(Tag::Vendor).and_then(|text| organisation(&text)),
         // As written; `licences::mark` makes an expression of it.
         licence: text(Tag::Licence),
         licence_basis: if text(Tag::Licence).is_some() {

@@ -96,6 +96,8 @@ impl Baseline {
         db.pragma_update(None, "cache_size", -1_024)?;
         db.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
         db.pragma_update(None, "temp_store", "FILE")?;
+        // What is forgotten must not stay readable on the disk.
+        db.pragma_update(None, "secure_delete", "ON")?;
         let form: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match form {
             0 => db.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?,
@@ -152,6 +154,13 @@ impl Baseline {
     /// Forgets a path; whether it was there.
     pub(super) fn remove(&self, key: &Key) -> Result<bool> {
         Ok(self.db.prepare_cached("DELETE FROM path WHERE key = ?1")?.execute([key.as_bytes()])? > 0)
+    }
+
+    /// Empties the write-ahead log, which may still hold what was forgotten.
+    pub(super) fn wipe_log(&self) -> Result<()> {
+        self.db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .context("empty the log of the baseline")
     }
 
     /// Forgets a path and all beneath it, without a word: it went out of bounds or is no longer watched.

@@ -77,7 +77,9 @@ pub(super) struct Stopped;
 #[derive(Clone, Debug)]
 pub(super) struct Circumstance {
     pub(super) at: Timestamp,
-    pub(super) while_off: bool,
+    /// Found by the scan at the start, whose watches stood from this moment on: what bears an older change time, or is
+    /// gone, changed while off.
+    pub(super) watched_from: Option<Timestamp>,
     pub(super) not_before: Option<Timestamp>,
 }
 
@@ -212,6 +214,9 @@ impl Ledger {
                 }
             }
             Verdict::Changed(action) => {
+                let while_off = how.watched_from.is_some_and(|from| {
+                    after.as_ref().is_none_or(|entry| entry.state.changed < from)
+                });
                 let kind = Kind::FileChanged(FileChanged {
                     path: key.host_path(),
                     area: place.area,
@@ -219,7 +224,7 @@ impl Ledger {
                     action,
                     before: before.map(|entry| entry.state),
                     after: after.as_ref().map(|entry| entry.state.clone()),
-                    while_off: how.while_off,
+                    while_off,
                     not_before: how.not_before,
                     actor: None,
                 });

@@ -34,6 +34,8 @@ pub struct FilesStats {
     pub exclusions: u32,
     /// Whether all watches stand.
     pub is_watching: bool,
+    /// Whether every root was scanned since the start.
+    pub is_scanned: bool,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +43,7 @@ pub(super) struct Counters {
     pub(super) losses: AtomicU64,
     pub(super) paths: AtomicU64,
     pub(super) is_watching: AtomicBool,
+    pub(super) is_scanned: AtomicBool,
     /// Everything touched was looked at before the end.
     pub(super) ended_quiet: AtomicBool,
 }
@@ -157,6 +160,7 @@ impl FilesSensor {
             baseline_paths: self.counters.paths.load(Ordering::Acquire),
             exclusions: self.exclusions,
             is_watching: self.counters.is_watching.load(Ordering::Acquire),
+            is_scanned: self.counters.is_scanned.load(Ordering::Acquire),
         }
     }
 
@@ -224,5 +228,7 @@ fn forget_unwatched(baseline: &Baseline, bounds: &Bounds, roots: &Roots) -> Resu
         }
     }
 
-    baseline.commit()
+    baseline.commit()?;
+
+    baseline.wipe_log()
 }

@@ -89,6 +89,11 @@ impl Settle {
         self.due.first().map(|(due, _)| *due)
     }
 
+    /// Whether this path is touched and not ready yet.
+    pub(super) fn holds(&self, path: &Path) -> bool {
+        self.touched.contains_key(path)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.touched.is_empty()
     }

@@ -54,6 +54,15 @@ enum Cause {
     Start(Option<Timestamp>),
 }
 
+/// Which names are touched while watches are set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Touching {
+    All,
+    /// Those that are not touched already: their quiet time is not prolonged.
+    New,
+    Nothing,
+}
+
 /// What the loop owns.
 pub(super) struct Watchman {
     pub(super) settings: FilesSettings,
@@ -88,6 +97,8 @@ pub(super) struct Plans {
     /// Roots that the system does not let us watch whole, and when they were last scanned.
     unwatched: BTreeMap<Key, Instant>,
     watched_until: Option<Timestamp>,
+    /// Since when all watches stand.
+    watched_from: Timestamp,
     /// The last moment at which nothing was waiting anywhere.
     quiet_at: Timestamp,
     next_tick: Instant,
@@ -109,6 +120,7 @@ impl Plans {
             absent: BTreeSet::new(),
             unwatched: BTreeMap::new(),
             watched_until,
+            watched_from: clock::now(),
             quiet_at: clock::now(),
             next_tick: now + TICK,
             next_heartbeat: now + HEARTBEAT,
@@ -134,6 +146,7 @@ impl Watchman {
     /// Watches until asked to stop.
     pub(super) fn run(&mut self) -> Result<()> {
         self.begin()?;
+        self.plans.watched_from = clock::now();
         self.counters.is_watching.store(true, Ordering::Release);
         while !self.shared.is_stopping() {
             lock(&self.ledger).apply_confirmed()?;
@@ -208,6 +221,9 @@ impl Watchman {
     }
 
     fn timeout(&self, now: Instant) -> Duration {
+        if self.plans.current.is_none() && !self.plans.due.is_empty() {
+            return Duration::ZERO;
+        }
         let mut until = self.plans.next_tick;
         if let Some(due) = self.settle.poll_timeout() {
             until = until.min(due);
@@ -278,7 +294,7 @@ impl Watchman {
                 let is_unscanned = self.plans.unscanned.contains(root) && !self.plans.first.contains(root);
                 self.plans.watched_until.filter(|_| is_unscanned)
             });
-            self.look(&path, &Circumstance { at, while_off: false, not_before })?;
+            self.look(&path, &Circumstance { at, watched_from: None, not_before })?;
             if self.shared.is_stopping() {
                 break;
             }
@@ -317,13 +333,13 @@ impl Watchman {
 
     fn look_at(&mut self, key: &Key) -> Result<()> {
         let Some((_, cause, _)) = &self.plans.current else { return Ok(()) };
-        let (while_off, not_before) = match cause {
-            Cause::Start(watched_until) => (watched_until.is_some(), *watched_until),
-            Cause::Lost(from) => (false, Some(*from)),
-            Cause::Again(from) => (false, *from),
+        let (watched_from, not_before) = match cause {
+            Cause::Start(watched_until) => (Some(self.plans.watched_from), *watched_until),
+            Cause::Lost(from) => (None, Some(*from)),
+            Cause::Again(from) => (None, *from),
         };
         let Some(path) = key.path() else { return Ok(()) };
-        self.look(&path, &Circumstance { at: clock::now(), while_off, not_before })?;
+        self.look(&path, &Circumstance { at: clock::now(), watched_from, not_before })?;
         // A directory that came while notices were lost may have no watch.
         if is_directory(&path) && self.is_watched(&path) {
             self.enlist_unknown(&path)?;
@@ -341,7 +357,7 @@ impl Watchman {
             self.sweep(&key, how)?;
         }
         if is_dir(&after) && before != after {
-            self.enlist(path)?;
+            self.walk_directories(path, Touching::New)?;
         }
         if is_dir(&before) && after.is_none() && self.roots.get(&key).is_some() {
             self.plans.absent.insert(key.clone());
@@ -406,7 +422,7 @@ impl Watchman {
     /// Sets watches on a root; all of it is listed by its scan.
     fn watch_root(&mut self, path: &Path) -> Result<()> {
         if is_directory(path) {
-            return self.walk_directories(path, false);
+            return self.walk_directories(path, Touching::Nothing);
         }
         // A single file is watched through its directory: editors put new files in its place.
         if let Some(parent) = path.parent()
@@ -421,18 +437,20 @@ impl Watchman {
     /// A directory came: watches it and all beneath it, and touches every name in it, for whatever was there before the
     /// watch stood gave no notice.
     fn enlist(&mut self, dir: &Path) -> Result<()> {
-        self.walk_directories(dir, true)
+        self.walk_directories(dir, Touching::All)
     }
 
-    fn walk_directories(&mut self, dir: &Path, touching: bool) -> Result<()> {
+    fn walk_directories(&mut self, dir: &Path, touching: Touching) -> Result<()> {
         let mut dirs = vec![dir.to_owned()];
         while let Some(dir) = dirs.pop() {
             if self.watch.add(&dir) == Watched::Limit {
                 return self.give_up_watching(&dir);
             }
             for (path, is_dir) in self.list(&dir) {
-                if touching {
-                    self.touch(&path);
+                match touching {
+                    Touching::All => self.touch(&path),
+                    Touching::New if !self.settle.holds(&path) => self.touch(&path),
+                    Touching::New | Touching::Nothing => {}
                 }
                 if is_dir {
                     dirs.push(path);
@@ -507,6 +525,7 @@ impl Watchman {
     fn finish_scan(&mut self, unreachable: u64) -> Result<()> {
         let Some((root, _, began)) = self.plans.current.take() else { return Ok(()) };
         self.plans.unscanned.remove(&root);
+        self.counters.is_scanned.store(self.plans.unscanned.is_empty(), Ordering::Release);
         if self.plans.first.remove(&root) {
             let at = clock::now();
             let mut ledger = lock(&self.ledger);
@@ -588,7 +607,7 @@ impl Watchman {
             if clock::instant() > until {
                 return Ok(());
             }
-            self.look(&path, &Circumstance { at: clock::now(), while_off: false, not_before: None })?;
+            self.look(&path, &Circumstance { at: clock::now(), watched_from: None, not_before: None })?;
         }
         if self.plans.is_idle() {
             self.counters.ended_quiet.store(true, Ordering::Release);

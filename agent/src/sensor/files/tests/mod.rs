@@ -122,6 +122,13 @@ impl Watcher {
         }
     }
 
+    /// Until the scan at the start is over.
+    fn scanned(&mut self) {
+        while !self.sensor.stats().is_scanned {
+            self.until_now();
+        }
+    }
+
     /// All that is told of files until a file written now is told.
     fn until_now(&mut self) -> Vec<FileChanged> {
         self.turns += 1;

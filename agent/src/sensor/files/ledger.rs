@@ -214,9 +214,9 @@ impl Ledger {
                 }
             }
             Verdict::Changed(action) => {
-                let while_off = how.watched_from.is_some_and(|from| {
-                    after.as_ref().is_none_or(|entry| entry.state.changed < from)
-                });
+                let while_off = how
+                    .watched_from
+                    .is_some_and(|from| after.as_ref().is_none_or(|entry| entry.state.changed < from));
                 let kind = Kind::FileChanged(FileChanged {
                     path: key.host_path(),
                     area: place.area,

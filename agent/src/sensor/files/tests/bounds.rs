@@ -95,7 +95,8 @@ fn what_goes_out_of_bounds_is_forgotten_without_a_word() {
     std::fs::write(secret.join("a"), MARKER).unwrap();
     ground.settled().stop();
 
-    let mut watcher = ground.start_with(FilesSettings { excluded: vec![secret.clone()], ..ground.settings() });
+    let mut watcher =
+        ground.start_with(FilesSettings { excluded: vec![secret.clone()], ..ground.settings() });
     std::fs::remove_file(secret.join("a")).unwrap();
     let told = told_without_marker(&mut watcher);
 

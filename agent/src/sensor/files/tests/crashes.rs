@@ -82,7 +82,10 @@ fn a_change_of_an_unconfirmed_change_is_compared_with_what_was_told() {
     std::fs::remove_file(ground.path("a")).unwrap();
     let third = watcher.next_file();
 
-    assert_eq!((second.action, second.before.unwrap().digest), (FileAction::Modified, Some(Digest::of(b"1"))));
+    assert_eq!(
+        (second.action, second.before.unwrap().digest),
+        (FileAction::Modified, Some(Digest::of(b"1")))
+    );
     assert_eq!((third.action, third.before.unwrap().digest), (FileAction::Deleted, Some(Digest::of(b"2"))));
     watcher.stop();
     let mut watcher = ground.start();
@@ -175,7 +178,11 @@ fn an_unreadable_baseline_is_put_aside_and_told() {
     let ground = Ground::new();
     ground.write("a", "x");
     ground.settled().stop();
-    std::fs::write(ground.outside("state/baseline.db"), "this is no database, and long enough to be read as one").unwrap();
+    std::fs::write(
+        ground.outside("state/baseline.db"),
+        "this is no database, and long enough to be read as one",
+    )
+    .unwrap();
 
     let mut watcher = ground.start();
 

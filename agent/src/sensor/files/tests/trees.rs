@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use vonggac_protocol::file::{Area, FileAction};
 use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::file::{Area, FileAction};
 use vonggac_protocol::observation::Kind;
 
 use super::{FilesSettings, Ground, summary};
@@ -63,10 +63,16 @@ fn a_directory_moved_within_is_told_at_both_places_and_watched_at_the_new_one() 
     ground.write("b/sub/f", "2");
     let later = watcher.told();
 
-    let deleted: Vec<&str> =
-        told.iter().filter(|(action, _)| *action == FileAction::Deleted).map(|(_, name)| name.as_str()).collect();
-    let created: Vec<&str> =
-        told.iter().filter(|(action, _)| *action == FileAction::Created).map(|(_, name)| name.as_str()).collect();
+    let deleted: Vec<&str> = told
+        .iter()
+        .filter(|(action, _)| *action == FileAction::Deleted)
+        .map(|(_, name)| name.as_str())
+        .collect();
+    let created: Vec<&str> = told
+        .iter()
+        .filter(|(action, _)| *action == FileAction::Created)
+        .map(|(_, name)| name.as_str())
+        .collect();
     assert_eq!(deleted, ["a", "a/sub", "a/sub/f"]);
     assert_eq!(created, ["b", "b/sub", "b/sub/f"]);
     assert_eq!(later, [(FileAction::Modified, "b/sub/f".to_owned())]);
@@ -138,12 +144,15 @@ fn every_file_of_a_mass_rename_is_told_once_at_each_name() {
     let mut watcher = ground.settled();
 
     for number in 0..500 {
-        std::fs::rename(ground.path(format!("{number}.doc")), ground.path(format!("{number}.locked"))).unwrap();
+        std::fs::rename(ground.path(format!("{number}.doc")), ground.path(format!("{number}.locked")))
+            .unwrap();
     }
 
     let told = watcher.told();
-    let deleted = told.iter().filter(|(action, name)| *action == FileAction::Deleted && name.ends_with(".doc"));
-    let created = told.iter().filter(|(action, name)| *action == FileAction::Created && name.ends_with(".locked"));
+    let deleted =
+        told.iter().filter(|(action, name)| *action == FileAction::Deleted && name.ends_with(".doc"));
+    let created =
+        told.iter().filter(|(action, name)| *action == FileAction::Created && name.ends_with(".locked"));
     assert_eq!((deleted.count(), created.count(), told.len()), (500, 500, 1_000));
     watcher.stop();
 }
@@ -222,7 +231,8 @@ fn a_single_file_is_watched_through_replacements_and_its_neighbours_are_not_told
     let mut settings = ground.settings();
     let path = file.to_str().unwrap().to_owned();
     settings.watch.push(WatchPath { area: Area::Configuration, path });
-    let mut watcher: super::Watcher = ground.start_with(FilesSettings { own: vec![ground.outside("state")], ..settings });
+    let mut watcher: super::Watcher =
+        ground.start_with(FilesSettings { own: vec![ground.outside("state")], ..settings });
     watcher.taken();
     watcher.taken();
 

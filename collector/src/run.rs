@@ -180,6 +180,7 @@ async fn wait(
 ) -> anyhow::Result<()> {
     let mut ended = Ok(());
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         Some(first) = tasks.join_next() => ended = unasked(first),
     }

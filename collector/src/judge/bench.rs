@@ -1,18 +1,19 @@
 //! The judge with what it knows of hosts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rusqlite::Connection;
 use tracing::warn;
 use vonggac_protocol::host::Role;
-use vonggac_protocol::id::{AgencyId, HostId};
+use vonggac_protocol::id::{AgencyId, HostId, ObservationId};
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::time::Timestamp;
 use vonggac_rules::finding::Finding;
 use vonggac_rules::judge::{Context, Judge};
 use vonggac_rules::ruleset::RuleSet;
 
+use super::state::{self, Known, Tables};
 use crate::clock;
 use crate::store::observations::{self, Kept, UNKNOWN_KIND};
 use crate::store::{Store, hosts, rule_sets};
@@ -20,17 +21,22 @@ use crate::store::{Store, hosts, rule_sets};
 /// Observations weighed again at once while a judge that has just started fills its windows.
 const WARMING_STRETCH: usize = 2_000;
 
+/// Hosts whose whole state is in memory at once.
+const STATES_AT_ONCE: usize = 16;
+
 /// Weighs observations in their order of arrival.
 pub struct Bench {
     judge: Judge,
     cursor: i64,
     faces: BTreeMap<HostId, Face>,
+    tables: Tables,
 }
 
 /// What findings say of a host.
 #[derive(Clone, Debug)]
 struct Face {
     name: String,
+    agency: String,
     role: Role,
 }
 
@@ -62,11 +68,11 @@ impl Bench {
                 Ok((cursor, first.map_or(cursor, |first| first - 1), faces(db)?))
             })
             .await?;
-        let mut bench = Self { judge: Judge::new(rules), cursor: from, faces };
+        let mut bench = Self { judge: Judge::new(rules), cursor: from, faces, tables: Tables::built_in() };
         while bench.cursor < cursor {
             let most = WARMING_STRETCH.min(usize::try_from(cursor - bench.cursor).unwrap_or(WARMING_STRETCH));
             // What this concludes was filed before the stop: only the counting is wanted.
-            if bench.weigh_next(store, most, clock::now()).await?.is_none() {
+            if bench.warm(store, most).await? == 0 {
                 break;
             }
         }
@@ -86,7 +92,7 @@ impl Bench {
         self.judge.replace(rules);
     }
 
-    /// Weighs the next observations, at most so many; `None` if there are none.
+    /// Weighs the next observations, at most so many, and the states that they changed; `None` if there are none.
     ///
     /// # Errors
     /// If the store cannot be read; nothing was weighed.
@@ -96,20 +102,89 @@ impl Bench {
         most: usize,
         now: Timestamp,
     ) -> anyhow::Result<Option<Weighed>> {
-        let cursor = self.cursor;
-        let stretch = store.read(move |db| observations::after(db, cursor, most)).await?;
-        let Some(last) = stretch.last().map(|kept| kept.order) else { return Ok(None) };
-        let unknown = stretch.iter().filter(|kept| !self.faces.contains_key(&kept.id.host)).count();
-        if unknown > 0 {
-            self.faces = store.read(faces).await?;
-        }
+        let Some((stretch, last)) = self.read_next(store, most).await? else { return Ok(None) };
+        let changed: BTreeSet<HostId> = stretch
+            .iter()
+            .filter(|kept| state::changes_state(&kept.kind))
+            .map(|kept| kept.id.host)
+            .collect();
+        // Read before anything is counted, so that an error here leaves nothing half weighed.
+        let states = self.read_states(store, changed.into_iter().collect()).await?;
         let mut findings = Vec::new();
         for kept in &stretch {
             findings.extend(self.weigh(kept));
         }
+        for known in &states {
+            findings.extend(self.weigh_state(known, now));
+        }
         self.cursor = last;
 
-        Ok(Some(Weighed { rules: Arc::clone(self.judge.rules()), findings, cursor: last, now }))
+        Ok(Some(self.weighed(findings, now)))
+    }
+
+    /// Weighs what is known of every host: a patch becomes late, a support ends, without anything happening.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn weigh_states(&mut self, store: &Store, now: Timestamp) -> anyhow::Result<Weighed> {
+        self.faces = store.read(faces).await?;
+        let hosts: Vec<HostId> = self.faces.keys().copied().collect();
+        let mut findings = Vec::new();
+        for some in hosts.chunks(STATES_AT_ONCE) {
+            for known in self.read_states(store, some.to_vec()).await? {
+                findings.extend(self.weigh_state(&known, now));
+            }
+        }
+
+        Ok(self.weighed(findings, now))
+    }
+
+    /// Counts observations that were judged before the collector stopped.
+    async fn warm(&mut self, store: &Store, most: usize) -> anyhow::Result<usize> {
+        let Some((stretch, last)) = self.read_next(store, most).await? else { return Ok(0) };
+        for kept in &stretch {
+            self.weigh(kept);
+        }
+        self.cursor = last;
+
+        Ok(stretch.len())
+    }
+
+    async fn read_next(&mut self, store: &Store, most: usize) -> anyhow::Result<Option<(Vec<Kept>, i64)>> {
+        let cursor = self.cursor;
+        let stretch = store.read(move |db| observations::after(db, cursor, most)).await?;
+        let Some(last) = stretch.last().map(|kept| kept.order) else { return Ok(None) };
+        if stretch.iter().any(|kept| !self.faces.contains_key(&kept.id.host)) {
+            self.faces = store.read(faces).await?;
+        }
+
+        Ok(Some((stretch, last)))
+    }
+
+    async fn read_states(&self, store: &Store, hosts: Vec<HostId>) -> anyhow::Result<Vec<Known>> {
+        if hosts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let agency = |host: &HostId| self.faces.get(host).map(|face| face.agency.clone());
+        let asked: Vec<(HostId, String)> =
+            hosts.iter().filter_map(|host| Some((*host, agency(host)?))).collect();
+
+        store
+            .read(move |db| {
+                asked.iter().filter_map(|(host, agency)| state::known(db, *host, agency).transpose()).collect()
+            })
+            .await
+    }
+
+    fn weighed(&self, findings: Vec<Finding>, now: Timestamp) -> Weighed {
+        Weighed { rules: Arc::clone(self.judge.rules()), findings, cursor: self.cursor, now }
+    }
+
+    fn weigh_state(&mut self, known: &Known, now: Timestamp) -> Vec<Finding> {
+        let Some(context) = self.context(known.rests_on, &known.agency, now) else { return Vec::new() };
+        let event = self.tables.event(known, now);
+
+        self.judge.weigh_state(&context, event, now)
     }
 
     fn weigh(&mut self, kept: &Kept) -> Vec<Finding> {
@@ -117,26 +192,30 @@ impl Bench {
         if kept.kind == UNKNOWN_KIND {
             return Vec::new();
         }
-        let (Ok(observation), Ok(agency)) = (Observation::decode(&kept.body), AgencyId::new(&kept.agency))
-        else {
+        let Ok(observation) = Observation::decode(&kept.body) else {
             warn!(observation = kept.order, "A kept observation cannot be read");
             return Vec::new();
         };
         if let Kind::HostDescribed(described) = &observation.kind {
-            let face = Face { name: described.name.clone(), role: described.role };
-            self.faces.insert(kept.id.host, face);
+            let (name, role, agency) = (described.name.clone(), described.role, kept.agency.clone());
+            self.faces.insert(kept.id.host, Face { name, agency, role });
         }
-        let face = self.faces.get(&kept.id.host);
-        let context = Context {
-            id: kept.id,
-            host: kept.id.host,
-            agency,
-            host_name: face.map_or_else(|| kept.id.host.to_string(), |face| face.name.clone()),
-            role: face.map_or(Role::Unknown, |face| face.role),
-            at: kept.at,
-        };
+        let Some(context) = self.context(kept.id, &kept.agency, kept.at) else { return Vec::new() };
 
         self.judge.weigh(&context, &observation, kept.received_at)
+    }
+
+    fn context(&self, id: ObservationId, agency: &str, at: Timestamp) -> Option<Context> {
+        let face = self.faces.get(&id.host);
+
+        Some(Context {
+            id,
+            host: id.host,
+            agency: AgencyId::new(agency).ok()?,
+            host_name: face.map_or_else(|| id.host.to_string(), |face| face.name.clone()),
+            role: face.map_or(Role::Unknown, |face| face.role),
+            at,
+        })
     }
 }
 
@@ -144,11 +223,12 @@ fn faces(db: &Connection) -> anyhow::Result<BTreeMap<HostId, Face>> {
     let mut faces = BTreeMap::new();
     for host in hosts::list(db)? {
         let described = observations::latest(db, host.id, "host_described")?;
-        let role = described.and_then(|(_, body)| {
-            let Kind::HostDescribed(described) = Observation::decode(&body).ok()?.kind else { return None };
+        let role = described.and_then(|kept| {
+            let Kind::HostDescribed(described) = Observation::decode(&kept.body).ok()?.kind else { return None };
             Some(described.role)
         });
-        faces.insert(host.id, Face { name: host.name, role: role.unwrap_or(Role::Unknown) });
+        let role = role.unwrap_or(Role::Unknown);
+        faces.insert(host.id, Face { name: host.name, agency: host.agency, role });
     }
 
     Ok(faces)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
+use vonggac_rules::packs;
 use vonggac_rules::plan::Register;
 use vonggac_rules::ruleset::{RULE_FILE_BYTES_MAX, RuleSet, RuleSource};
 use vonggac_rules::table::{TABLE_BYTES_MAX, TableFile};
@@ -64,7 +65,7 @@ impl Folder {
         let register = self.register(language)?;
         let clauses: BTreeSet<String> = register.clauses().map(|clause| clause.id.clone()).collect();
         let sources = match self {
-            Self::BuiltIn => built_in(),
+            Self::BuiltIn => packs::embedded(),
             Self::Dir(dir) => read_packs(dir)?,
         };
 
@@ -95,10 +96,6 @@ impl Folder {
             BrokenRules(mistakes.iter().map(|mistake| mistake.shown(language)).collect()).into()
         })
     }
-}
-
-fn built_in() -> Vec<RuleSource> {
-    Vec::new()
 }
 
 fn read_packs(dir: &Path) -> anyhow::Result<Vec<RuleSource>> {

@@ -7,6 +7,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`folder`] | where rules come from |
+//! | [`state`] | what is known of a host at this moment, for rules about states |
 //! | [`bench`] | the judge with what it knows of hosts; weighing a stretch of observations |
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::store::{Store, rule_sets};
 
 pub mod bench;
 pub mod folder;
+pub mod state;
 
 use bench::{Bench, Weighed};
 use folder::{Folder, Stamp};
@@ -35,6 +37,9 @@ const STRETCH_MAX: usize = 256;
 
 /// A change of the rules folder, or an observation by another process, is noticed within this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What becomes true by the passing of time alone, such as a late patch, is looked for this often.
+const STATES_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// After a failed write the same findings are tried again this much later.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -101,11 +106,21 @@ impl Judging {
         let mut stamp = self.folder.stamp().unwrap_or_default();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // The first tick comes at once: after a start, and with other rules, every state is weighed anew.
+        let mut states = tokio::time::interval(STATES_EVERY);
         loop {
+            let mut all_states = false;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.bell.notified() => {}
-                _ = look.tick() => self.look_at_rules(&mut bench, &mut stamp).await,
+                _ = look.tick() => all_states = self.look_at_rules(&mut bench, &mut stamp).await,
+                _ = states.tick() => all_states = true,
+            }
+            if all_states {
+                match bench.weigh_states(&self.store, clock::now()).await {
+                    Ok(weighed) => self.file(Arc::new(weighed), &stop).await,
+                    Err(error) => warn!(error = format!("{error:#}"), "States could not be weighed"),
+                }
             }
             if let Err(error) = self.judge_all(&mut bench, &stop).await {
                 warn!(error = format!("{error:#}"), "Observations could not be judged; trying again");
@@ -149,7 +164,8 @@ impl Judging {
         }
     }
 
-    async fn look_at_rules(&self, bench: &mut Bench, stamp: &mut Stamp) {
+    /// Takes over what changed in the rules folder; says whether other rules are in force now.
+    async fn look_at_rules(&self, bench: &mut Bench, stamp: &mut Stamp) -> bool {
         let folder = self.folder.clone();
         let before = stamp.clone();
         let looked = tokio::task::spawn_blocking(move || {
@@ -160,22 +176,31 @@ impl Judging {
             Ok(Some((now, folder.load(Language::En))))
         });
         match looked.await {
-            Ok(Ok(None)) => {}
+            Ok(Ok(None)) => false,
             Ok(Ok(Some((now, loaded)))) => {
                 *stamp = now;
                 match loaded {
                     Ok(rules) => self.replace_rules(bench, rules).await,
-                    Err(broken) => report_broken(&self.store, &broken).await,
+                    Err(broken) => {
+                        report_broken(&self.store, &broken).await;
+                        false
+                    }
                 }
             }
-            Ok(Err(error)) => debug!(error = format!("{error:#}"), "Rules folder could not be looked at"),
-            Err(error) => error!(%error, "Looking at the rules folder failed"),
+            Ok(Err(error)) => {
+                debug!(error = format!("{error:#}"), "Rules folder could not be looked at");
+                false
+            }
+            Err(error) => {
+                error!(%error, "Looking at the rules folder failed");
+                false
+            }
         }
     }
 
-    async fn replace_rules(&self, bench: &mut Bench, rules: RuleSet) {
+    async fn replace_rules(&self, bench: &mut Bench, rules: RuleSet) -> bool {
         if rules.digest() == bench.rules().digest() {
-            return;
+            return false;
         }
         let rules = Arc::new(rules);
         let known = Arc::clone(&rules);
@@ -193,11 +218,13 @@ impl Judging {
         });
         if let Err(error) = noted.await {
             error!(error = format!("{error:#}"), "New rules could not be noted; the old ones stay");
-            return;
+            return false;
         }
         info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules replaced");
         bench.replace(Arc::clone(&rules));
         self.in_force.store(rules);
+
+        true
     }
 }
 

@@ -182,28 +182,39 @@ pub fn first_since(connection: &Connection, moment: Timestamp, up_to: i64) -> an
     Ok(first)
 }
 
-/// The newest observation of a kind on a host: its place, id and bytes.
+/// The newest observation of a kind on a host.
+#[derive(Clone, Debug)]
+pub struct Latest {
+    /// Its place in the order of arrival.
+    pub order: i64,
+    /// Its id.
+    pub id: ObservationId,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// The newest observation of a kind on a host; `None` if none has arrived.
 ///
 /// # Errors
 /// If the store fails.
-pub fn latest(
-    connection: &Connection,
-    host: HostId,
-    kind: &str,
-) -> anyhow::Result<Option<(ObservationId, Vec<u8>)>> {
+pub fn latest(connection: &Connection, host: HostId, kind: &str) -> anyhow::Result<Option<Latest>> {
     Ok(connection
         .prepare_cached(
-            "SELECT o.epoch, o.lane, o.seq, o.body FROM latest JOIN observation o ON o.id = latest.observation \
-             WHERE latest.host = ?1 AND latest.kind = ?2",
+            "SELECT o.epoch, o.lane, o.seq, o.id, o.body FROM latest \
+             JOIN observation o ON o.id = latest.observation WHERE latest.host = ?1 AND latest.kind = ?2",
         )?
         .query_row(params![host.0, kind], |row| {
-            let id = ObservationId {
-                host,
-                epoch: Epoch(row.get::<_, i64>(0)?.cast_unsigned()),
-                lane: Lane::from_code(row.get(1)?).unwrap_or(Lane::Prompt),
-                seq: Seq(row.get::<_, i64>(2)?.cast_unsigned()),
-            };
-            Ok((id, row.get(3)?))
+            Ok(Latest { order: row.get(3)?, id: read_id(host, row)?, body: row.get(4)? })
         })
         .optional()?)
+}
+
+/// The id in the columns epoch, lane and seq.
+pub(super) fn read_id(host: HostId, row: &rusqlite::Row<'_>) -> rusqlite::Result<ObservationId> {
+    Ok(ObservationId {
+        host,
+        epoch: Epoch(row.get::<_, i64>(0)?.cast_unsigned()),
+        lane: Lane::from_code(row.get(1)?).unwrap_or(Lane::Prompt),
+        seq: Seq(row.get::<_, i64>(2)?.cast_unsigned()),
+    })
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use vonggac_protocol::digest::Digest;
-use vonggac_protocol::id::HostId;
+use vonggac_protocol::id::{HostId, ObservationId};
 use vonggac_protocol::limits::{INVENTORY_PART_PACKAGES_MAX, INVENTORY_PARTS_MAX};
 use vonggac_protocol::package::{
     Manager, Package, PackageKey, PackagesChanged, PackagesListed, inventory_digest,
 };
 use vonggac_protocol::time::Timestamp;
+
+use super::observations::read_id;
 
 /// What became of a part or a difference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +37,20 @@ pub fn digest(connection: &Connection, host: HostId) -> anyhow::Result<Option<Di
     Ok(connection
         .prepare_cached("SELECT digest FROM inventory WHERE host = ?1")?
         .query_row([host.0], |row| Ok(Digest(row.get(0)?)))
+        .optional()?)
+}
+
+/// The observation that the kept inventory rests on: its place in the order of arrival, and its id.
+///
+/// # Errors
+/// If the store fails.
+pub fn rests_on(connection: &Connection, host: HostId) -> anyhow::Result<Option<(i64, ObservationId)>> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT o.epoch, o.lane, o.seq, o.id FROM inventory \
+             JOIN observation o ON o.id = inventory.observation WHERE inventory.host = ?1",
+        )?
+        .query_row([host.0], |row| Ok((row.get(3)?, read_id(host, row)?)))
         .optional()?)
 }
 

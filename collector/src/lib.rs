@@ -8,6 +8,7 @@ pub mod config;
 pub mod console;
 pub mod desk;
 pub mod enrol;
+pub mod http;
 pub mod intake;
 pub mod judge;
 pub mod listen;

@@ -11,26 +11,32 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use vonggac_protocol::hello::RefusalCode;
+use vonggac_rules::plan::Register;
+use vonggac_rules::ruleset::RuleSet;
+use vonggac_rules::words::Language;
 
 use crate::authority::Authority;
 use crate::cli::Running;
 use crate::config::Config;
+use crate::desk::knowledge::Knowledge;
+use crate::desk::{self, Desk};
 use crate::enrol::Enrolment;
+use crate::http::HttpDoor;
 use crate::intake::Intake;
 use crate::judge::folder::Folder;
-use crate::judge::{self, Judging};
+use crate::judge::{self, Judging, News};
 use crate::listen::frames::close_code;
 use crate::listen::{self, Arrival, Door};
 use crate::print::{self, Lang};
 use crate::session::{Sessions, registry};
 use crate::silence::task::{self as silence, Pulse};
 use crate::store::{Store, assignments};
-use crate::{clock, service};
+use crate::{clock, console, service};
 
 /// Enrolment conversations at once: each ends within seconds.
 const ENROLMENTS_MAX: usize = 32;
@@ -49,6 +55,7 @@ enum Task {
     Watch,
     Silence,
     Judge,
+    Console,
 }
 
 /// Runs the collector as a process: logs, runtime, signals.
@@ -105,20 +112,19 @@ pub async fn serve(
     let intake = Intake::new(store.clone(), Arc::clone(&bell));
     let sessions = Arc::new(Sessions::new(store.clone(), intake, pulse.clone()));
     let enrolment = Arc::new(Enrolment::new(store.clone(), Arc::clone(&authority), config.promised_secs));
-    let judging = Judging {
-        store: store.clone(),
-        folder,
-        bell: Arc::clone(&bell),
-        news: judge::news(),
-        in_force: Arc::new(ArcSwap::new(rules)),
-    };
+    let (news, knowledge) = (judge::news(), Arc::new(ArcSwap::from_pointee(knowledge(&rules, &folder))));
+    let judging =
+        judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));
     let door = Door::open(&authority, door_settings(&config))?;
+    let http = HttpDoor::open(&config.console, &authority)?;
     let running = Running {
         pid: std::process::id(),
         link: door.address()?,
-        console: String::new(),
+        console: http.url(),
         pin: authority.pin(),
     };
+    let settings = desk::Settings { tls: http.is_tls(), ..desk::Settings::default() };
+    let pages = console::router(Desk::new(store.clone(), knowledge, news, settings));
 
     // The doors close before the rest stops, so nothing arrives that nobody would judge.
     let (doors, rest) = (stop.clone(), CancellationToken::new());
@@ -129,11 +135,12 @@ pub async fn serve(
     start(&mut tasks, Task::Judge, judging.run(rest.clone()));
     let (arrivals, arrived) = listen::arrivals();
     start(&mut tasks, Task::Reception, receive(arrived, sessions, enrolment, pulse));
+    start(&mut tasks, Task::Console, http.keep(pages, doors.clone()));
     start(&mut tasks, Task::Door, door.keep(arrivals, doors));
 
     running.write(&config.running_path())?;
     service::tell_ready();
-    info!(link = %running.link, "Collector ready");
+    info!(link = %running.link, console = running.console, "Collector ready");
     ready(&running);
     let ended = wait(&mut tasks, &stop, &rest).await;
     service::tell_stopping();
@@ -142,6 +149,31 @@ pub async fn serve(
     info!("Collector stopped");
 
     ended
+}
+
+/// What people read of rules and plans.
+fn knowledge(rules: &RuleSet, folder: &Folder) -> Knowledge {
+    let register = folder.register(Language::En).unwrap_or_else(|error| {
+        error!(error = format!("{error:#}"), "Plans are broken; the program's own are shown");
+        Register::embedded()
+    });
+
+    Knowledge::of(rules, &register)
+}
+
+fn judging(
+    store: &Store,
+    folder: Folder,
+    rules: Arc<RuleSet>,
+    bell: Arc<Notify>,
+    news: broadcast::Sender<News>,
+    shown: Arc<ArcSwap<Knowledge>>,
+) -> Judging {
+    let plans = folder.clone();
+    let tell_rules =
+        Box::new(move |rules: &RuleSet| shown.store(Arc::new(knowledge(rules, &plans))));
+
+    Judging { store: store.clone(), folder, bell, news, rules, tell_rules }
 }
 
 fn door_settings(config: &Config) -> listen::Settings {
@@ -188,7 +220,7 @@ async fn wait(
     let joined = async {
         while let Some(next) = tasks.join_next().await {
             match next {
-                Ok((Task::Reception | Task::Door, Ok(()))) => rest.cancel(),
+                Ok((Task::Reception, Ok(()))) => rest.cancel(),
                 Ok((_, Ok(()))) => {}
                 Ok((task, Err(error))) => {
                     error!(?task, error = format!("{error:#}"), "Task failed while stopping")

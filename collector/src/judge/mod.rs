@@ -74,8 +74,10 @@ pub struct Judging {
     pub bell: Arc<Notify>,
     /// Who wants to hear of incidents.
     pub news: broadcast::Sender<News>,
-    /// The rule set in force, for pages that explain incidents.
-    pub in_force: Arc<arc_swap::ArcSwap<RuleSet>>,
+    /// The rules to begin with.
+    pub rules: Arc<RuleSet>,
+    /// Told when other rules came into force, for pages that explain incidents.
+    pub tell_rules: Box<dyn Fn(&RuleSet) + Send + Sync>,
 }
 
 /// The first rule set: the folder's, or, if that is broken, the program's own, so that intake and silence work on.
@@ -98,7 +100,7 @@ impl Judging {
     /// # Errors
     /// If the store cannot even be read at the start.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let rules = self.in_force.load_full();
+        let rules = Arc::clone(&self.rules);
         let known = Arc::clone(&rules);
         self.store.write(move |tx| rule_sets::add(tx, &known, clock::now())).await?;
         info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules loaded");
@@ -221,8 +223,8 @@ impl Judging {
             return false;
         }
         info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules replaced");
-        bench.replace(Arc::clone(&rules));
-        self.in_force.store(rules);
+        (self.tell_rules)(&rules);
+        bench.replace(rules);
 
         true
     }

@@ -113,16 +113,11 @@ pub async fn serve(
     let sessions = Arc::new(Sessions::new(store.clone(), intake, pulse.clone()));
     let enrolment = Arc::new(Enrolment::new(store.clone(), Arc::clone(&authority), config.promised_secs));
     let (news, knowledge) = (judge::news(), Arc::new(ArcSwap::from_pointee(knowledge(&rules, &folder))));
-    let judging =
-        judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));
+    let judging = judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));
     let door = Door::open(&authority, door_settings(&config))?;
     let http = HttpDoor::open(&config.console, &authority)?;
-    let running = Running {
-        pid: std::process::id(),
-        link: door.address()?,
-        console: http.url(),
-        pin: authority.pin(),
-    };
+    let running =
+        Running { pid: std::process::id(), link: door.address()?, console: http.url(), pin: authority.pin() };
     let settings = desk::Settings { tls: http.is_tls(), ..desk::Settings::default() };
     let pages = console::router(Desk::new(store.clone(), knowledge, news, settings));
 
@@ -170,8 +165,7 @@ fn judging(
     shown: Arc<ArcSwap<Knowledge>>,
 ) -> Judging {
     let plans = folder.clone();
-    let tell_rules =
-        Box::new(move |rules: &RuleSet| shown.store(Arc::new(knowledge(rules, &plans))));
+    let tell_rules = Box::new(move |rules: &RuleSet| shown.store(Arc::new(knowledge(rules, &plans))));
 
     Judging { store: store.clone(), folder, bell, news, rules, tell_rules }
 }

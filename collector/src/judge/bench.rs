@@ -103,11 +103,8 @@ impl Bench {
         now: Timestamp,
     ) -> anyhow::Result<Option<Weighed>> {
         let Some((stretch, last)) = self.read_next(store, most).await? else { return Ok(None) };
-        let changed: BTreeSet<HostId> = stretch
-            .iter()
-            .filter(|kept| state::changes_state(&kept.kind))
-            .map(|kept| kept.id.host)
-            .collect();
+        let changed: BTreeSet<HostId> =
+            stretch.iter().filter(|kept| state::changes_state(&kept.kind)).map(|kept| kept.id.host).collect();
         // Read before anything is counted, so that an error here leaves nothing half weighed.
         let states = self.read_states(store, changed.into_iter().collect()).await?;
         let mut findings = Vec::new();
@@ -171,7 +168,10 @@ impl Bench {
 
         store
             .read(move |db| {
-                asked.iter().filter_map(|(host, agency)| state::known(db, *host, agency).transpose()).collect()
+                asked
+                    .iter()
+                    .filter_map(|(host, agency)| state::known(db, *host, agency).transpose())
+                    .collect()
             })
             .await
     }
@@ -224,7 +224,9 @@ fn faces(db: &Connection) -> anyhow::Result<BTreeMap<HostId, Face>> {
     for host in hosts::list(db)? {
         let described = observations::latest(db, host.id, "host_described")?;
         let role = described.and_then(|kept| {
-            let Kind::HostDescribed(described) = Observation::decode(&kept.body).ok()?.kind else { return None };
+            let Kind::HostDescribed(described) = Observation::decode(&kept.body).ok()?.kind else {
+                return None;
+            };
             Some(described.role)
         });
         let role = role.unwrap_or(Role::Unknown);

@@ -76,7 +76,9 @@ pub fn known(db: &Connection, host: HostId, agency: &str) -> anyhow::Result<Opti
     let described = match observations::latest(db, host, "host_described")? {
         Some(kept) => {
             parts.push((kept.order, kept.id));
-            let Kind::HostDescribed(described) = Observation::decode(&kept.body)?.kind else { return Ok(None) };
+            let Kind::HostDescribed(described) = Observation::decode(&kept.body)?.kind else {
+                return Ok(None);
+            };
             Some(described)
         }
         None => None,

@@ -31,7 +31,7 @@ struct ConfigFile {
     watch: Vec<WatchFile>,
     spool_bytes_max: Option<Spanned<u64>>,
     file_bytes_max: Option<Spanned<u64>>,
-    cpu_share: Option<Spanned<f64>>,
+    cpu_percent: Option<Spanned<u8>>,
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
 }
@@ -142,7 +142,7 @@ impl Check<'_> {
                 standard.file_bytes_max,
                 0..=FILE_BYTES_MOST,
             ),
-            cpu_share: self.range("cpu_share", file.cpu_share, standard.cpu_share, 0.01..=1.0),
+            cpu_percent: self.range("cpu_percent", file.cpu_percent, standard.cpu_percent, 1..=100),
             heartbeat_secs: self.range(
                 "heartbeat_secs",
                 file.heartbeat_secs,

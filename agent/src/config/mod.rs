@@ -27,9 +27,9 @@ pub mod defaults {
     /// Content above this is not hashed, only described: larger files are databases, logs and disk images that change
     /// all the time, and each change would cost seconds of a core.
     pub const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-    /// Share of one core that hashing may take on average: a first measurement of a server ends within an hour, and
+    /// Percent of one core that hashing may take on average: a first measurement of a server ends within an hour, and
     /// nobody working on it notices.
-    pub const CPU_SHARE: f64 = 0.25;
+    pub const CPU_PERCENT: u8 = 25;
     /// One sign of life a minute costs about 10 kB an hour and lets silence be seen within minutes.
     pub const HEARTBEAT_SECS: u32 = 60;
     /// Package databases are read again every hour; reading one takes well under a second.
@@ -60,8 +60,8 @@ pub struct Config {
     pub spool_bytes_max: u64,
     /// Files above this are described but not hashed.
     pub file_bytes_max: u64,
-    /// Share of one core that hashing may take on average.
-    pub cpu_share: f64,
+    /// Percent of one core that hashing may take on average.
+    pub cpu_percent: u8,
     /// Seconds between two signs of life, until the collector assigns another number.
     pub heartbeat_secs: u32,
     /// Seconds between two readings of packages and patches, until the collector assigns another number.
@@ -88,7 +88,7 @@ impl Default for Config {
             exclude: Excluded::default(),
             spool_bytes_max: defaults::SPOOL_BYTES_MAX,
             file_bytes_max: defaults::FILE_BYTES_MAX,
-            cpu_share: defaults::CPU_SHARE,
+            cpu_percent: defaults::CPU_PERCENT,
             heartbeat_secs: defaults::HEARTBEAT_SECS,
             inventory_secs: defaults::INVENTORY_SECS,
         }

@@ -8,6 +8,7 @@ use std::{fs, io};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use vonggac_protocol::digest::Digest;
+use vonggac_protocol::host::{HostDescribed, Role};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::observation::{Kind, SensorFailed};
 use vonggac_protocol::package::{Package, inventory_digest};
@@ -16,7 +17,7 @@ use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
 use crate::os::machine;
-use crate::sensor::{packages, patches};
+use crate::sensor::{host, licences, packages, patches};
 
 /// What does not change is told again once a day, so that a collector knows it is still so.
 const TELL_AGAIN: Duration = Duration::from_secs(86_400);
@@ -24,6 +25,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(86_400);
 const PACKAGES: &str = "inventory.cbor";
 const TOLD: &str = "inventory-told.json";
 const PATCHES: &str = "patches.json";
+const HOST: &str = "host.json";
 
 /// The record that carried the last of an inventory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -42,7 +44,11 @@ pub(super) struct Inventory {
     /// What the collector holds once it has read all that is spooled; `None` asks for the whole.
     told: Option<Told>,
     patches: Option<PatchState>,
-    patches_told_at: Option<Instant>,
+    host: Option<HostDescribed>,
+    role: Option<Role>,
+    /// When patch state and host were told although they might not have changed.
+    told_at: Option<Instant>,
+    licences: licences::Cache,
     /// Which sensors cannot work, and why.
     failing: BTreeMap<&'static str, String>,
 }
@@ -55,12 +61,14 @@ pub(super) struct Reading {
     /// To be kept as told once that is spooled.
     packages: Option<BTreeSet<Package>>,
     patches: Option<PatchState>,
+    host: Option<HostDescribed>,
 }
 
 impl Inventory {
-    pub(super) fn open(root: &Path, state_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(root: &Path, state_dir: &Path, role: Option<Role>) -> anyhow::Result<Self> {
         let told = read_json(&state_dir.join(TOLD)).context("read which inventory was told")?;
         let patches = read_json(&state_dir.join(PATCHES)).context("read which patch state was told")?;
+        let host = read_json(&state_dir.join(HOST)).context("read which host was told")?;
 
         Ok(Self {
             root: root.to_owned(),
@@ -68,7 +76,10 @@ impl Inventory {
             stamps: None,
             told,
             patches,
-            patches_told_at: None,
+            host,
+            role,
+            told_at: None,
+            licences: licences::Cache::default(),
             failing: BTreeMap::new(),
         })
     }
@@ -96,25 +107,35 @@ impl Inventory {
     /// Reads what may have changed. Blocks.
     pub(super) fn read(&mut self, now: Timestamp, instant: Instant) -> Reading {
         let stamps = (packages::stamp(&self.root), patches::stamp(&self.root));
-        let due = self.patches_told_at.is_none_or(|at| instant.duration_since(at) >= TELL_AGAIN);
-        if self.stamps.as_ref() == Some(&stamps) && self.told.is_some() && !due {
-            return Reading::default();
-        }
+        let due = self.told_at.is_none_or(|at| instant.duration_since(at) >= TELL_AGAIN);
         let mut reading = Reading::default();
+        self.read_host(due, &mut reading);
+        if self.stamps.as_ref() == Some(&stamps) && self.told.is_some() && !due {
+            return reading;
+        }
         match packages::read(&self.root) {
             Ok(found) => {
                 let unread = found.unread.first().map(ToString::to_string);
                 self.note("packages", unread, &mut reading);
-                self.read_patches(now, due, found.packages, &mut reading);
+                let installed = licences::mark(&self.root, found.packages, &mut self.licences);
+                self.read_patches(now, due, installed, &mut reading);
             }
             Err(error) => self.note("packages", Some(error.to_string()), &mut reading),
         }
         self.stamps = Some(stamps);
         if due {
-            self.patches_told_at = Some(instant);
+            self.told_at = Some(instant);
         }
 
         reading
+    }
+
+    fn read_host(&mut self, due: bool, reading: &mut Reading) {
+        let found = host::read(&self.root, self.role, self.host.as_ref());
+        if due || self.host.as_ref() != Some(&found) {
+            reading.kinds.push(Kind::HostDescribed(found.clone()));
+            reading.host = Some(found);
+        }
     }
 
     fn read_patches(
@@ -180,13 +201,17 @@ impl Inventory {
             write_json(&self.state_dir.join(PATCHES), &state).context("keep which patch state was told")?;
             self.patches = Some(state);
         }
+        if let Some(found) = reading.host {
+            write_json(&self.state_dir.join(HOST), &found).context("keep which host was told")?;
+            self.host = Some(found);
+        }
 
         Ok(())
     }
 
     /// Forgets what another identity told.
     pub(super) fn forget(state_dir: &Path) -> io::Result<()> {
-        for name in [TOLD, PATCHES, PACKAGES] {
+        for name in [TOLD, PATCHES, HOST, PACKAGES] {
             match fs::remove_file(state_dir.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
@@ -243,17 +268,17 @@ mod tests {
         let (root, state_dir) = (folder.path().join("root"), folder.path().join("state"));
         fs::create_dir_all(&state_dir).unwrap();
         install(&root, &["bash", "nginx"]);
-        let mut inventory = Inventory::open(&root, &state_dir).unwrap();
+        let mut inventory = Inventory::open(&root, &state_dir, None).unwrap();
 
         let first = read_and_confirm(&mut inventory, 5);
         let nothing_new = read_and_confirm(&mut inventory, 6);
-        let mut inventory = Inventory::open(&root, &state_dir).unwrap();
+        let mut inventory = Inventory::open(&root, &state_dir, None).unwrap();
         install(&root, &["bash", "nginx", "curl"]);
         let after_restart = read_and_confirm(&mut inventory, 7);
 
-        assert_eq!(first, ["patch_state", "packages_listed"]);
+        assert_eq!(first, ["host_described", "patch_state", "packages_listed"]);
         assert!(nothing_new.is_empty());
-        assert_eq!(after_restart, ["patch_state", "packages_changed"]);
+        assert_eq!(after_restart, ["host_described", "patch_state", "packages_changed"]);
     }
 
     #[test]
@@ -262,7 +287,7 @@ mod tests {
         let (root, state_dir) = (folder.path().join("root"), folder.path().join("state"));
         fs::create_dir_all(&state_dir).unwrap();
         install(&root, &["bash"]);
-        let mut inventory = Inventory::open(&root, &state_dir).unwrap();
+        let mut inventory = Inventory::open(&root, &state_dir, None).unwrap();
         read_and_confirm(&mut inventory, 5);
         let told = inventory.told.map(|told| told.digest);
 
@@ -276,11 +301,11 @@ mod tests {
     #[test]
     fn a_sensor_that_cannot_work_says_so_once() {
         let folder = tempfile::tempdir().unwrap();
-        let mut inventory = Inventory::open(&folder.path().join("empty"), folder.path()).unwrap();
+        let mut inventory = Inventory::open(&folder.path().join("empty"), folder.path(), None).unwrap();
 
         let words = [read_and_confirm(&mut inventory, 1), read_and_confirm(&mut inventory, 2)];
 
-        assert_eq!(words[0], ["sensor_failed"]);
+        assert_eq!(words[0], ["host_described", "sensor_failed"]);
         assert!(words[1].is_empty(), "{words:?}");
         assert_eq!(inventory.failing().collect::<Vec<_>>(), ["packages"]);
     }

@@ -9,11 +9,13 @@
 //! |---|---|
 //! | `alive` | until when an agent watched |
 //! | `assigned` | what the collector asks for |
+//! | `files` | the files sensor |
 //! | `inventory` | readings of packages, patches, licences, host |
 //! | `writer` | the writing end of the spool |
 
 mod alive;
 mod assigned;
+mod files;
 mod inventory;
 mod writer;
 
@@ -30,12 +32,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::hello::Welcome;
-use vonggac_protocol::host::Health;
 use vonggac_protocol::id::{Lane, Seq};
-use vonggac_protocol::observation::{AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation};
+use vonggac_protocol::observation::{
+    AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation, SensorFailed,
+};
 use vonggac_protocol::time::Timestamp;
 
 use crate::clock;
@@ -43,11 +46,14 @@ use crate::config::Config;
 use crate::identity::{Identity, fingerprint};
 use crate::keep;
 use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, new_epoch};
-use crate::os::{machine, own, service};
+use crate::os::{OwnUse, machine, own, service};
+use crate::sensor::files::Change;
+use crate::sensor::health;
 use crate::spool::{Limits, Spool};
 use crate::status::{Problem, Status};
 use alive::{Alive, Before};
 use assigned::Assigned;
+use files::Files;
 use inventory::{Inventory, Reading};
 use writer::Writer;
 
@@ -68,6 +74,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
 /// Everything that can happen to an agent.
 enum Event {
+    /// What the files sensor saw; nothing if it ended.
+    Changes(Vec<Change>),
     Link(LinkEvent),
     LinkEnded,
     Read(Box<(Inventory, Reading)>),
@@ -119,6 +127,11 @@ struct Agent {
     link_events: mpsc::Receiver<LinkEvent>,
     wire: Arc<WireBytes>,
     connection: Connection,
+    /// `None` while it cannot work; tried again at each tick.
+    files: Option<Files>,
+    files_failing: bool,
+    /// Interruptions of watches that have ended since.
+    watch_losses: u64,
     /// `None` while a reading is under way.
     inventory: Option<Inventory>,
     reading: Option<JoinHandle<(Inventory, Reading)>>,
@@ -170,8 +183,8 @@ impl Agent {
             stop: link_stop.clone(),
             grace: DRAIN_GRACE,
         };
-        let agent = Self {
-            inventory: Some(Inventory::open(root, &state_dir)?),
+        let mut agent = Self {
+            inventory: Some(Inventory::open(root, &state_dir, config.role)?),
             writer: Writer::new(spool.clone(), appended),
             due: Due::from(Instant::now()),
             started: (now, Instant::now()),
@@ -186,11 +199,15 @@ impl Agent {
             link_events,
             wire,
             connection: Connection::default(),
+            files: None,
+            files_failing: false,
+            watch_losses: 0,
             reading: None,
             welcome: None,
             assignment_refused: false,
         };
         agent.tell_start(before).await?;
+        agent.start_files().await?;
         service::notify("READY=1").context("tell the service manager")?;
 
         Ok(agent)
@@ -216,10 +233,11 @@ impl Agent {
         loop {
             let event = self.next_event(&stop, &mut signals).await?;
             match event {
+                Event::Changes(changes) => self.handle_changes(changes).await?,
                 Event::Link(event) => self.handle_link(event).await?,
                 Event::LinkEnded => anyhow::bail!("the link ended although nobody asked it to"),
                 Event::Read(read) => self.handle_reading(read.0, read.1).await?,
-                Event::Tick => self.tick()?,
+                Event::Tick => self.tick().await?,
                 Event::StatusDue => self.write_status(),
                 Event::HealthDue => self.observe_health().await?,
                 Event::InventoryDue => self.begin_reading(),
@@ -239,6 +257,12 @@ impl Agent {
                 None => std::future::pending().await,
             }
         };
+        let changes = async {
+            match &mut self.files {
+                Some(files) => files.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => Ok(Event::Stop),
@@ -247,12 +271,78 @@ impl Agent {
                 Ok(Event::Stop)
             }
             event = self.link_events.recv() => Ok(event.map_or(Event::LinkEnded, Event::Link)),
+            changes = changes => Ok(Event::Changes(changes)),
             read = reading => {
                 self.reading = None;
                 Ok(Event::Read(Box::new(read.context("read the inventory")?)))
             }
             event = self.due.next() => Ok(event),
         }
+    }
+
+    /// Starts the files sensor; if it cannot work, that is told once and tried again at the next tick.
+    async fn start_files(&mut self) -> anyhow::Result<()> {
+        let (config, assignment) = (self.config.clone(), self.assigned.current().clone());
+        let started = tokio::task::spawn_blocking(move || Files::start(&config, &assignment)).await;
+        match started.context("start the files sensor")? {
+            Ok(files) => {
+                self.files = Some(files);
+                self.files_failing = false;
+
+                Ok(())
+            }
+            Err(error) => self.files_failed(&error).await,
+        }
+    }
+
+    async fn files_failed(&mut self, error: &anyhow::Error) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.files_failing, true) {
+            return Ok(());
+        }
+        warn!("Files sensor cannot work");
+        // The innermost cause may name a path; what we were doing does not.
+        let failed = SensorFailed { sensor: "files".to_owned(), reason: error.to_string() };
+        self.spool(vec![Kind::SensorFailed(failed)]).await?;
+
+        Ok(())
+    }
+
+    /// Spool before baseline.
+    async fn handle_changes(&mut self, changes: Vec<Change>) -> anyhow::Result<()> {
+        if changes.is_empty() {
+            let error = match self.end_files().await {
+                Ok(()) => anyhow::anyhow!("the files sensor ended"),
+                Err(error) => error,
+            };
+            return self.files_failed(&error).await;
+        }
+        let observations: Vec<Observation> =
+            changes.iter().map(|change| change.observation.clone()).collect();
+        self.write(&observations).await?;
+        if let Some(files) = &self.files {
+            files.confirm(&changes);
+        }
+
+        Ok(())
+    }
+
+    /// Ends the files sensor; what it still tells is spooled.
+    async fn end_files(&mut self) -> anyhow::Result<()> {
+        let Some(mut files) = self.files.take() else { return Ok(()) };
+        files.ask_to_stop();
+        loop {
+            let changes = files.next().await;
+            if changes.is_empty() {
+                break;
+            }
+            let observations: Vec<Observation> =
+                changes.iter().map(|change| change.observation.clone()).collect();
+            self.write(&observations).await?;
+            files.confirm(&changes);
+        }
+        self.watch_losses += files.stats().watch_losses;
+
+        files.join().await
     }
 
     async fn handle_link(&mut self, event: LinkEvent) -> anyhow::Result<()> {
@@ -294,6 +384,10 @@ impl Agent {
                 self.assignment_refused = false;
                 self.pace.send_replace(self.assigned.pace());
                 self.due.inventory_within(self.inventory_every());
+                if let Err(error) = self.end_files().await {
+                    self.files_failed(&error).await?;
+                }
+                self.start_files().await?;
             }
             Ok(false) => {}
             Err(reason) => {
@@ -349,18 +443,18 @@ impl Agent {
     async fn observe_health(&mut self) -> anyhow::Result<()> {
         self.due.health = Instant::now() + HEALTH_EVERY;
         let status = self.status();
-        let health = Health {
-            uptime_secs: self.started.1.elapsed().as_secs(),
+        let counts = health::Counts {
+            uptime: self.started.1.elapsed(),
             waiting: status.waiting_prompt + status.waiting_bulk,
             waiting_bytes: status.spool_bytes,
             dropped: status.dropped,
             watch_losses: status.watch_losses,
-            memory_bytes: status.memory_bytes,
-            processor_ms: status.processor_ms,
             baseline_paths: status.baseline_paths,
             exclusions: status.exclusions,
             clock_offset_ms: status.clock_offset_ms,
         };
+        let used = OwnUse { memory_bytes: status.memory_bytes, processor_ms: status.processor_ms };
+        let health = health::read(counts, used);
         self.spool(vec![Kind::Health(health)]).await?;
 
         Ok(())
@@ -372,14 +466,22 @@ impl Agent {
             return Ok(Vec::new());
         }
         let observations: Vec<Observation> = kinds.into_iter().map(observed).collect();
-        let places = self.writer.spool(&observations).await?;
+
+        self.write(&observations).await
+    }
+
+    async fn write(&mut self, observations: &[Observation]) -> anyhow::Result<Vec<(Lane, Seq)>> {
+        let places = self.writer.spool(observations).await?;
         self.alive.mark(clock::now()).context("mark that an agent watches")?;
         self.due.status_soon();
 
         Ok(places)
     }
 
-    fn tick(&mut self) -> anyhow::Result<()> {
+    async fn tick(&mut self) -> anyhow::Result<()> {
+        if self.files.is_none() {
+            self.start_files().await?;
+        }
         self.due.tick = Instant::now() + self.due.tick_every;
         self.alive.mark(clock::now()).context("mark that an agent watches")?;
         service::notify("WATCHDOG=1").context("tell the service manager")?;
@@ -405,6 +507,7 @@ impl Agent {
             (Lane::ALL.map(|lane| spool.waiting(lane)), spool.bytes(), spool.dropped())
         };
         let used = own::used().ok();
+        let files = self.files.as_ref().map(Files::stats);
         let (wire_sent_bytes, wire_received_bytes) = self.wire.read();
         let names = &self.identity.names;
 
@@ -425,12 +528,12 @@ impl Agent {
             spool_bytes,
             spool_bytes_max: self.config.spool_bytes_max,
             dropped,
-            watch_losses: 0,
+            watch_losses: self.watch_losses + files.map_or(0, |files| files.watch_losses),
             wire_sent_bytes,
             wire_received_bytes,
             memory_bytes: used.map_or(0, |used| used.memory_bytes),
             processor_ms: used.map_or(0, |used| used.processor_ms),
-            baseline_paths: 0,
+            baseline_paths: files.map_or(0, |files| files.baseline_paths),
             exclusions: u32::try_from(self.config.exclude.0.len()).unwrap_or(u32::MAX),
             clock_offset_ms: self.connection.clock_offset_ms,
             assignment: self.assigned.current().version,
@@ -439,7 +542,8 @@ impl Agent {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let failing = self.inventory.iter().flat_map(Inventory::failing);
+        let files = self.files_failing.then_some("files");
+        let failing = self.inventory.iter().flat_map(Inventory::failing).chain(files);
         let mut problems: Vec<Problem> = failing
             .map(|sensor| Problem { id: "problem-sensor".to_owned(), sensor: Some(sensor.to_owned()) })
             .collect();
@@ -452,6 +556,10 @@ impl Agent {
 
     /// The end, in order: sensors, spool, link. `asked` is false if a part failed.
     async fn stop(mut self, asked: bool) -> anyhow::Result<()> {
+        if let Err(error) = self.end_files().await {
+            warn!("Files sensor did not end in order");
+            debug!(error = %format!("{error:#}"), "Files sensor did not end in order");
+        }
         if asked {
             let stopped = AgentStopped { reason: "service".to_owned() };
             self.spool(vec![Kind::AgentStopped(stopped)]).await?;

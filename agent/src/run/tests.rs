@@ -3,12 +3,36 @@
 use std::path::PathBuf;
 
 use quinn::Endpoint;
+use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::file::{Area, FileChanged};
 use vonggac_protocol::frame::{Ack, Frame};
 use vonggac_protocol::hello::{LaneMark, WIRE_VERSION};
 
 use super::*;
+use crate::config::Excluded;
 use crate::wire::frames;
 use crate::wire::tests::Authority;
+
+/// A name that is out of bounds.
+const SECRET: &str = "tai-lieu-mat-7f3a";
+
+/// A name that is watched.
+const WATCHED: &str = "so-lieu-91bc.csv";
+
+/// All that the program logs, from every thread, down to DEBUG.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 struct World {
     folder: tempfile::TempDir,
@@ -37,8 +61,23 @@ impl World {
         self.folder.path().join("state")
     }
 
+    /// Watches one folder, of which one part is out of bounds.
     fn config(&self) -> Config {
-        Config { state_dir: self.state_dir(), watch_defaults: false, ..Config::default() }
+        let path = |name: &str| self.folder.path().join(name);
+        fs::create_dir_all(path("data").join(SECRET)).unwrap();
+        let watch = WatchPath { area: Area::Data, path: path("data").display().to_string() };
+
+        Config {
+            state_dir: self.state_dir(),
+            watch_defaults: false,
+            watch: vec![watch],
+            exclude: Excluded(vec![path("data").join(SECRET)]),
+            ..Config::default()
+        }
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.folder.path().join("data").join(name), content).unwrap();
     }
 
     /// Runs an agent until the collector has seen what it waits for, then stops it; gives all observations.
@@ -168,4 +207,54 @@ async fn a_second_agent_of_the_same_state_folder_does_not_start() {
     let error = run(world.config(), Path::new("/"), CancellationToken::new()).await.unwrap_err();
 
     assert_eq!(error.downcast_ref::<crate::print::Message>().unwrap().id(), "state-in-use");
+}
+
+fn changed(observations: &[Observation]) -> Vec<&FileChanged> {
+    observations
+        .iter()
+        .filter_map(|observation| {
+            let Kind::FileChanged(changed) = &observation.kind else { return None };
+            Some(changed)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_change_is_told_also_one_made_while_off_and_no_log_line_names_a_path() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let world = World::new();
+    let config = world.config();
+    world.write(WATCHED, "1");
+    world.write(&format!("{SECRET}/a.doc"), "1");
+
+    let mut baseline = world.run_until(None, |seen| has(seen, "baseline_taken")).await;
+    world.write(WATCHED, "2");
+    world.write(&format!("{SECRET}/b.doc"), "2");
+    let off = world.run_until(None, |seen| !changed(seen).is_empty()).await;
+    let on = world
+        .run_until(None, |seen| {
+            if has(seen, "agent_started") && changed(seen).is_empty() {
+                world.write(WATCHED, &format!("{}", seen.len()));
+            }
+            !changed(seen).is_empty()
+        })
+        .await;
+
+    assert!(changed(&off)[0].while_off && changed(&off)[0].path.as_str().ends_with(WATCHED));
+    assert!(changed(&on).iter().all(|one| one.path.as_str().ends_with(WATCHED)), "{:?}", changed(&on));
+    baseline.extend(off);
+    baseline.extend(on);
+    let told = serde_json::to_string(&baseline).unwrap();
+    assert!(told.contains(WATCHED) && !told.contains(SECRET));
+    let sent = fs::read_to_string(config.state_dir.join("last-sent.jsonl")).unwrap();
+    assert!(sent.contains(WATCHED) && !sent.contains(SECRET));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("Agent started"), "the log is being watched");
+    assert!(!log.contains(WATCHED) && !log.contains(SECRET), "{log}");
 }

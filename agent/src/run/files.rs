@@ -1,0 +1,82 @@
+//! The files sensor in the life of the agent: started, started anew, ended.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc;
+use vonggac_protocol::assignment::Assignment;
+
+use crate::config::Config;
+use crate::os::paths;
+use crate::sensor::files::{Change, FilesSensor, FilesSettings, FilesStats};
+
+/// Changes between the sensor and the loop; the sensor waits when it is full.
+const CHANGES_WAITING: usize = 256;
+
+/// Changes spooled with one wait for the disk.
+const CHANGES_AT_ONCE: usize = 256;
+
+/// The sensor, and what it tells.
+#[derive(Debug)]
+pub(super) struct Files {
+    sensor: FilesSensor,
+    changes: mpsc::Receiver<Change>,
+}
+
+impl Files {
+    /// Starts the sensor on what configuration and assignment say. Blocks.
+    pub(super) fn start(config: &Config, assignment: &Assignment) -> anyhow::Result<Self> {
+        let (sender, changes) = mpsc::channel(CHANGES_WAITING);
+        let sensor =
+            FilesSensor::start(settings(config, assignment), sender).context("start the files sensor")?;
+
+        Ok(Self { sensor, changes })
+    }
+
+    /// The next changes; none at all once the sensor has ended. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.changes.recv_many(&mut changes, CHANGES_AT_ONCE).await;
+
+        changes
+    }
+
+    /// These changes are on the disk of the spool.
+    pub(super) fn confirm(&self, changes: &[Change]) {
+        if let Some(last) = changes.last() {
+            self.sensor.confirm(last.ticket);
+        }
+    }
+
+    /// Asks the sensor to end; what it still tells is to be taken until [`next`](Self::next) gives nothing.
+    pub(super) fn ask_to_stop(&self) {
+        self.sensor.ask_to_stop();
+    }
+
+    /// How it fares.
+    pub(super) fn stats(&self) -> FilesStats {
+        self.sensor.stats()
+    }
+
+    /// Waits for its threads.
+    pub(super) async fn join(self) -> anyhow::Result<()> {
+        drop(self.changes);
+        tokio::task::spawn_blocking(|| self.sensor.join()).await.context("end the files sensor")?
+    }
+}
+
+/// The machine's own configuration first, then what the collector asks for, then the system's own paths.
+fn settings(config: &Config, assignment: &Assignment) -> FilesSettings {
+    let baseline_path: PathBuf = config.state_dir.join("baseline.db");
+    let mut settings = FilesSettings::new(baseline_path);
+    settings.watch = config.watch.clone();
+    settings.watch.extend(assignment.watch.iter().cloned());
+    if config.watch_defaults {
+        settings.watch.extend(paths::watched());
+    }
+    settings.excluded.clone_from(&config.exclude.0);
+    settings.hash_bytes_max = config.file_bytes_max;
+    settings.scan_cpu_percent = config.cpu_percent;
+
+    settings
+}

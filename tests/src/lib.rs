@@ -1,9 +1,13 @@
-//! Stories: several parts together, the laws of the tree, and what hostile bytes may not do.
+//! Several parts together: stories, real programs, fuzz replay, tidy, and the measurements.
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`fuzz`] | what hostile bytes may not do |
+//! | [`measure`] | figures, by name |
+//! | [`programs`] | real programs on loopback |
 //! | [`tidy`] | the laws of the tree that no compiler holds |
 
 pub mod fuzz;
+pub mod measure;
+pub mod programs;
 pub mod tidy;

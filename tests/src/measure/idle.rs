@@ -1,0 +1,85 @@
+//! What an agent costs while nothing happens: this machine's default paths, real packages and patches.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Map, Value};
+
+use super::{progress, rounded, this_executable};
+use crate::programs::{Province, instant, rest, wait_for};
+
+/// IPv4 and UDP headers of one datagram.
+const HEADER_BYTES: f64 = 28.0;
+
+pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
+    let seconds: u64 =
+        std::env::var("VONGGAC_IDLE_SECS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
+    let folder = tempfile::tempdir()?;
+    let province = Province::found(&this_executable()?, folder.path())?;
+    let _collector = province.serve()?;
+    province.enrol("agent", "")?;
+    let agent = province.watch("agent")?;
+    progress("waiting for the baselines of the default paths");
+    wait_for_rest(&province, agent.id())?;
+
+    let status = province.dir.join("agent").join("state").join("status.json");
+    let start = instant();
+    let before = (processor_seconds(agent.id())?, wire(&status)?);
+    rest(Duration::from_secs(seconds));
+    let after = (processor_seconds(agent.id())?, wire(&status)?);
+    let took = start.elapsed().as_secs_f64();
+
+    let datagrams = after.1.1 - before.1.1;
+    let bytes = after.1.0 - before.1.0 + datagrams * HEADER_BYTES;
+    let mut map = Map::new();
+    map.insert("seconds".to_owned(), rounded(took));
+    map.insert("rss_mib".to_owned(), rounded(memory_mib(agent.id(), "VmRSS:")?));
+    map.insert("peak_rss_mib".to_owned(), rounded(memory_mib(agent.id(), "VmHWM:")?));
+    map.insert("cpu_percent".to_owned(), rounded((after.0 - before.0) / took * 100.0));
+    map.insert("wire_bytes_per_hour".to_owned(), rounded(bytes / took * 3600.0));
+    map.insert("datagrams_per_hour".to_owned(), rounded(datagrams / took * 3600.0));
+    map.insert("ratio_to".to_owned(), "aims: 25 MiB, 0.2 % of a core, 20 kB an hour".into());
+
+    Ok(map)
+}
+
+/// The first scan, the first inventory and the first delivery are over: the agent uses under 2 % of a core.
+fn wait_for_rest(province: &Province, process: u32) -> anyhow::Result<()> {
+    province.wait_for_baselines(1)?;
+    wait_for("rest after the first scan", Duration::from_secs(900), || {
+        let before = processor_seconds(process).ok()?;
+        rest(Duration::from_secs(10));
+        (processor_seconds(process).ok()? - before < 0.2).then_some(())
+    })
+}
+
+/// Bytes and datagrams of the link in both directions since the agent started, as its status file says.
+fn wire(status: &Path) -> anyhow::Result<(f64, f64)> {
+    let status: Value = serde_json::from_str(&std::fs::read_to_string(status).context("read the status")?)?;
+    let wire = &status["wire"];
+    let number = |key: &str| wire[key].as_f64().with_context(|| format!("wire.{key} in the status"));
+
+    Ok((
+        number("sent_bytes")? + number("received_bytes")?,
+        number("sent_datagrams")? + number("received_datagrams")?,
+    ))
+}
+
+fn processor_seconds(process: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit(')').next().context("stat")?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).context("ticks");
+
+    // Fields 14 and 15 of proc(5), in hundredths of a second on every Linux we run on.
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+fn memory_mib(process: u32, key: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|line| line.starts_with(key)).context("memory")?;
+    let kib: f64 = line.split_whitespace().nth(1).context("memory")?.parse()?;
+
+    Ok(kib / 1024.0)
+}

@@ -1,0 +1,88 @@
+//! What we claim in figures, each repeated by one name of the `measure` program.
+//!
+//! | module | names |
+//! |---|---|
+//! | [`latency`] | `write-to-incident` |
+//! | [`kills`] | `kill-nine` |
+//! | [`idle`] | `idle` |
+//! | [`inventory`] | `inventory` |
+//! | [`exposure`] | `unit-exposure` |
+
+mod exposure;
+mod idle;
+mod inventory;
+mod kills;
+mod latency;
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+/// One measurement.
+pub struct Measurement {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it measures, in a line.
+    pub about: &'static str,
+    /// Measures; figures carry their units in their keys.
+    pub run: fn() -> anyhow::Result<Map<String, Value>>,
+}
+
+/// All of them.
+pub const MEASUREMENTS: &[Measurement] = &[
+    Measurement {
+        name: "write-to-incident",
+        about: "milliseconds from a write to its finding in an incident, seen through the API; 200 changes",
+        run: latency::measure,
+    },
+    Measurement {
+        name: "kill-nine",
+        about: "10,000 changes while agent and collector are each killed 20 times: sent, kept, doubled, lost",
+        run: kills::measure,
+    },
+    Measurement {
+        name: "idle",
+        about: "memory, processor and wire bytes of an agent on this machine's default paths, ten minutes (VONGGAC_IDLE_SECS)",
+        run: idle::measure,
+    },
+    Measurement {
+        name: "inventory",
+        about: "this machine's packages, pending updates and licences against the package manager's own answers",
+        run: inventory::measure,
+    },
+    Measurement {
+        name: "unit-exposure",
+        about: "systemd-analyze security of both units, lower is better",
+        run: exposure::measure,
+    },
+];
+
+fn this_executable() -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_exe()?)
+}
+
+/// The value at `share` (0 to 1) of sorted figures; `None` if there are none.
+fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let mut best = None;
+    let mut at = 0.0;
+    let step = 1.0 / f64::from(u32::try_from(sorted.len()).ok()?);
+    for value in sorted {
+        best = Some(*value);
+        at += step;
+        if at >= share - 1e-9 {
+            break;
+        }
+    }
+
+    best
+}
+
+/// Two decimals are more than a shared machine can repeat.
+fn rounded(value: f64) -> Value {
+    ((value * 100.0).round() / 100.0).into()
+}
+
+#[expect(clippy::print_stderr, reason = "progress of a long measurement goes to stderr")]
+fn progress(text: &str) {
+    eprintln!("{text}");
+}

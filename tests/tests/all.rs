@@ -5,4 +5,5 @@
 mod all {
     mod fuzz;
     mod tidy;
+    mod world;
 }

@@ -113,11 +113,16 @@ impl Outbox {
             return;
         }
         if resend {
-            self.rewind_to(kept);
+            // One that was overtaken would begin again at what the spool has forgotten.
+            if kept >= self.acked {
+                self.rewind_to(kept);
+            }
             return;
         }
         if kept > self.acked {
             self.acked = kept;
+            // It may come after its batch fell due again; what is confirmed is not sent any more.
+            self.next = self.next.max(self.after_hole(kept.next()));
         }
         self.in_flight = self.in_flight.saturating_sub(1);
         if self.after_hole(self.acked.next()) >= self.next {

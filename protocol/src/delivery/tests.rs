@@ -256,3 +256,30 @@ fn a_gap_that_nobody_named_is_not_passed_over() {
     assert_eq!(inbox.handle_batch(Seq(6), 0, 1), Verdict::OutOfOrder);
     assert_eq!(inbox.handle_batch(Seq(6), 2, 1), Verdict::Keep { skip: 0, missing: Some((Seq(4), Seq(5))) });
 }
+
+#[test]
+fn a_late_acknowledgement_after_the_deadline_is_not_answered_with_what_it_confirms() {
+    let start = epoch();
+    let mut outbox = Outbox::new(Seq(1), Seq(9));
+    outbox.handle_connected(Seq(0));
+    outbox.handle_transmitted(Seq(1), 4, start);
+    let at = outbox.poll_timeout().unwrap();
+    outbox.handle_timeout(at);
+
+    outbox.handle_ack(Seq(4), false, at);
+
+    assert_eq!(outbox.poll_transmit().unwrap().first, Seq(5));
+}
+
+#[test]
+fn a_call_to_send_again_that_was_overtaken_is_ignored() {
+    let start = epoch();
+    let mut outbox = Outbox::new(Seq(1), Seq(9));
+    outbox.handle_connected(Seq(0));
+    outbox.handle_transmitted(Seq(1), 4, start);
+    outbox.handle_ack(Seq(4), false, start);
+
+    outbox.handle_ack(Seq(2), true, start);
+
+    assert_eq!((outbox.kept(), outbox.poll_transmit().unwrap().first), (Seq(4), Seq(5)));
+}

@@ -51,7 +51,11 @@ impl Collector {
     /// Only a mistaken collector does this.
     pub(super) fn owe_early(&mut self, host: usize, connection: u64, batch: &Batch) {
         let kept = Seq(batch.first.0 + u64::from(batch.count) - 1);
-        self.owed.push_back((host, connection, Ack { epoch: batch.epoch, lane: batch.lane, kept, resend: false }));
+        self.owed.push_back((
+            host,
+            connection,
+            Ack { epoch: batch.epoch, lane: batch.lane, kept, resend: false },
+        ));
     }
 
     /// Writes everything that waits in one transaction; the mark is read and written inside it.

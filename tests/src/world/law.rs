@@ -17,16 +17,20 @@ impl World {
     /// Every place up to the mark is kept once, as it was written, or named missing.
     fn places(&self) -> impl Iterator<Item = String> {
         self.collector.disk.iter().filter_map(|((host, epoch, lane), kept)| {
-            let whole = (1..=kept.mark)
-                .all(|seq| kept.records.contains_key(&seq) != kept.missing.contains(&seq));
+            let whole =
+                (1..=kept.mark).all(|seq| kept.records.contains_key(&seq) != kept.missing.contains(&seq));
             let beyond = kept.records.keys().chain(&kept.missing).any(|seq| *seq > kept.mark);
             let altered = kept
                 .records
                 .iter()
                 .any(|(seq, bytes)| self.written.get(&(*host, *epoch, *lane, *seq)) != Some(bytes));
 
-            (!whole || beyond || altered)
-                .then(|| format!("host {host} epoch {epoch} {}: whole {whole}, beyond {beyond}, altered {altered}", lane.word()))
+            (!whole || beyond || altered).then(|| {
+                format!(
+                    "host {host} epoch {epoch} {}: whole {whole}, beyond {beyond}, altered {altered}",
+                    lane.word()
+                )
+            })
         })
     }
 
@@ -50,7 +54,9 @@ impl World {
                     *of == number && host::version_of(bytes) == Some(host.disk.baseline)
                 });
 
-            (!told).then(|| format!("host {number} has version {} in its baseline and told nobody", host.disk.baseline))
+            (!told).then(|| {
+                format!("host {number} has version {} in its baseline and told nobody", host.disk.baseline)
+            })
         })
     }
 }

@@ -330,6 +330,9 @@ impl World {
 }
 
 fn beginning() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "an Instant can only be had from a clock; the world adds to it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an Instant can only be had from a clock; the world adds to it"
+    )]
     Instant::now()
 }

@@ -107,7 +107,11 @@ fn a_small_spool_in_a_rough_world_loses_only_what_it_names() {
         world.settle();
 
         for host in 0..2 {
-            let named: u64 = world.collector.disk.iter().filter(|((of, ..), _)| *of == host)
+            let named: u64 = world
+                .collector
+                .disk
+                .iter()
+                .filter(|((of, ..), _)| *of == host)
                 .flat_map(|(_, kept)| kept.records.values())
                 .map(|bytes| dropped_by(bytes))
                 .sum();

@@ -12,6 +12,9 @@ const KEYS: &[&str] = &["name", "fires", "observations", "repeat", "within_secs"
 
 /// How often a test may repeat its observations.
 const REPEAT_MAX: u64 = 2_000;
+/// Observations of one test, repetitions included.
+const EVENTS_MAX: u64 = 5_000;
+/// A month.
 const WITHIN_SECS_MAX: u64 = 30 * 86_400;
 
 /// Reads the tests; there must be one that fires and one that does not.
@@ -56,7 +59,19 @@ fn case(part: &Part<'_, '_>, category: Option<&Category>, mistakes: &mut Vec<Mis
         }
         observed.push(fields(item, mistakes)?);
     }
-    let all = repeat.checked_mul(u64::try_from(observed.len()).ok()?)?;
+    let all = repeat.saturating_mul(u64::try_from(observed.len()).ok()?);
+    if all > EVENTS_MAX {
+        mistakes.push(part.wrong(
+            "observations",
+            Code::R005,
+            (
+                format!("kiểm thử có {all} quan sát, tối đa {EVENTS_MAX}"),
+                format!("the test has {all} observations, at most {EVENTS_MAX} are accepted"),
+            ),
+            ("Giảm số quan sát hoặc `repeat`", "Have fewer observations or a smaller `repeat`"),
+        ));
+        return None;
+    }
     let step_ms = within_secs.map_or(1_000, |secs| secs * 1_000 / all.max(1));
     let mut events = Vec::new();
     for turn in 1..=repeat {

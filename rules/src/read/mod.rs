@@ -49,6 +49,8 @@ pub(crate) struct Detection {
 impl Detection {
     /// The mistake of a detection that the engine refuses.
     pub(crate) fn uncompilable(&self, error: &EvalError) -> Mistake {
+        let error = sheet::one_line(&error.to_string());
+
         Mistake {
             path: self.path.clone(),
             line: self.line,

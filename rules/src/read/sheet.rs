@@ -37,6 +37,9 @@ impl<'a> Sheet<'a> {
             Some(Ok(value)) => value,
             Some(Err(error)) => {
                 let line = error.location().map_or(0, |location| location.line().saturating_sub(1));
+                // Its own line numbers count from the document, ours from the file.
+                let error = error.to_string();
+                let error = one_line(error.split(" at line ").next().unwrap_or_default());
                 wrong(
                     document.first + line,
                     format!("YAML không đọc được: {error}"),
@@ -117,6 +120,7 @@ impl<'s> Part<'s, '_> {
             }
             let mut steps = self.steps.clone();
             steps.push(Step::Key(&shown));
+            let (vi, en) = meant(&shown, known.iter().copied());
             let known = known.join(", ");
             mistakes.push(self.sheet.mistake(
                 &steps,
@@ -125,7 +129,10 @@ impl<'s> Part<'s, '_> {
                     format!("không có khóa `{shown}`; các khóa hợp lệ: {known}"),
                     format!("there is no key `{shown}`; expected one of {known}"),
                 ),
-                ("Sửa tên khóa hoặc bỏ dòng này", "Correct the key or remove the line"),
+                (
+                    &vi.unwrap_or_else(|| "Sửa tên khóa hoặc bỏ dòng này".to_owned()),
+                    &en.unwrap_or_else(|| "Correct the key or remove the line".to_owned()),
+                ),
             ));
         }
     }
@@ -233,6 +240,46 @@ impl<'s> Part<'s, '_> {
 
         parts
     }
+}
+
+/// A foreign message on one line, without control characters.
+pub(super) fn one_line(message: &str) -> String {
+    message
+        .split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The known word that differs from the found one by a slip or two.
+fn nearest<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let found: Vec<char> = found.chars().take(64).collect();
+    let far = |word: &str| {
+        let word: Vec<char> = word.chars().collect();
+        let mut row: Vec<usize> = (0..=word.len()).collect();
+        for (at, letter) in found.iter().enumerate() {
+            let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+            for (place, other) in word.iter().enumerate() {
+                let changed = diagonal + usize::from(letter != other);
+                diagonal = row[place + 1];
+                row[place + 1] = changed.min(diagonal + 1).min(row[place] + 1);
+            }
+        }
+
+        row.last().copied().unwrap_or(usize::MAX)
+    };
+
+    known.into_iter().map(|word| (far(word), word)).filter(|(far, _)| *far <= 2).min().map(|(_, word)| word)
+}
+
+/// A hint that names the word that was probably meant.
+pub(super) fn meant<'k>(
+    found: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> (Option<String>, Option<String>) {
+    let word = nearest(found, known);
+
+    (word.map(|word| format!("Có phải là `{word}`?")), word.map(|word| format!("Did you mean `{word}`?")))
 }
 
 /// A value in a message, shortened.

@@ -9,7 +9,7 @@ use rsigma_parser::{
 };
 use yaml_serde::Value;
 
-use super::sheet::{Part, Sheet, shown};
+use super::sheet::{Part, Sheet, meant, one_line, shown};
 use super::{Form, Parsed};
 use crate::fields::{CATEGORIES, Category, PRODUCT};
 use crate::mistake::{Code, Mistake};
@@ -75,6 +75,7 @@ pub(super) fn form(sheet: &Sheet<'_>, mistakes: &mut Vec<Mistake>) -> Option<For
             (None, ..) => "expected one detection rule or one correlation rule".to_owned(),
         },
     };
+    let problem = one_line(&problem);
     let part = if sheet.has("correlation") { "correlation" } else { "detection" };
     let part = if sheet.has(part) { part } else { "title" };
     mistakes.push(sheet.mistake(
@@ -236,6 +237,7 @@ fn check_item(
     }
     for name in asked.into_iter().filter(|name| category.field(name).is_none()) {
         let fields: Vec<&str> = category.fields.iter().chain(crate::fields::COMMON).map(|f| f.name).collect();
+        let (vi, en) = meant(&name, fields.iter().copied());
         let (source, fields) = (category.name, fields.join(", "));
         mistakes.push(sheet.mistake(
             steps,
@@ -244,7 +246,10 @@ fn check_item(
                 format!("nguồn `{source}` không có trường `{name}`; các trường: {fields}"),
                 format!("log source `{source}` has no field `{name}`; its fields: {fields}"),
             ),
-            ("Xem docs/observations.md", "See docs/observations.md"),
+            (
+                &vi.unwrap_or_else(|| "Xem docs/observations.md".to_owned()),
+                &en.unwrap_or_else(|| "See docs/observations.md".to_owned()),
+            ),
         ));
     }
     if matches!(value, Value::Mapping(_)) {

@@ -105,6 +105,3 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/api/{*rest}", axum::routing::any(problem::nowhere))
         .with_state(desk)
 }
-
-#[cfg(test)]
-mod tests;

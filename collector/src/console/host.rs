@@ -181,8 +181,8 @@ pub(super) async fn software(
                 Manager::WindowsUninstall => "windows",
                 Manager::WindowsAppx => "appx",
             },
-            class: licences::class(&package),
-            basis: licences::basis(package.licence_basis),
+            class: licences::class(&package).0,
+            basis: licences::class(&package).1,
             package,
         })
         .collect();

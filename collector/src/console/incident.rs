@@ -292,7 +292,12 @@ async fn worked(
         let (status, told) = refusal(StatusCode::UNPROCESSABLE_ENTITY, t.say("refused-outcome"));
         return page(desk, reader, id, told, form.ghi_chu, status).await;
     };
-    let worked = work(desk, &reader.caller, id, Some(form.ban), act).await.map_err(Trouble)?;
+    // Taking it and writing a note are right whatever came in since; an end must be told of what was seen.
+    let seen = match act {
+        Act::Acknowledge | Act::Comment(_) => None,
+        Act::Close(..) | Act::Reopen(_) => Some(form.ban),
+    };
+    let worked = work(desk, &reader.caller, id, seen, act).await.map_err(Trouble)?;
     let (status, told) = match worked {
         Worked::Store(Done::Kept(..)) => return Ok(back(id, done)),
         Worked::ReadOnly => return Ok(reader.forbidden()),

@@ -1,69 +1,76 @@
-//! Licences of a host's software, counted; what is not known stays not known.
+//! Licences of a host's software, counted by the rules' own catalogue; what is not known stays not known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use vonggac_protocol::package::{LicenceBasis, Package};
+use vonggac_protocol::package::Package;
+use vonggac_rules::catalogue::{Catalogue, LicenceClass};
+use vonggac_rules::software::{ClassBasis, SoftwareState, class_of};
+
+/// Licences listed by name.
+const FREQUENT: usize = 12;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::embedded);
 
 /// How the licences of a host's software stand.
-#[derive(Default, Debug, PartialEq, Eq)]
 pub(super) struct Licences {
     pub(super) all: u64,
-    /// Licence known, and the package is in no section kept apart for not being free.
-    pub(super) open: u64,
-    /// From a `non-free` section.
-    pub(super) restricted: u64,
-    /// Licence not known.
-    pub(super) unknown: u64,
-    /// How the licence is known, and of how many.
+    pub(super) state: SoftwareState,
+    /// Classes that any package has, and how many.
+    pub(super) classes: Vec<(&'static str, u64)>,
+    /// How the classes are known, and of how many.
     pub(super) bases: Vec<(&'static str, u64)>,
     /// The most frequent licences.
     pub(super) frequent: Vec<(String, u64)>,
 }
 
-/// Licences listed by name.
-const FREQUENT: usize = 12;
+/// Class of a package and how it is known, as words.
+pub(super) fn class(package: &Package) -> (&'static str, &'static str) {
+    let (class, basis) = class_of(package, &CATALOGUE);
+    let class = match class {
+        LicenceClass::OpenSource => "open_source",
+        LicenceClass::FreeOfCharge => "free_of_charge",
+        LicenceClass::Commercial => "commercial",
+        LicenceClass::Trial => "trial",
+        LicenceClass::OsComponent => "os_component",
+        LicenceClass::Activator => "activator",
+        LicenceClass::Unknown => "unknown",
+    };
+    let basis = match basis {
+        ClassBasis::Catalogue => "catalogue",
+        ClassBasis::Archive => "archive",
+        ClassBasis::Licence => "licence",
+        ClassBasis::None => "none",
+    };
 
-/// The class of one package.
-pub(super) fn class(package: &Package) -> &'static str {
-    let restricted = package.section.as_deref().is_some_and(|section| section.starts_with("non-free"));
-    match (restricted, &package.licence) {
-        (true, _) => "restricted",
-        (false, Some(_)) => "open",
-        (false, None) => "unknown",
-    }
+    (class, basis)
 }
 
-/// The word of a basis.
-pub(super) fn basis(basis: LicenceBasis) -> &'static str {
-    match basis {
-        LicenceBasis::Unknown => "unknown",
-        LicenceBasis::CopyrightFile => "copyright_file",
-        LicenceBasis::CommonLicence => "common_licence",
-        LicenceBasis::RpmTag => "rpm_tag",
-        LicenceBasis::Catalogue => "catalogue",
-    }
-}
-
-/// Counts them.
+/// Counts them. Entitlements are not recorded yet, so products that need one are told as such, not as without.
 pub(super) fn count(packages: &[Package]) -> Licences {
-    let mut licences = Licences::default();
     let (mut bases, mut names) = (BTreeMap::new(), BTreeMap::new());
     for package in packages {
-        licences.all += 1;
-        match class(package) {
-            "restricted" => licences.restricted += 1,
-            "open" => licences.open += 1,
-            _ => licences.unknown += 1,
-        }
-        *bases.entry(basis(package.licence_basis)).or_insert(0) += 1;
+        *bases.entry(class(package).1).or_insert(0) += 1;
         if let Some(licence) = &package.licence {
             *names.entry(licence.clone()).or_insert(0) += 1;
         }
     }
-    licences.bases = bases.into_iter().collect();
-    licences.frequent = names.into_iter().collect();
-    licences.frequent.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
-    licences.frequent.truncate(FREQUENT);
+    let state = SoftwareState::of(packages, &CATALOGUE, &BTreeSet::new());
+    let counts = state.packages;
+    let mut classes = vec![
+        ("open_source", counts.open_source),
+        ("free_of_charge", counts.free_of_charge),
+        ("commercial", counts.commercial),
+        ("trial", counts.trial),
+        ("os_component", counts.os_component),
+        ("activator", counts.activator),
+        ("unknown", counts.unknown),
+    ];
+    classes.retain(|(_, count)| *count > 0);
+    let mut frequent: Vec<(String, u64)> = names.into_iter().collect();
+    frequent.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
+    frequent.truncate(FREQUENT);
+    let all = u64::try_from(packages.len()).unwrap_or(0);
 
-    licences
+    Licences { all, state, classes, bases: bases.into_iter().collect(), frequent }
 }

@@ -86,6 +86,3 @@ pub fn router(desk: Desk) -> Router {
         .layer(from_fn(origin::guard_answer))
         .layer(CompressionLayer::new().compress_when(compressed))
 }
-
-#[cfg(test)]
-mod tests;

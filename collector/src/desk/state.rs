@@ -18,17 +18,17 @@ const LISTENERS_MAX: usize = 500;
 const HASHES_MAX: usize = 2;
 
 /// How the desk is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Whether browsers come over TLS: then cookies are `Secure` and named with `__Host-`.
     pub tls: bool,
     /// The wall clock; a test's own, or [`crate::clock::now`].
-    pub now: fn() -> Timestamp,
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { tls: false, now: crate::clock::now }
+        Self { tls: false, now: Arc::new(crate::clock::now) }
     }
 }
 

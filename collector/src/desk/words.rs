@@ -10,7 +10,7 @@ use vonggac_protocol::time::Timestamp;
 
 fluent_templates::static_loader! {
     static LOCALES = {
-        locales: "./locales",
+        locales: "./src/console/locales",
         fallback_language: "vi",
         customise: |bundle| bundle.set_use_isolating(false),
     };

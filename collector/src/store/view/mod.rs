@@ -53,6 +53,3 @@ impl FromSql for DigestColumn {
         Ok(Self(Digest(bytes)))
     }
 }
-
-#[cfg(test)]
-mod tests;

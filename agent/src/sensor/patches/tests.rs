@@ -17,6 +17,8 @@ fn apt_says(root: &Path) -> Option<BTreeSet<String>> {
         .arg(format!("Dir={}", root.display()))
         .arg("-o")
         .arg(format!("Dir::State::status={}", root.join("var/lib/dpkg/status").display()))
+        // apt reads its own configuration before it is told of another root.
+        .env("APT_CONFIG", root.join("etc/apt/apt.conf.d/99release"))
         .env("LC_ALL", "C")
         .output()
         .ok()
@@ -66,4 +68,281 @@ fn this_machines_pending_updates_are_those_that_apt_lists() {
         patches.state.last_update,
         patches.problems
     );
+}
+
+const ARCHIVES: [(&str, &str, &str); 6] = [
+    (
+        "stable",
+        "Origin: Debian\nLabel: Debian\nSuite: oldstable\nVersion: 12\nCodename: stable\n",
+        "plain 2; epoch 1:1; both 2; skip 3; skip 2; wild-a 2; wild-b 2; held 2; torn 2; back 1; exp 1; same 1; newer 1; \
+         of-source 2 (origin-src); tilde 1.0; old 5; pref 2; fixed 1.2.9; fixed 1.3; gone-pin 9; down 1",
+    ),
+    (
+        "stable-security",
+        "Origin: Debian\nLabel: Debian-Security\nSuite: oldstable-security\nVersion: 12\nCodename: stable-security\n",
+        "plain 1.5; both 2; sec 1.1; same 1+deb12u1; two 1.5; two 1.7",
+    ),
+    (
+        "stable-backports",
+        "Origin: Debian Backports\nLabel: Debian Backports\nSuite: oldstable-backports\nCodename: stable-backports\nNotAutomatic: yes\nButAutomaticUpgrades: yes\n",
+        "back 3~bpo12+1; was-back 3~bpo12+2; was-back 3~bpo12+1; both 9~bpo12+1; two 4~bpo12+1",
+    ),
+    (
+        "experimental",
+        "Origin: Debian\nLabel: Debian\nSuite: experimental\nCodename: rc-buggy\nNotAutomatic: yes\n",
+        "exp 9; was-exp 9; was-exp 8; plain 9",
+    ),
+    (
+        "vendor",
+        "Origin: Vendor\nLabel: Vendor\nSuite: any\nCodename: vendor\n",
+        "vend 7; pref 9; two 9; wild-a 9",
+    ),
+    ("foreign", "Origin: Foreign\nSuite: other\n", "plain 3; two 3"),
+];
+
+const INSTALLED: &str = "plain 1; epoch 9; both 1; skip 1; wild-a 1; wild-b 1; held 1 hold ok installed; \
+    torn 1 install ok unpacked; back 1; exp 1; same 1; newer 2; of-source 1; tilde 1.0~rc1; old 4; pref 1; fixed 1.0; sec 1.0; \
+    was-back 3~bpo12+1; was-exp 8; vend 6; two 1; gone-pin 1; down 2; left 1 deinstall ok config-files; dpkg 1.21";
+
+/// A host with these archives and preferences. Half of its packages are of architecture `all`.
+fn host(preferences: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    for folder in [
+        "var/lib/apt/lists/partial",
+        "var/cache/apt/archives/partial",
+        "etc/apt/preferences.d",
+        "etc/apt/apt.conf.d",
+    ] {
+        std::fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    let architecture = |name: &str| if name.len() % 2 == 0 && name != "dpkg" { "all" } else { "amd64" };
+    let mut status = String::new();
+    for entry in INSTALLED.split("; ") {
+        let mut words = entry.trim().splitn(3, ' ');
+        let (name, version) = (words.next().unwrap(), words.next().unwrap());
+        let state = words.next().unwrap_or("install ok installed");
+        let arch = architecture(name);
+        status += &format!(
+            "Package: {name}\nStatus: {state}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: x <x@y>\nDescription: x\n\n"
+        );
+    }
+    write("var/lib/dpkg/status", &status);
+    let mut sources = String::new();
+    for (suite, release, offers) in ARCHIVES {
+        sources += &format!("deb [trusted=yes arch=amd64] http://{suite}.example.org/debian {suite} main\n");
+        let start = format!("var/lib/apt/lists/{suite}.example.org_debian_dists_{suite}_");
+        write(
+            &format!("{start}Release"),
+            &format!(
+                "{release}Date: Fri, 20 Nov 2026 00:00:00 UTC\nArchitectures: amd64\nComponents: main\n"
+            ),
+        );
+        let mut list = String::new();
+        for offer in offers.split("; ") {
+            let (offer, source) = offer.trim().split_once(" (").unwrap_or((offer.trim(), ""));
+            let (name, version) = offer.split_once(' ').unwrap();
+            // One package changes its architecture on the way.
+            let arch = if name == "both" { "amd64" } else { architecture(name) };
+            let source = if source.is_empty() {
+                String::new()
+            } else {
+                format!("Source: {}\n", source.trim_end_matches(')'))
+            };
+            list += &format!(
+                "Package: {name}\n{source}Version: {version}\nArchitecture: {arch}\nMaintainer: x <x@y>\nFilename: pool/{name}_{version}.deb\nSize: 1\nSHA256: {}\nDescription: x\n\n",
+                "0".repeat(64)
+            );
+        }
+        write(&format!("{start}main_binary-amd64_Packages"), &list);
+    }
+    write("etc/apt/sources.list", &sources);
+    for (path, text) in preferences {
+        write(path, text);
+    }
+
+    root
+}
+
+fn apt_is_here() -> bool {
+    Command::new("apt").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Compares our answer with that of apt for one host; without apt, returns ours unchecked and says so.
+fn same_as_apt(preferences: &[(&str, &str)]) -> Patches {
+    let root = host(preferences);
+    let installed = packages::read(root.path()).unwrap().packages;
+    let patches = read(root.path(), Timestamp(0), &installed, "none", None);
+    if apt_is_here() {
+        let theirs = apt_says(root.path()).unwrap();
+        assert_eq!(ours(&patches), theirs, "ours left, apt's right, with {preferences:?}");
+    } else {
+        eprintln!("no apt on this machine: nothing was compared");
+    }
+
+    patches
+}
+
+fn candidate(patches: &Patches, name: &str) -> Option<String> {
+    patches.state.pending.iter().find(|update| update.name == name).map(|update| update.candidate.clone())
+}
+
+#[test]
+fn default_priorities_choose_as_apt_does() {
+    let patches = same_as_apt(&[]);
+
+    assert_eq!(candidate(&patches, "plain").as_deref(), Some("3"));
+    assert_eq!(candidate(&patches, "was-back").as_deref(), Some("3~bpo12+2"));
+    assert_eq!(candidate(&patches, "was-exp"), None);
+    assert_eq!(candidate(&patches, "back"), None);
+    assert_eq!(candidate(&patches, "held").as_deref(), Some("2"), "what is on hold waits too");
+    assert!(patches.problems.is_empty());
+}
+
+#[test]
+fn a_security_update_counts_also_when_a_later_version_took_its_place() {
+    let patches = same_as_apt(&[]);
+
+    let update =
+        |name: &str| patches.state.pending.iter().find(|update| update.name == name).unwrap().clone();
+    assert!(update("plain").security && update("sec").security && update("same").security);
+    assert!(!update("skip").security);
+    assert_eq!(update("sec").origin, "Debian-Security stable-security");
+    assert_eq!(update("vend").origin, "Vendor vendor");
+    let security = patches.state.pending.iter().filter(|update| update.security).count();
+    assert_eq!(patches.state.security_count, u64::try_from(security).ok());
+}
+
+#[test]
+fn pins_choose_as_apt_does() {
+    let preferences = "\
+Explanation: a comment
+Package: skip
+Pin: version 2*
+Pin-Priority: 900
+
+Package: wild-*
+Pin: origin \"vendor.example.org\"
+Pin-Priority: -1
+
+Package: vend
+Pin: release o=Vendor, a=any
+Pin-Priority: -10
+
+Package: two
+Pin: release n=stable-backports
+Pin-Priority: 700
+
+Package: two
+Pin: release n=stable-backports
+Pin-Priority: 10
+
+Package: src:origin-src
+Pin: release *
+Pin-Priority: -1
+
+Package: fixed gone-pin:amd64
+Pin: version 1.2.*
+Pin-Priority: 1001
+
+Package: down
+Pin: release l=Debian
+Pin-Priority: 1001
+
+Package: *
+Pin: release l=Vendor
+Pin-Priority: 50
+";
+    let patches = same_as_apt(&[("etc/apt/preferences", preferences)]);
+
+    assert_eq!(candidate(&patches, "skip").as_deref(), Some("2"));
+    assert_eq!(candidate(&patches, "wild-a").as_deref(), Some("2"));
+    assert_eq!(candidate(&patches, "two").as_deref(), Some("4~bpo12+1"));
+    assert_eq!(candidate(&patches, "vend"), None);
+    assert_eq!(candidate(&patches, "fixed").as_deref(), Some("1.2.9"));
+}
+
+#[test]
+fn files_of_preferences_are_taken_in_the_order_of_apt() {
+    let pin = |priority: i32| format!("Package: *\nPin: release l=Vendor\nPin-Priority: {priority}\n");
+    let cases: [&[(&str, String)]; 4] = [
+        &[("etc/apt/preferences", pin(600)), ("etc/apt/preferences.d/a", pin(-1))],
+        &[("etc/apt/preferences", pin(-1)), ("etc/apt/preferences.d/a", pin(600))],
+        &[("etc/apt/preferences.d/b.pref", pin(-1)), ("etc/apt/preferences.d/a", pin(600))],
+        &[("etc/apt/preferences.d/a.bak", pin(-1)), ("etc/apt/preferences.d/a~", pin(-1))],
+    ];
+
+    for case in cases {
+        let files: Vec<(&str, &str)> = case.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        same_as_apt(&files);
+    }
+}
+
+#[test]
+fn a_default_release_chooses_as_apt_does() {
+    let conf = |release: &str| format!("APT::Default-Release \"{release}\";\n");
+    for release in ["stable", "stable-backports", "oldstable-security", "12"] {
+        same_as_apt(&[("etc/apt/apt.conf.d/99release", &conf(release))]);
+    }
+}
+
+#[test]
+fn without_lists_nothing_is_known_and_that_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("var/lib/dpkg")).unwrap();
+    let status = "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n";
+    std::fs::write(root.path().join("var/lib/dpkg/status"), status).unwrap();
+    let installed = packages::read(root.path()).unwrap().packages;
+
+    let patches = read(root.path(), Timestamp(0), &installed, "6.1.0", None);
+
+    assert_eq!((patches.state.lists_at, patches.state.security_count, patches.offered), (None, None, None));
+    assert_eq!((patches.state.reboot_needed, patches.state.automatic), (None, None));
+}
+
+#[test]
+fn packed_lists_read_like_plain_ones_and_a_damaged_one_is_a_problem() {
+    use std::io::Write as _;
+
+    let plain = same_as_apt(&[]);
+    let list = "var/lib/apt/lists/stable.example.org_debian_dists_stable_main_binary-amd64_Packages";
+    let pack: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
+        ("gz", |text| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }),
+        ("lz4", |text| {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }),
+        ("zst", |text| zstd::encode_all(text, 1).unwrap()),
+        ("xz", |mut text| {
+            let mut packed = Vec::new();
+            lzma_rs::xz_compress(&mut text, &mut packed).unwrap();
+            packed
+        }),
+    ];
+    for (end, pack) in pack {
+        let root = host(&[]);
+        let text = std::fs::read(root.path().join(list)).unwrap();
+        std::fs::remove_file(root.path().join(list)).unwrap();
+        let packed = root.path().join(format!("{list}.{end}"));
+        std::fs::write(&packed, pack(&text)).unwrap();
+        let installed = packages::read(root.path()).unwrap().packages;
+
+        let whole = read(root.path(), Timestamp(0), &installed, "none", None);
+        let bytes = std::fs::read(&packed).unwrap();
+        std::fs::write(&packed, &bytes[..bytes.len() / 2]).unwrap();
+        let cut = read(root.path(), Timestamp(0), &installed, "none", None);
+
+        assert_eq!(ours(&whole), ours(&plain), "{end}");
+        assert!(whole.problems.is_empty(), "{end}: {:?}", whole.problems);
+        assert_eq!(cut.problems.len(), 1, "{end}");
+    }
 }

@@ -6,7 +6,8 @@
 //! let stamp = packages::stamp(root);                  // cheap; nothing to do while it and patches::stamp stay equal
 //! let read = packages::read(root)?;                   // Err and read.unread => SensorFailed { sensor: "packages" }
 //! let set = licences::mark(root, read.packages, &mut cache);
-//! let patches = patches::read(root, now, &set, previous.as_ref());
+//! let kernel = os::machine::kernel_release();
+//! let patches = patches::read(root, now, &set, &kernel, previous.as_ref());  // patches.state is the observation
 //! let set = packages::mark_offered(set, patches.offered.as_ref());
 //! for kind in packages::report(before.as_ref(), held_by_collector, &set)? { /* spool it */ }
 //! packages::save(&state_dir.join("inventory.cbor"), &set)?;      // only after the spool has it; `load` gives `before`

@@ -120,7 +120,8 @@ fn host(preferences: &[(&str, &str)]) -> tempfile::TempDir {
     ] {
         std::fs::create_dir_all(root.path().join(folder)).unwrap();
     }
-    let architecture = |name: &str| if name.len() % 2 == 0 && name != "dpkg" { "all" } else { "amd64" };
+    let architecture =
+        |name: &str| if name.len().is_multiple_of(2) && name != "dpkg" { "all" } else { "amd64" };
     let mut status = String::new();
     for entry in INSTALLED.split("; ") {
         let mut words = entry.trim().splitn(3, ' ');
@@ -144,7 +145,7 @@ fn host(preferences: &[(&str, &str)]) -> tempfile::TempDir {
         );
         let mut list = String::new();
         for offer in offers.split("; ") {
-            let (offer, source) = offer.trim().split_once(" (").unwrap_or((offer.trim(), ""));
+            let (offer, source) = offer.trim().split_once(" (").unwrap_or_else(|| (offer.trim(), ""));
             let (name, version) = offer.split_once(' ').unwrap();
             // One package changes its architecture on the way.
             let arch = if name == "both" { "amd64" } else { architecture(name) };
@@ -304,13 +305,15 @@ fn without_lists_nothing_is_known_and_that_is_said() {
     assert_eq!((patches.state.reboot_needed, patches.state.automatic), (None, None));
 }
 
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 #[test]
 fn packed_lists_read_like_plain_ones_and_a_damaged_one_is_a_problem() {
     use std::io::Write as _;
 
     let plain = same_as_apt(&[]);
     let list = "var/lib/apt/lists/stable.example.org_debian_dists_stable_main_binary-amd64_Packages";
-    let pack: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
+    let pack: [(&str, Pack); 4] = [
         ("gz", |text| {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             encoder.write_all(text).unwrap();

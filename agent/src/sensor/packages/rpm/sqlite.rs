@@ -3,13 +3,24 @@
 use std::path::Path;
 
 use rusqlite::blob::Blob;
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::header::Source;
 use crate::sensor::packages::database::{Found, ReadPackagesError};
 
+/// The system's refusals are told apart from damage: a journal, for one, cannot be read where nothing may be written.
 fn damaged(what: &'static str) -> impl Fn(rusqlite::Error) -> ReadPackagesError {
-    move |_| ReadPackagesError::Damaged { database: "rpm", what }
+    use std::io::ErrorKind;
+
+    let refusal = |reason| ReadPackagesError::Unreadable { database: "rpm", reason };
+    move |error| match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            refusal(ErrorKind::PermissionDenied)
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => refusal(ErrorKind::ResourceBusy),
+        Some(ErrorCode::SystemIoFailure) => refusal(ErrorKind::Other),
+        Some(_) | None => ReadPackagesError::Damaged { database: "rpm", what },
+    }
 }
 
 pub(super) fn read(path: &Path) -> Result<Found, ReadPackagesError> {

@@ -18,6 +18,7 @@ pub mod run;
 pub mod service;
 pub mod session;
 pub mod silence;
+pub mod snapshot;
 pub mod store;
 
 pub use cli::main_with;

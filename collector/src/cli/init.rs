@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
-use minisign::KeyPair;
 use serde::Serialize;
 use vonggac_protocol::digest::Digest;
 
 use super::running::console_url;
 use super::{Setting, note};
-use crate::authority::{Authority, make_private_dir, write_private};
+use crate::authority::{Authority, make_private_dir};
 use crate::clock;
 use crate::config::Config;
 use crate::print::line;
+use crate::snapshot::key::SigningKey;
 use crate::store::Store;
 use crate::store::people::{self, PersonRole};
 
@@ -32,6 +32,8 @@ pub(super) struct Init {
 pub struct Initialised {
     /// SHA-256 of the authority's certificate.
     pub pin: Digest,
+    /// The public key of snapshots, in minisign's form: hand it over on paper.
+    pub signing_key: String,
     /// The first administrator.
     pub admin: String,
     /// Path of the one-time sign-in link, below the console's address.
@@ -49,6 +51,7 @@ impl Init {
         }
         setting.tell("init-done", &[("dir", &setting.config.data_dir.display())]);
         setting.tell("init-pin", &[("pin", &made.pin)]);
+        setting.tell("snapshot-key", &[("key", &made.signing_key)]);
         setting.tell("init-admin", &[("name", &made.admin)]);
         show_link(setting, made.link.as_deref(), &made.admin);
         setting.tell("init-next", &[]);
@@ -68,7 +71,7 @@ pub async fn initialise(config: &Config, admin: &str) -> anyhow::Result<Initiali
     }
     make_private_dir(&config.data_dir)?;
     let authority = Authority::make(&config.authority_dir(), now)?;
-    make_signing_key(config)?;
+    let signing_key = SigningKey::make(&config.keys_dir())?.public();
     let store = Store::open(&config.database_path())?;
     let (name, pin) = (admin.to_owned(), authority.pin());
     let secret = store
@@ -81,21 +84,7 @@ pub async fn initialise(config: &Config, admin: &str) -> anyhow::Result<Initiali
     let link_path = link_path(&secret);
     let link = console_url(config).map(|url| format!("{url}{link_path}"));
 
-    Ok(Initialised { pin, admin: admin.to_owned(), link_path, link })
-}
-
-/// The key that signs snapshots, in the format of minisign; without a password, readable by nobody else.
-fn make_signing_key(config: &Config) -> anyhow::Result<()> {
-    let dir = config.keys_dir();
-    make_private_dir(&dir)?;
-    let pair = KeyPair::generate_unencrypted_keypair().context("make the signing key")?;
-    let secret = pair.sk.to_box(Some("vonggac snapshot signing key")).context("write the signing key")?;
-    let public = pair.pk.to_box().context("write the signing key")?;
-    write_private(&dir.join("snapshot.key"), secret.to_string().as_bytes())?;
-    let path = dir.join("snapshot.pub");
-    std::fs::write(&path, public.to_string()).with_context(|| format!("write {}", path.display()))?;
-
-    Ok(())
+    Ok(Initialised { pin, signing_key, admin: admin.to_owned(), link_path, link })
 }
 
 /// Where the console takes a one-time link's secret.

@@ -21,6 +21,7 @@ mod init;
 mod person;
 mod rules;
 mod running;
+mod snapshot;
 mod token;
 
 pub use init::{Initialised, initialise};
@@ -78,6 +79,9 @@ enum Command {
     /// Nhật ký kiểm toán / the audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// Ảnh chụp tuân thủ / compliance snapshots
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
 }
 
 #[derive(Subcommand, Debug)]
@@ -164,6 +168,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Incident(incident) => incident.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
+            Command::Snapshot(snapshot) => return snapshot.run(&setting).await,
             Command::Audit(Audit::Verify) => {
                 let count = setting.store()?.read(audit::verify).await?;
                 setting.tell("audit-good", &[("count", &count)]);

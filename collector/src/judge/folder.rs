@@ -11,6 +11,7 @@ use vonggac_rules::plan::Register;
 use vonggac_rules::ruleset::{RULE_FILE_BYTES_MAX, RuleSet, RuleSource};
 use vonggac_rules::table::{TABLE_BYTES_MAX, TableFile};
 use vonggac_rules::words::Language;
+use vonggac_rules::{catalogue, packs, plan, support};
 
 /// Files below a rules folder: beyond this it is not a rules folder.
 const FILES_MAX: usize = 4_096;
@@ -64,14 +65,50 @@ impl Folder {
     pub fn load(&self, language: Language) -> anyhow::Result<RuleSet> {
         let register = self.register(language)?;
         let clauses: BTreeSet<String> = register.clauses().map(|clause| clause.id.clone()).collect();
-        let sources = match self {
-            Self::BuiltIn => packs::embedded(),
-            Self::Dir(dir) => read_packs(dir)?,
-        };
 
-        RuleSet::load(sources, &clauses).map_err(|mistakes| {
+        RuleSet::load(self.sources()?, &clauses).map_err(|mistakes| {
             BrokenRules(mistakes.iter().map(|mistake| mistake.shown(language)).collect()).into()
         })
+    }
+
+    /// The rule files as they are.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn sources(&self) -> anyhow::Result<Vec<RuleSource>> {
+        match self {
+            Self::BuiltIn => Ok(packs::embedded()),
+            Self::Dir(dir) => read_packs(dir),
+        }
+    }
+
+    /// Plans, catalogue and ends of support as they are, by path below the rules folder; what a folder of one's own
+    /// does not have comes from this program.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn tables(&self) -> anyhow::Result<Vec<TableFile>> {
+        let mut files = Vec::new();
+        for (below, built_in) in [
+            ("plans", plan::embedded()),
+            ("catalogue/software", catalogue::embedded()),
+            ("catalogue/support.toml", vec![support::embedded()]),
+        ] {
+            let own = match self {
+                Self::Dir(dir) => Some((dir, dir.join(below))).filter(|(_, path)| path.exists()),
+                Self::BuiltIn => None,
+            };
+            let Some((dir, path)) = own else {
+                files.extend(built_in);
+                continue;
+            };
+            let paths = if path.is_dir() { files_below(&path)? } else { vec![path] };
+            for path in paths.iter().filter(|path| path.extension().is_some_and(|form| form == "toml")) {
+                files.push(TableFile::new(&name_below(dir, path), &read_text(path, TABLE_BYTES_MAX)?));
+            }
+        }
+
+        Ok(files)
     }
 
     /// The register of clauses that the rules cite.

@@ -50,8 +50,9 @@ impl Book {
         let clauses: BTreeSet<&str> = register.clauses().map(|clause| clause.id.as_str()).collect();
         let catalogue = Catalogue::load(&below("catalogue/software/"), &clauses).map_err(shown)?;
         let support = tables.iter().find(|file| file.path == "catalogue/support.toml");
-        let support =
-            support.ok_or_else(|| BrokenBook(vec!["catalogue/support.toml: ?".to_owned()])).map(SupportTable::load)?;
+        let support = support
+            .ok_or_else(|| BrokenBook(vec!["catalogue/support.toml: ?".to_owned()]))
+            .map(SupportTable::load)?;
         let support = support.map_err(shown)?;
         sources.sort_by(|one, other| one.path.cmp(&other.path));
         let clauses = clauses.into_iter().map(str::to_owned).collect();

@@ -89,8 +89,11 @@ fn weigh_one(clause: &Clause, facts: &Facts, book: &Book, figures: &Figures) -> 
         .iter()
         .filter(|incident| incident.is_open() && incident.clauses.contains(&clause.id))
         .collect();
-    let mut evidence: BTreeSet<Evidence> =
-        open.iter().flat_map(|incident| &incident.findings).flat_map(|f| f.evidence.iter().copied()).collect();
+    let mut evidence: BTreeSet<Evidence> = open
+        .iter()
+        .flat_map(|incident| &incident.findings)
+        .flat_map(|f| f.evidence.iter().copied())
+        .collect();
     let mut measured = 0;
     for host in &facts.hosts {
         if let Some(shown) = measurement(host, &rules) {
@@ -222,16 +225,17 @@ impl Ground<'_> {
                 (true, Some((State::NoFigure, why))) => (State::NoFigure, why),
                 (true, _) => (
                     State::Attested,
-                    text("có xác nhận đã ký cho toàn tỉnh".into(), "a signed statement for the whole province".into()),
+                    text(
+                        "có xác nhận đã ký cho toàn tỉnh".into(),
+                        "a signed statement for the whole province".into(),
+                    ),
                 ),
             };
         }
 
         missing.unwrap_or_else(|| {
-            let vi = format!(
-                "{} quy tắc đo trên cả {} máy, không có sự cố nào đang mở",
-                self.rules, self.hosts
-            );
+            let vi =
+                format!("{} quy tắc đo trên cả {} máy, không có sự cố nào đang mở", self.rules, self.hosts);
             let en = format!("rules: {}; measured on all {} hosts; no open incident", self.rules, self.hosts);
             (State::Met, text(vi, en))
         })
@@ -240,7 +244,10 @@ impl Ground<'_> {
     /// What keeps measuring from a clean answer.
     fn missing(&self) -> Option<(State, Text)> {
         if self.rules == 0 {
-            let why = text("chưa có quy tắc nào đo điều khoản này".into(), "no rule in force measures this clause".into());
+            let why = text(
+                "chưa có quy tắc nào đo điều khoản này".into(),
+                "no rule in force measures this clause".into(),
+            );
             return Some((State::NotMeasurable, why));
         }
         if self.hosts == 0 {

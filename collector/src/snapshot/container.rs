@@ -69,15 +69,20 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Damaged> {
         return Ok(entries);
     }
 
-    Err(Damaged { entry: entry_at(&again, first_difference(&again, bytes)), cause: "not in its one form".to_owned() })
+    Err(Damaged {
+        entry: entry_at(&again, first_difference(&again, bytes)),
+        cause: "not in its one form".to_owned(),
+    })
 }
 
 /// Whether this may be a name in a container.
 #[must_use]
 pub fn is_plain(name: &str) -> bool {
-    let letters = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let letters =
+        |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
 
-    name.len() <= 200 && name.split('/').all(|part| !part.is_empty() && !part.starts_with("..") && letters(part))
+    name.len() <= 200
+        && name.split('/').all(|part| !part.is_empty() && !part.starts_with("..") && letters(part))
 }
 
 fn first_difference(one: &[u8], other: &[u8]) -> usize {

@@ -12,9 +12,7 @@ use vonggac_protocol::id::{Epoch, HostId, Lane, ObservationId, Seq};
 use vonggac_protocol::observation::Observation;
 use vonggac_protocol::time::Timestamp;
 
-use super::facts::{
-    Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Statement, Text,
-};
+use super::facts::{Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Statement, Text};
 use super::inventory::Fold;
 
 /// Kinds whose newest observation describes a state that clauses rest on.
@@ -321,7 +319,8 @@ fn arrived(db: &Connection, ids: &[ObservationId], as_of: Timestamp) -> anyhow::
     let mut statement = db.prepare_cached(&query)?;
     let mut found = Vec::new();
     for id in ids {
-        let key = params![id.host.0, id.epoch.0.cast_signed(), id.lane.code(), id.seq.0.cast_signed(), as_of.0];
+        let key =
+            params![id.host.0, id.epoch.0.cast_signed(), id.lane.code(), id.seq.0.cast_signed(), as_of.0];
         match statement.query_row(key, row).optional()? {
             Some(row) => found.push(row),
             None => return Ok(None),

@@ -1,13 +1,14 @@
 //! The key that snapshots are signed with. Signatures are those of minisign: anybody checks them with its program.
 
 use std::fs;
-use std::io::{Cursor, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use data_encoding::BASE64;
 use minisign::{KeyPair, PublicKey, SecretKey, SignatureBox};
+
+use crate::authority::{make_private_dir, read_private, write_private};
 
 /// The secret key, in `keys/`.
 pub const SECRET_FILE: &str = "snapshot.key";
@@ -30,17 +31,10 @@ impl SigningKey {
     /// # Errors
     /// If there is one already, or the files cannot be written.
     pub fn make(folder: &Path) -> anyhow::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).context("make the key folder")?;
+        make_private_dir(folder)?;
         let KeyPair { pk, sk } = KeyPair::generate_unencrypted_keypair().context("make a signing key")?;
         let secret = sk.to_box(Some("vonggac snapshot secret key"))?.into_string();
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(folder.join(SECRET_FILE))
-            .with_context(|| format!("make {}", folder.join(SECRET_FILE).display()))?;
-        file.write_all(secret.as_bytes())?;
-        file.sync_all()?;
+        write_private(&folder.join(SECRET_FILE), secret.as_bytes())?;
         fs::write(folder.join(PUBLIC_FILE), pk.to_box()?.into_string()).context("write the public key")?;
         fs::File::open(folder)?.sync_all()?;
 
@@ -53,11 +47,7 @@ impl SigningKey {
     /// If it is not there, others may read it, or it is not a key.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(SECRET_FILE);
-        let mode = fs::metadata(&path).with_context(|| format!("find {}", path.display()))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            bail!("{} may be read by others (mode {:o}): expected 600", path.display(), mode & 0o777);
-        }
-        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let text = read_private(&path)?;
         let line = text.lines().nth(1).with_context(|| format!("{} has no second line", path.display()))?;
         let bytes = BASE64.decode(line.as_bytes()).context("read the signing key")?;
         let secret = SecretKey::from_bytes(&bytes).context("read the signing key")?;
@@ -85,9 +75,14 @@ impl SigningKey {
     /// # Errors
     /// If the system has no randomness.
     pub fn sign(&self, bytes: &[u8], comment: &str) -> anyhow::Result<String> {
-        let signature =
-            minisign::sign(Some(&self.public), &self.secret, Cursor::new(bytes), Some(comment), Some(COMMENT))
-                .context("sign")?;
+        let signature = minisign::sign(
+            Some(&self.public),
+            &self.secret,
+            Cursor::new(bytes),
+            Some(comment),
+            Some(COMMENT),
+        )
+        .context("sign")?;
 
         Ok(signature.into_string())
     }
@@ -123,6 +118,8 @@ pub fn check(public: &str, bytes: &[u8], signature: &str) -> Result<String, Unsi
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Sound {
     pub manifest: Manifest,
     /// Whether the key was the verifier's own; if not, whoever altered the file may have put in a key of theirs.
     pub key_was_given: bool,
+    /// How many entries it has.
+    pub entries: usize,
 }
 
 fn fault(part: &str, vi: impl Into<String>, en: impl Into<String>) -> Fault {
@@ -51,7 +53,11 @@ fn fault(part: &str, vi: impl Into<String>, en: impl Into<String>) -> Fault {
 pub fn verify(bytes: &[u8], given: Option<&str>) -> Result<Sound, Fault> {
     let entries = container::decode(bytes).map_err(|damaged| {
         let part = damaged.entry.as_deref().unwrap_or("container");
-        fault(part, format!("không đọc đúng mẫu: {}", damaged.cause), format!("not as written: {}", damaged.cause))
+        fault(
+            part,
+            format!("không đọc đúng mẫu: {}", damaged.cause),
+            format!("not as written: {}", damaged.cause),
+        )
     })?;
     let entries: BTreeMap<&str, &Entry> = entries.iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let manifest_bytes = text(&entries, MANIFEST)?;
@@ -65,13 +71,14 @@ pub fn verify(bytes: &[u8], given: Option<&str>) -> Result<Sound, Fault> {
     check_evidence(&facts)?;
     check_content(bytes, &entries, &facts, &book, &manifest)?;
 
-    Ok(Sound { manifest, key_was_given: given.is_some() })
+    Ok(Sound { manifest, key_was_given: given.is_some(), entries: entries.len() })
 }
 
 fn text<'a>(entries: &BTreeMap<&str, &'a Entry>, name: &str) -> Result<&'a str, Fault> {
     let entry = entries.get(name).ok_or_else(|| fault(name, "bị thiếu", "is missing"))?;
 
-    std::str::from_utf8(&entry.bytes).map_err(|_| fault(name, "không phải văn bản UTF-8", "is not UTF-8 text"))
+    std::str::from_utf8(&entry.bytes)
+        .map_err(|_| fault(name, "không phải văn bản UTF-8", "is not UTF-8 text"))
 }
 
 fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Fault> {
@@ -106,7 +113,9 @@ fn check_signature(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest, public
             format!("khóa công khai {public:?} không phải khóa minisign"),
             format!("the public key {public:?} is not a minisign key"),
         ),
-        Unsigned::Form => fault(SIGNATURE, "không phải chữ ký đúng mẫu", "is not a signature in its one form"),
+        Unsigned::Form => {
+            fault(SIGNATURE, "không phải chữ ký đúng mẫu", "is not a signature in its one form")
+        }
         Unsigned::Other => fault(
             SIGNATURE,
             "chữ ký không khớp: SHA256SUMS hoặc chữ ký bị sửa, hoặc ký bằng khóa khác",
@@ -135,8 +144,9 @@ fn book(entries: &BTreeMap<&str, &Entry>) -> Result<Book, Fault> {
         }
     }
 
-    Book::load(sources, &tables, Language::En)
-        .map_err(|broken| fault("rules/", format!("không dùng được: {broken}"), format!("cannot be used: {broken}")))
+    Book::load(sources, &tables, Language::En).map_err(|broken| {
+        fault("rules/", format!("không dùng được: {broken}"), format!("cannot be used: {broken}"))
+    })
 }
 
 fn facts(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Facts, Fault> {
@@ -145,10 +155,12 @@ fn facts(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Facts,
         let Some(id) = name.strip_prefix("observations/").and_then(|name| name.strip_suffix(".cbor")) else {
             continue;
         };
-        let id: ObservationId =
-            id.parse().map_err(|_| fault(name, "tên không phải mã quan sát", "its name is not an observation id"))?;
-        Observation::decode(&entry.bytes)
-            .map_err(|error| fault(name, format!("không đọc được: {error}"), format!("cannot be read: {error}")))?;
+        let id: ObservationId = id
+            .parse()
+            .map_err(|_| fault(name, "tên không phải mã quan sát", "its name is not an observation id"))?;
+        Observation::decode(&entry.bytes).map_err(|error| {
+            fault(name, format!("không đọc được: {error}"), format!("cannot be read: {error}"))
+        })?;
         observations.insert(id, entry.bytes.clone());
     }
 
@@ -193,7 +205,11 @@ fn check_evidence(facts: &Facts) -> Result<(), Fault> {
             .get(&evidence.observation)
             .ok_or_else(|| fault(&name, "chứng cứ bị thiếu", "evidence that is named is missing"))?;
         if Digest::of(bytes) != evidence.sha256 {
-            return Err(fault(&name, "chứng cứ khác mã băm đã nêu", "evidence differs from the digest it is named by"));
+            return Err(fault(
+                &name,
+                "chứng cứ khác mã băm đã nêu",
+                "evidence differs from the digest it is named by",
+            ));
         }
         named.insert(evidence.observation);
     }
@@ -225,11 +241,16 @@ fn check_content(
     let failed = |error: anyhow::Error| fault("container", format!("{error:#}"), format!("{error:#}"));
     let states = clauses::weigh(facts, book);
     if manifest.counts != make::counts(facts, &states) {
-        return Err(fault(MANIFEST, "số lượng không khớp nội dung", "its counts are not those of the content"));
+        return Err(fault(
+            MANIFEST,
+            "số lượng không khớp nội dung",
+            "its counts are not those of the content",
+        ));
     }
     let mut again = make::content(facts, book, &states).map_err(failed)?;
     for entry in &again {
-        let here = entries.get(entry.name.as_str()).ok_or_else(|| fault(&entry.name, "bị thiếu", "is missing"))?;
+        let here =
+            entries.get(entry.name.as_str()).ok_or_else(|| fault(&entry.name, "bị thiếu", "is missing"))?;
         if here.bytes != entry.bytes {
             return Err(fault(
                 &entry.name,
@@ -245,7 +266,11 @@ fn check_content(
     again.push(entry(SUMS, make::sums(&again).into_bytes()));
     again.push(entry(SIGNATURE, text(entries, SIGNATURE)?.as_bytes().to_vec()));
     if container::encode(&again).map_err(failed)? != bytes {
-        return Err(fault("container", "thứ tự hoặc cách ghi các phần khác", "its parts are ordered or written otherwise"));
+        return Err(fault(
+            "container",
+            "thứ tự hoặc cách ghi các phần khác",
+            "its parts are ordered or written otherwise",
+        ));
     }
 
     Ok(())

@@ -11,7 +11,7 @@ use vonggac_rules::plan::Register;
 use vonggac_rules::ruleset::{RULE_FILE_BYTES_MAX, RuleSet, RuleSource};
 use vonggac_rules::table::{TABLE_BYTES_MAX, TableFile};
 use vonggac_rules::words::Language;
-use vonggac_rules::{catalogue, packs, plan, support};
+use vonggac_rules::{catalogue, plan, support};
 
 /// Files below a rules folder: beyond this it is not a rules folder.
 const FILES_MAX: usize = 4_096;

@@ -233,3 +233,88 @@ enum Trust {
     Stamp(Timestamp),
     None,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measurer() -> Measurer {
+        Measurer::new(Arc::new(Bounds::default()), 1 << 20)
+    }
+
+    fn ground() -> (tempfile::TempDir, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().join("a");
+        std::fs::write(&path, "first").unwrap();
+
+        (dir, path)
+    }
+
+    fn measure_while(path: &Path, meanwhile: &mut dyn FnMut()) -> Entry {
+        let parent = Dir::open(path.parent().unwrap()).unwrap();
+        let name = path.file_name().unwrap();
+        match measurer().in_dir_watching(&parent, name, path, meanwhile).unwrap() {
+            Measured::Found(entry) => entry,
+            Measured::Gone | Measured::OutOfBounds => panic!("the file is there"),
+        }
+    }
+
+    #[test]
+    fn a_file_replaced_while_it_is_read_is_read_again() {
+        let (_dir, path) = ground();
+        let mut replacements = 1;
+
+        let entry = measure_while(&path, &mut || {
+            if replacements > 0 {
+                replacements -= 1;
+                std::fs::write(path.with_extension("new"), "other").unwrap();
+                std::fs::rename(path.with_extension("new"), &path).unwrap();
+            }
+        });
+
+        assert_eq!(entry.state.digest, Some(Digest::of(b"other")));
+    }
+
+    #[test]
+    fn a_file_written_in_place_under_its_old_time_while_it_is_read_is_read_again() {
+        let (_dir, path) = ground();
+        let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let mut writes = 1;
+
+        let entry = measure_while(&path, &mut || {
+            if writes > 0 {
+                writes -= 1;
+                std::fs::write(&path, "wrote").unwrap();
+                File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+            }
+        });
+
+        assert_eq!(entry.state.digest, Some(Digest::of(b"wrote")));
+    }
+
+    #[test]
+    fn a_file_that_never_stands_still_is_told_without_a_digest_and_not_for_ever() {
+        let (_dir, path) = ground();
+        let mut attempts = 0;
+
+        let entry = measure_while(&path, &mut || {
+            attempts += 1;
+            std::fs::write(&path, "x".repeat(attempts)).unwrap();
+        });
+
+        assert_eq!((attempts, entry.state.digest), (3, None));
+        assert_eq!(entry.mark.changed_ns, UNTRUSTED_NS, "a scan measures it again");
+    }
+
+    #[test]
+    fn a_directory_on_the_way_that_became_a_link_leads_nowhere() {
+        let (dir, path) = ground();
+        let base = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("d")).unwrap();
+        std::fs::rename(&path, base.join("d/a")).unwrap();
+        std::os::unix::fs::symlink("d", base.join("l")).unwrap();
+
+        assert!(matches!(measurer().at_path(&base.join("d/a")).unwrap(), Measured::Found(_)));
+        assert_eq!(measurer().at_path(&base.join("l/a")).unwrap(), Measured::Gone);
+    }
+}

@@ -37,6 +37,9 @@ const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// Paths looked at before the queue is emptied again.
 const READY_AT_ONCE: usize = 64;
 
+/// Notices taken before ready paths get their turn: a flood must not keep us from looking.
+const NOTICES_AT_ONCE: usize = 1_024;
+
 /// Known paths beneath a vanished directory, in memory at once.
 const PAGE: usize = 256;
 
@@ -210,7 +213,8 @@ impl Watchman {
             }
             Err(RecvTimeoutError::Disconnected) => return Err(anyhow!("the system's watcher ended")),
         }
-        while let Ok(notice) = self.inbox.try_recv() {
+        for _ in 0..NOTICES_AT_ONCE {
+            let Ok(notice) = self.inbox.try_recv() else { break };
             self.take_notice(notice)?;
         }
         if self.overloaded.swap(false, Ordering::AcqRel) {

@@ -19,11 +19,11 @@ fn what_was_told_and_not_confirmed_is_told_again_after_a_crash() {
     ground.write("a", "after");
     std::fs::remove_file(ground.path("b")).unwrap();
     ground.write("c", "new");
-    let mut first = vec![watcher.next_file(), watcher.next_file(), watcher.next_file()];
+    let mut first = [watcher.next_file(), watcher.next_file(), watcher.next_file()];
     watcher.stop();
 
     let mut watcher = ground.start();
-    let mut again = vec![watcher.next_file(), watcher.next_file(), watcher.next_file()];
+    let mut again = [watcher.next_file(), watcher.next_file(), watcher.next_file()];
     first.sort_by(|x, y| x.path.cmp(&y.path));
     again.sort_by(|x, y| x.path.cmp(&y.path));
     for (once, twice) in first.iter().zip(&again) {

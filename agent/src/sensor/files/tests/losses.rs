@@ -3,10 +3,29 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use vonggac_protocol::file::WatchLossReason;
+use vonggac_protocol::file::{FileChanged, WatchLossReason, WatchLost};
 use vonggac_protocol::observation::Kind;
 
-use super::{FilesSettings, Ground};
+use super::{FilesSettings, Ground, Watcher};
+
+enum Told {
+    Changed(Box<FileChanged>),
+    Lost(WatchLost),
+    Taken,
+}
+
+fn next(watcher: &mut Watcher) -> Told {
+    let kind = watcher.next().kind;
+    if let Kind::FileChanged(changed) = kind {
+        return Told::Changed(Box::new(changed));
+    }
+    if let Kind::WatchLost(lost) = kind {
+        return Told::Lost(lost);
+    }
+    assert!(matches!(kind, Kind::BaselineTaken(_)), "{kind:?}");
+
+    Told::Taken
+}
 
 #[test]
 fn a_burst_beyond_every_queue_is_told_as_a_loss_and_nothing_of_it_is_missing() {
@@ -18,7 +37,12 @@ fn a_burst_beyond_every_queue_is_told_as_a_loss_and_nothing_of_it_is_missing() {
     // Nobody confirms and nobody listens: the sensor waits, its queue fills.
     watcher.confirms = false;
     let mut wanted = BTreeSet::new();
-    for number in 0..12_000 {
+    for number in 0..12_300 {
+        if number == 300 {
+            while watcher.changes.len() < watcher.changes.max_capacity() {
+                std::thread::yield_now();
+            }
+        }
         let name = format!("d{}/{number}", number % 50);
         ground.write(&name, "x");
         wanted.insert(ground.path(&name).to_str().unwrap().to_owned());
@@ -27,16 +51,16 @@ fn a_burst_beyond_every_queue_is_told_as_a_loss_and_nothing_of_it_is_missing() {
     watcher.confirms = true;
     let mut losses = 0;
     while !wanted.is_empty() {
-        match watcher.next().kind {
-            Kind::FileChanged(changed) => {
+        match next(&mut watcher) {
+            Told::Changed(changed) => {
                 assert!(wanted.remove(changed.path.as_str()), "told twice: {}", changed.path);
             }
-            Kind::WatchLost(lost) => {
+            Told::Lost(lost) => {
                 let reasons = [WatchLossReason::AgentOverloaded, WatchLossReason::QueueOverflow];
                 assert!(reasons.contains(&lost.reason) && lost.roots.is_empty() && lost.until.is_some());
                 losses += 1;
             }
-            other => panic!("{other:?}"),
+            Told::Taken => panic!("taken twice"),
         }
     }
     assert!(losses >= 1, "{:?}", watcher.sensor.stats());
@@ -58,13 +82,13 @@ fn where_no_watch_is_to_be_had_a_scan_finds_changes_and_the_collector_is_told_on
     let mut watcher = ground.start_with(settings);
     let mut lost = 0;
     loop {
-        match watcher.next().kind {
-            Kind::WatchLost(loss) => {
+        match next(&mut watcher) {
+            Told::Lost(loss) => {
                 assert_eq!((loss.reason, loss.until), (WatchLossReason::WatchLimit, None));
                 lost += 1;
             }
-            Kind::BaselineTaken(_) => break,
-            other => panic!("{other:?}"),
+            Told::Taken => break,
+            Told::Changed(changed) => panic!("{changed:?}"),
         }
     }
 

@@ -1,8 +1,6 @@
 //! The whole sensor against the real kernel, in folders of its own. Nothing sleeps: silence is proved by a later
 //! change, which comes after everything before it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
-
 mod bounds;
 mod changes;
 mod crashes;
@@ -108,10 +106,10 @@ impl Watcher {
     }
 
     fn next_file(&mut self) -> FileChanged {
-        match self.next().kind {
-            Kind::FileChanged(changed) => changed,
-            other => panic!("expected a changed file, found {other:?}"),
-        }
+        let kind = self.next().kind;
+        let Kind::FileChanged(changed) = kind else { panic!("expected a changed file, found {kind:?}") };
+
+        changed
     }
 
     fn taken(&mut self) -> BaselineTaken {

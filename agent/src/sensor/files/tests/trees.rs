@@ -210,7 +210,10 @@ fn a_vanished_root_is_told_as_a_loss_and_watched_again_when_it_is_back() {
             assert_eq!((lost.reason, lost.roots.len()), (WatchLossReason::RootGone, 1));
             seen.1 += 1;
         } else {
-            assert!(matches!(kind, Kind::FileChanged(ref changed) if changed.action == FileAction::Deleted), "{kind:?}");
+            assert!(
+                matches!(kind, Kind::FileChanged(ref changed) if changed.action == FileAction::Deleted),
+                "{kind:?}"
+            );
             seen.0 += 1;
         }
     }

@@ -250,6 +250,14 @@ impl RuleSet {
     }
 }
 
+/// Every mistake in these rule files, in order of file and line; none if they would be taken.
+///
+/// Whether the rules do what they promise is told by [`run_tests`](crate::trial::run_tests).
+#[must_use]
+pub fn check(sources: Vec<RuleSource>, clauses: &BTreeSet<String>) -> Vec<Mistake> {
+    RuleSet::load(sources, clauses).err().unwrap_or_default()
+}
+
 /// One engine for each log source: what a record costs grows with the rules about its kind, not with all.
 fn engines(detections: &[Detection], mistakes: &mut Vec<Mistake>) -> BTreeMap<String, Engine> {
     let mut engines: BTreeMap<String, Engine> = BTreeMap::new();

@@ -16,7 +16,7 @@ use crate::link::sent;
 use crate::os::machine;
 use crate::print::{self, Lang, Message};
 use crate::status::{Status, local};
-use crate::{enrol, keep, run};
+use crate::{doctor, enrol, keep, run};
 
 /// Wrong command line or configuration.
 const EXIT_USAGE: u8 = 64;
@@ -69,6 +69,8 @@ enum Command {
         #[arg(long, value_name = "COUNT", num_args = 0..=1, default_value_t = 1, default_missing_value = "1")]
         last: usize,
     },
+    /// Tìm tầng hỏng giữa máy này và máy chủ thu thập / find the failing layer to the collector
+    Doctor,
     /// Kiểm tra cấu hình / check the configuration
     Check {
         /// Tệp cấu hình / configuration file
@@ -121,6 +123,7 @@ fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Run => run_agent(&place, lang),
         Command::Status { json } => show_status(&place.load(lang)?.state_dir, json, lang),
         Command::Show { last } => show_last(&place.load(lang)?.state_dir, last, lang),
+        Command::Doctor => examine(&place, lang),
         Command::Check { file } => check(&Place { config: file.or(place.config), ..place }, lang),
     }
 }
@@ -136,6 +139,25 @@ fn check(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
     print::tell(lang, &summary);
 
     Ok(ExitCode::SUCCESS)
+}
+
+fn examine(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
+    let config = place.load(lang)?;
+    let findings = runtime()?.block_on(doctor::examine(&config));
+    for finding in &findings {
+        print::line(finding.say(lang));
+    }
+    match findings.iter().find(|finding| finding.is_bad()) {
+        Some(bad) => {
+            let layer = Message::new(bad.layer).say(lang);
+            print::tell(lang, &Message::new("doctor-first-bad").with("layer", layer));
+            Ok(ExitCode::FAILURE)
+        }
+        None => {
+            print::tell(lang, &Message::new("doctor-all-good"));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
 fn run_agent(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {

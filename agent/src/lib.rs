@@ -3,6 +3,7 @@
 mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod enrol;
 pub mod identity;
 pub mod keep;

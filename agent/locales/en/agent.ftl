@@ -87,7 +87,6 @@ problem-assignment = an assignment of the collector was refused because it is no
 show-nothing = Nothing has left this machine so far.
 
 # Doctor
-doctor-config = Configuration
 doctor-identity = Identity
 doctor-name = Name (DNS)
 doctor-route = Route
@@ -102,6 +101,7 @@ doctor-skipped = [ -  ] { $layer }: could not be checked
 doctor-all-good = Every layer is good.
 doctor-first-bad = First failing layer: { $layer }.
 doctor-addresses = { $found }
+doctor-from = this machine sends from { $found }
 doctor-answers = { $address } answers within { $millis } ms
 doctor-pin-good = it is the pinned collector
 doctor-clock-offset = this machine's clock is { $seconds } s off the collector's

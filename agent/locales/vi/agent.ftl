@@ -87,7 +87,6 @@ problem-assignment = yêu cầu giám sát từ máy chủ thu thập bị từ 
 show-nothing = Chưa có gì rời khỏi máy này.
 
 # Khám
-doctor-config = Cấu hình
 doctor-identity = Danh tính
 doctor-name = Tên miền (DNS)
 doctor-route = Đường mạng
@@ -102,6 +101,7 @@ doctor-skipped = [  –  ] { $layer }: chưa kiểm tra được
 doctor-all-good = Mọi tầng đều tốt.
 doctor-first-bad = Tầng hỏng đầu tiên: { $layer }.
 doctor-addresses = { $found }
+doctor-from = máy này gửi từ { $found }
 doctor-answers = { $address } trả lời sau { $millis } ms
 doctor-pin-good = đúng máy chủ thu thập đã ghim
 doctor-clock-offset = đồng hồ máy này lệch { $seconds } giây so với máy chủ thu thập

@@ -98,8 +98,22 @@ mod tests {
     }
 
     #[test]
+    fn no_two_files_of_a_language_have_a_message_of_the_same_name() {
+        for language in ["vi", "en"] {
+            let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("locales").join(language);
+            let mut seen = BTreeSet::new();
+            for file in std::fs::read_dir(dir).unwrap() {
+                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+                for id in ids(&text) {
+                    assert!(seen.insert(id.to_owned()), "{language}: {id} stands twice: the program would not start");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_value_is_put_in_without_marks() {
-        assert_eq!(message(Lang::En, "agency-added", &[("agency", &"so-tttt")]), "Agency so-tttt added.");
+        assert_eq!(message(Lang::En, "cli-agency-added", &[("agency", &"so-tttt")]), "Agency so-tttt added.");
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub fn main(config: Config, lang: Lang) -> anyhow::Result<()> {
         });
         serve(config, stop, |running| {
             let (link, console) = (running.link, &running.console);
-            print::tell(lang, "serve-ready", &[("link", &link), ("console", console)]);
+            print::tell(lang, "cli-serve-ready", &[("link", &link), ("console", console)]);
         })
         .await
     })

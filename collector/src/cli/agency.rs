@@ -38,7 +38,7 @@ impl Agency {
                         note(tx, now, Some(kept.as_str()), "agency.added", kept.as_str(), &name)
                     })
                     .await?;
-                setting.tell("agency-added", &[("agency", &id)]);
+                setting.tell("cli-agency-added", &[("agency", &id)]);
             }
             Self::List => {
                 let all = store.read(agencies::list).await?;

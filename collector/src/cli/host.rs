@@ -43,20 +43,20 @@ impl Host {
             }
             Self::Revoke { host } => {
                 let not_yet = [HostState::Waiting, HostState::Active, HostState::Held].as_slice();
-                (host, "host-revoked", not_yet, HostState::Revoked, false)
+                (host, "cli-host-revoked", not_yet, HostState::Revoked, false)
             }
             Self::Approve { host } => {
-                (host, "host-approved", [HostState::Waiting].as_slice(), HostState::Active, false)
+                (host, "cli-host-approved", [HostState::Waiting].as_slice(), HostState::Active, false)
             }
             Self::Release { host, new_machine } => {
-                (host, "host-released", [HostState::Held].as_slice(), HostState::Active, new_machine)
+                (host, "cli-host-released", [HostState::Held].as_slice(), HostState::Active, new_machine)
             }
         };
         let now = clock::now();
         let host = store.read(move |db| hosts::named(db, &text)).await?;
         if !allowed.contains(&host.state) {
             let state = state_word(setting, host.state);
-            bail!("{}", setting.say("host-wrong-state", &[("name", &plain(&host.name)), ("state", &state)]));
+            bail!("{}", setting.say("cli-host-wrong-state", &[("name", &plain(&host.name)), ("state", &state)]));
         }
         let changed = host.clone();
         store
@@ -68,7 +68,7 @@ impl Host {
                 if new_machine {
                     hosts::forget_fingerprint(tx, changed.id)?;
                 }
-                let action = format!("host.{}", done.trim_start_matches("host-"));
+                let action = format!("host.{}", done.trim_start_matches("cli-host-"));
                 note(tx, now, Some(&changed.agency), &action, &changed.id.to_string(), &changed.name)
             })
             .await?;
@@ -84,13 +84,13 @@ fn list(setting: &Setting, all: &[Kept]) -> anyhow::Result<()> {
         return Ok(());
     }
     if all.is_empty() {
-        setting.tell("host-none", &[]);
+        setting.tell("cli-host-none", &[]);
     }
     for host in all {
         let heard = match (host.silent_since, host.last_heard_at) {
-            (Some(since), _) => setting.say("host-silent", &[("since", &since)]),
-            (None, Some(at)) => setting.say("host-heard", &[("at", &at)]),
-            (None, None) => setting.say("host-never", &[]),
+            (Some(since), _) => setting.say("cli-host-silent", &[("since", &since)]),
+            (None, Some(at)) => setting.say("cli-host-heard", &[("at", &at)]),
+            (None, None) => setting.say("cli-host-never", &[]),
         };
         let state = state_word(setting, host.state);
         line(format!("{}\t{}\t{}\t{state}\t{heard}", host.id, host.agency, plain(&host.name)));
@@ -100,5 +100,5 @@ fn list(setting: &Setting, all: &[Kept]) -> anyhow::Result<()> {
 }
 
 fn state_word(setting: &Setting, state: HostState) -> String {
-    setting.say(&format!("host-state-{}", state.word()), &[])
+    setting.say(&format!("cli-host-state-{}", state.word()), &[])
 }

@@ -57,7 +57,7 @@ impl Incident {
                         Ok((incidents::find(db, id)?, findings::of_incident(db, id, FINDINGS_SHOWN)?))
                     })
                     .await?;
-                let found = found.with_context(|| setting.say("incident-unknown", &[("id", &id)]))?;
+                let found = found.with_context(|| setting.say("cli-incident-unknown", &[("id", &id)]))?;
                 show(setting, &found, &findings)
             }
             Self::Ack { id } => {
@@ -74,7 +74,7 @@ impl Incident {
                         )
                     })
                     .await?;
-                setting.tell("incident-acknowledged", &[("id", &id)]);
+                setting.tell("cli-incident-acknowledged", &[("id", &id)]);
                 Ok(())
             }
             Self::Close { id, outcome, text } => {
@@ -85,7 +85,7 @@ impl Incident {
                         note(tx, now, agency.as_deref(), "incident.closed", &id.to_string(), outcome.word())
                     })
                     .await?;
-                setting.tell("incident-closed", &[("id", &id), ("outcome", &outcome.word())]);
+                setting.tell("cli-incident-closed", &[("id", &id), ("outcome", &outcome.word())]);
                 Ok(())
             }
         }
@@ -104,7 +104,7 @@ fn title(setting: &Setting, incident: &Summary) -> String {
 }
 
 fn severity(setting: &Setting, incident: &Summary) -> String {
-    setting.say(&format!("severity-{}", incident.severity), &[])
+    setting.say(&format!("cli-severity-{}", incident.severity), &[])
 }
 
 fn list(setting: &Setting, all: &[Summary]) -> anyhow::Result<()> {
@@ -113,10 +113,10 @@ fn list(setting: &Setting, all: &[Summary]) -> anyhow::Result<()> {
         return Ok(());
     }
     if all.is_empty() {
-        setting.tell("incident-none", &[]);
+        setting.tell("cli-incident-none", &[]);
     }
     for one in all {
-        let state = setting.say(&format!("state-{}", one.state), &[]);
+        let state = setting.say(&format!("cli-state-{}", one.state), &[]);
         let (id, severity, title) = (one.id, severity(setting, one), title(setting, one));
         let (host, subject) = (plain(&one.host_name), plain(&one.subject));
         line(format!(
@@ -133,22 +133,22 @@ fn show(setting: &Setting, incident: &Summary, findings: &[findings::Shown]) -> 
         line(json!({ "incident": incident, "findings": findings }));
         return Ok(());
     }
-    setting.tell("incident-show", &[("id", &incident.id), ("title", &title(setting, incident))]);
+    setting.tell("cli-incident-show", &[("id", &incident.id), ("title", &title(setting, incident))]);
     setting.tell(
-        "incident-facts",
+        "cli-incident-facts",
         &[
             ("severity", &severity(setting, incident)),
-            ("state", &setting.say(&format!("state-{}", incident.state), &[])),
+            ("state", &setting.say(&format!("cli-state-{}", incident.state), &[])),
             ("agency", &incident.agency),
             ("host", &plain(&incident.host_name)),
             ("findings", &incident.findings),
         ],
     );
-    setting.tell("incident-subject", &[("subject", &plain(&incident.subject))]);
-    setting.tell("incident-clauses", &[("clauses", &incident.clauses.join(", "))]);
-    setting.tell("incident-times", &[("opened", &incident.opened_at), ("last", &incident.last_at)]);
+    setting.tell("cli-incident-subject", &[("subject", &plain(&incident.subject))]);
+    setting.tell("cli-incident-clauses", &[("clauses", &incident.clauses.join(", "))]);
+    setting.tell("cli-incident-times", &[("opened", &incident.opened_at), ("last", &incident.last_at)]);
     for finding in findings {
-        setting.tell("incident-evidence", &[("evidence", &finding.evidence)]);
+        setting.tell("cli-incident-evidence", &[("evidence", &finding.evidence)]);
     }
 
     Ok(())

@@ -49,12 +49,12 @@ impl Init {
             line(serde_json::to_string(&made)?);
             return Ok(());
         }
-        setting.tell("init-done", &[("dir", &setting.config.data_dir.display())]);
-        setting.tell("init-pin", &[("pin", &made.pin)]);
+        setting.tell("cli-init-done", &[("dir", &setting.config.data_dir.display())]);
+        setting.tell("cli-init-pin", &[("pin", &made.pin)]);
         setting.tell("snapshot-key", &[("key", &made.signing_key)]);
-        setting.tell("init-admin", &[("name", &made.admin)]);
+        setting.tell("cli-init-admin", &[("name", &made.admin)]);
         show_link(setting, made.link.as_deref(), &made.admin);
-        setting.tell("init-next", &[]);
+        setting.tell("cli-init-next", &[]);
 
         Ok(())
     }
@@ -95,9 +95,9 @@ pub(super) fn link_path(secret: &str) -> String {
 pub(super) fn show_link(setting: &Setting, link: Option<&str>, name: &str) {
     match link {
         Some(link) => {
-            setting.tell("link-once", &[("minutes", &(LINK_FOR.as_secs() / 60))]);
+            setting.tell("cli-link-once", &[("minutes", &(LINK_FOR.as_secs() / 60))]);
             line(format!("  {link}"));
         }
-        None => setting.tell("link-later", &[("name", &name)]),
+        None => setting.tell("cli-link-later", &[("name", &name)]),
     }
 }

@@ -111,7 +111,7 @@ impl Setting {
     fn store(&self) -> anyhow::Result<Store> {
         let path = self.config.database_path();
         if !path.exists() {
-            bail!("{}", self.say("not-initialised", &[("path", &path.display())]));
+            bail!("{}", self.say("cli-not-initialised", &[("path", &path.display())]));
         }
 
         Store::open(&path)
@@ -137,7 +137,7 @@ where
     match dispatch(arguments) {
         Ok(code) => code,
         Err(error) => {
-            complain(message(lang, "error", &[("what", &format!("{error:#}"))]));
+            complain(message(lang, "cli-error", &[("what", &format!("{error:#}"))]));
             let config = error.chain().any(|cause| cause.is::<LoadConfigError>());
             if config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
         }
@@ -171,7 +171,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Snapshot(snapshot) => return snapshot.run(&setting).await,
             Command::Audit(Audit::Verify) => {
                 let count = setting.store()?.read(audit::verify).await?;
-                setting.tell("audit-good", &[("count", &count)]);
+                setting.tell("cli-audit-good", &[("count", &count)]);
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -181,9 +181,9 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn check(setting: &Setting) {
     let default = PathBuf::from(crate::config::DEFAULT_PATH);
     match &setting.config_path {
-        Some(path) => setting.tell("config-good", &[("path", &path.display())]),
-        None if default.exists() => setting.tell("config-good", &[("path", &default.display())]),
-        None => setting.tell("config-defaults", &[]),
+        Some(path) => setting.tell("cli-config-good", &[("path", &path.display())]),
+        None if default.exists() => setting.tell("cli-config-good", &[("path", &default.display())]),
+        None => setting.tell("cli-config-defaults", &[]),
     }
 }
 

@@ -51,7 +51,7 @@ impl Person {
                         )
                     })
                     .await?;
-                setting.tell("person-added", &[("name", &name)]);
+                setting.tell("cli-person-added", &[("name", &name)]);
             }
             Self::Link { name } => {
                 let kept = name.clone();

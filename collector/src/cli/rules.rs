@@ -38,7 +38,7 @@ impl Rules {
             Err(error) => {
                 let Some(BrokenRules(lines)) = error.downcast_ref::<BrokenRules>() else { return Err(error) };
                 lines.iter().for_each(complain);
-                complain(setting.say("rules-broken", &[("count", &lines.len())]));
+                complain(setting.say("cli-rules-broken", &[("count", &lines.len())]));
                 return Ok(ExitCode::FAILURE);
             }
         };
@@ -58,9 +58,9 @@ impl Rules {
         } else {
             let (count, files) = (rules.rules().len(), rules.files().len());
             let digest = rules.digest();
-            setting.tell("rules-good", &[("rules", &count), ("files", &files), ("digest", &digest)]);
+            setting.tell("cli-rules-good", &[("rules", &count), ("files", &files), ("digest", &digest)]);
             if test {
-                setting.tell("rules-tested", &[("passed", &passed), ("all", &outcomes.len())]);
+                setting.tell("cli-rules-tested", &[("passed", &passed), ("all", &outcomes.len())]);
             }
         }
 

@@ -49,15 +49,15 @@ impl Token {
     pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<()> {
         let Self::New(new) = self;
         let Some(address) = new.address.clone().or_else(|| link_address(&setting.config)) else {
-            bail!("{}", setting.say("token-no-address", &[]));
+            bail!("{}", setting.say("cli-token-no-address", &[]));
         };
         if !is_address(&address) {
-            bail!("{}", setting.say("token-bad-address", &[("address", &address)]));
+            bail!("{}", setting.say("cli-token-bad-address", &[("address", &address)]));
         }
         let store = setting.store()?;
         let agency = new.agency.clone();
         if store.read(move |db| agencies::name(db, &agency)).await?.is_none() {
-            bail!("{}", setting.say("no-agency", &[("agency", &new.agency)]));
+            bail!("{}", setting.say("cli-no-agency", &[("agency", &new.agency)]));
         }
         let pin = Authority::load(&setting.config.authority_dir())?.pin();
         let token = Secret(random::bytes()?);
@@ -87,9 +87,9 @@ impl Token {
             line(shown);
             return Ok(());
         }
-        setting.tell("token-made", &[("agency", &new.agency), ("uses", &new.uses), ("days", &new.days)]);
+        setting.tell("cli-token-made", &[("agency", &new.agency), ("uses", &new.uses), ("days", &new.days)]);
         if new.approve {
-            setting.tell("token-needs-approval", &[]);
+            setting.tell("cli-token-needs-approval", &[]);
         }
         line(format!("  {string}"));
 

@@ -105,7 +105,10 @@ mod tests {
             for file in std::fs::read_dir(dir).unwrap() {
                 let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
                 for id in ids(&text) {
-                    assert!(seen.insert(id.to_owned()), "{language}: {id} stands twice: the program would not start");
+                    assert!(
+                        seen.insert(id.to_owned()),
+                        "{language}: {id} stands twice: the program would not start"
+                    );
                 }
             }
         }

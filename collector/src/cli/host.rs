@@ -56,7 +56,10 @@ impl Host {
         let host = store.read(move |db| hosts::named(db, &text)).await?;
         if !allowed.contains(&host.state) {
             let state = state_word(setting, host.state);
-            bail!("{}", setting.say("cli-host-wrong-state", &[("name", &plain(&host.name)), ("state", &state)]));
+            bail!(
+                "{}",
+                setting.say("cli-host-wrong-state", &[("name", &plain(&host.name)), ("state", &state)])
+            );
         }
         let changed = host.clone();
         store

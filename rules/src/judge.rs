@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rsigma_eval::JsonEvent;
 use serde_json::{Value, json};
+use vonggac_protocol::digest::Digest;
 use vonggac_protocol::host::Role;
 use vonggac_protocol::id::{AgencyId, HostId, ObservationId};
 use vonggac_protocol::observation::Observation;
@@ -109,11 +110,11 @@ impl Judge {
 
     fn count(&mut self, rule: &Rule, context: &Context, event: &Event, at: Timestamp) -> Vec<Finding> {
         let Some(count) = &rule.counts else { return Vec::new() };
-        let values = count.group_by.iter().map(|name| text_of(event.get(name))).collect();
+        let values = count.group_by.iter().map(|name| short(event.get(name))).collect();
         let group = GroupKey { rule: rule.name.clone(), agency: context.agency.to_string(), values };
         let value = match &count.distinct {
             None => context.id.to_string(),
-            Some(name) => text_of(event.get(name)),
+            Some(name) => short(event.get(name)),
         };
         let entry = Entry { at, value, id: context.id };
         let Some(reached) = self.windows.count(&group, count.measure, entry) else { return Vec::new() };
@@ -174,6 +175,13 @@ fn conclude(
             }
         })
         .collect()
+}
+
+/// What tells a value apart: itself, or its digest where a host could make it long.
+fn short(value: Option<&Value>) -> String {
+    let text = text_of(value);
+
+    if text.len() > 64 { Digest::of(text.as_bytes()).to_string() } else { text }
 }
 
 fn text_of(value: Option<&Value>) -> String {

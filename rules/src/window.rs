@@ -10,9 +10,12 @@ use vonggac_protocol::time::Timestamp;
 
 use crate::finding::EVIDENCE_MAX;
 
-/// Groups that are counted at once; one more drops the group that has been still the longest. At most a few
-/// hundred bytes a group while it is small: some ten megabytes.
+/// Groups that are counted at once; one more drops the group that has been still the longest.
 pub const GROUPS_MAX: usize = 20_000;
+
+/// Entries of all groups together; more drop the groups that have been still the longest. An entry takes a few
+/// hundred bytes, as long values are kept by their digest: about a hundred megabytes at the very worst.
+pub const ENTRIES_MAX: usize = 300_000;
 
 /// The highest count that a rule may wait for; bounds a group's memory.
 pub const THRESHOLD_MAX: usize = 1_000;
@@ -73,14 +76,16 @@ struct Group {
 pub struct Windows {
     groups: BTreeMap<GroupKey, Group>,
     by_age: BTreeSet<(Timestamp, GroupKey)>,
+    entries: usize,
 }
 
 impl Windows {
     /// Counts one entry. Having fired, a group is quiet for one span.
     pub fn count(&mut self, key: &GroupKey, measure: Measure, entry: Entry) -> Option<Reached> {
-        if !self.groups.contains_key(key) && self.groups.len() >= GROUPS_MAX {
+        let is_new = !self.groups.contains_key(key);
+        if (is_new && self.groups.len() >= GROUPS_MAX) || self.entries >= ENTRIES_MAX {
             let (_, oldest) = self.by_age.pop_first()?;
-            self.groups.remove(&oldest);
+            self.entries -= self.groups.remove(&oldest).map_or(0, |group| group.entries.len());
         }
         let group = self.groups.entry(key.clone()).or_insert_with(|| {
             self.by_age.insert((entry.at, key.clone()));
@@ -92,13 +97,18 @@ impl Windows {
             group.newest = entry.at;
         }
 
-        group.count(measure, entry)
+        let before = group.entries.len();
+        let reached = group.count(measure, entry);
+        self.entries = (self.entries + group.entries.len()).saturating_sub(before);
+
+        reached
     }
 
     /// Forgets the groups of every rule but these.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.groups.retain(|key, _| keep(&key.rule));
         self.by_age.retain(|(_, key)| keep(&key.rule));
+        self.entries = self.groups.values().map(|group| group.entries.len()).sum();
     }
 
     /// How many groups are counted.
@@ -215,5 +225,19 @@ mod tests {
         assert_eq!(windows.len(), GROUPS_MAX);
         assert!(!windows.groups.contains_key(&group("first")));
         assert_eq!(windows.by_age.len(), GROUPS_MAX);
+        assert_eq!(windows.entries, GROUPS_MAX);
+    }
+
+    #[test]
+    fn all_groups_together_never_hold_more_than_the_limit() {
+        let wide = Measure { threshold: THRESHOLD_MAX, span: Duration::from_secs(86_400) };
+        let mut windows = Windows { entries: ENTRIES_MAX - 2, ..Windows::default() };
+
+        for n in 0..10 {
+            windows.count(&group(&(n % 3).to_string()), wide, entry(n, i64::try_from(n).unwrap()));
+            assert!(windows.entries <= ENTRIES_MAX);
+        }
+
+        assert!(windows.len() < 3);
     }
 }

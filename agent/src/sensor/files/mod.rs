@@ -20,6 +20,8 @@
 //! | `pace` | how much of a processor a scan may take; pure |
 //! | `scan` | walking a root beside its baseline |
 //! | `watchman` | the loop that joins them |
+//! | `plans` | what is due, and since when |
+//! | `directories` | directories that come |
 //!
 //! # How `run.rs` uses it
 //!
@@ -49,10 +51,12 @@
 mod baseline;
 mod bounds;
 mod compare;
+mod directories;
 mod key;
 mod ledger;
 mod measure;
 mod pace;
+mod plans;
 mod roots;
 mod scan;
 mod sensor;

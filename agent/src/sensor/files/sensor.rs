@@ -14,12 +14,13 @@ use super::bounds::Bounds;
 use super::ledger::{Ledger, Shared, Stopped, lock};
 use super::measure::Measurer;
 use super::pace::Pace;
+use super::plans::Plans;
 use super::roots::Roots;
 use super::scan::{SUSPECTS_MAX, Scanner};
 use super::settings::FilesSettings;
 use super::settle::{Settle, TOUCHED_MAX};
 use super::watch::{NOTICES_MAX, Notice, Watch};
-use super::watchman::{Plans, Watchman};
+use super::watchman::Watchman;
 use super::{Change, Ticket};
 use crate::clock;
 

@@ -1,7 +1,6 @@
 //! The loop that joins notices, scans, measuring and the ledger. It alone tells of paths.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
@@ -9,27 +8,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use vonggac_protocol::file::{BaselineTaken, FileKind, WatchLossReason};
-use vonggac_protocol::time::Timestamp;
 
 use super::bounds::Bounds;
+use super::directories::{Touching, is_directory};
 use super::key::Key;
 use super::ledger::{Circumstance, Ledger, Place, Shared, Stopped, lock};
 use super::measure::{Measured, Measurer};
 use super::pace::Pace;
+use super::plans::{Cause, HEARTBEAT, Plans, TICK};
 use super::roots::Roots;
 use super::scan::{Found, Order};
 use super::sensor::Counters;
 use super::settings::FilesSettings;
 use super::settle::Settle;
-use super::watch::{Notice, Watch, Watched};
+use super::watch::{Notice, Watch};
 use crate::clock;
-use crate::os::file::Dir;
-
-/// How often roots that are not there are looked for, and other slow duties done.
-const TICK: Duration = Duration::from_secs(5);
-
-/// How often the moment up to which everything was told is written down.
-const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// A notice may be this long on its way to us.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
@@ -45,26 +38,6 @@ const PAGE: usize = 256;
 
 /// After a stop is asked for, this much time goes into what was touched and not yet measured.
 const LAST_LOOKS: Duration = Duration::from_secs(2);
-
-/// Why a root is to be scanned.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Cause {
-    /// For safety, or because more was touched than we remember; changes happened after this moment.
-    Again(Option<Timestamp>),
-    /// Notices were lost after this moment.
-    Lost(Timestamp),
-    /// The start: nobody watched since this moment.
-    Start(Option<Timestamp>),
-}
-
-/// Which names are touched while watches are set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Touching {
-    All,
-    /// Those that are not touched already: their quiet time is not prolonged.
-    New,
-    Nothing,
-}
 
 /// What the loop owns.
 pub(super) struct Watchman {
@@ -83,66 +56,6 @@ pub(super) struct Watchman {
     pub(super) measurer: Measurer,
     pub(super) pace: Pace,
     pub(super) plans: Plans,
-}
-
-/// What is due and what is under way.
-#[derive(Debug)]
-pub(super) struct Plans {
-    /// Roots to scan, in this order.
-    due: Vec<(Key, Cause)>,
-    current: Option<(Key, Cause, Instant)>,
-    /// Roots whose first scan was not told yet.
-    first: BTreeSet<Key>,
-    /// Roots that were not scanned since the start.
-    unscanned: BTreeSet<Key>,
-    /// Roots that are not there.
-    absent: BTreeSet<Key>,
-    /// Roots that the system does not let us watch whole, and when they were last scanned.
-    unwatched: BTreeMap<Key, Instant>,
-    watched_until: Option<Timestamp>,
-    /// Since when all watches stand.
-    watched_from: Timestamp,
-    /// The last moment at which nothing was waiting anywhere.
-    quiet_at: Timestamp,
-    next_tick: Instant,
-    next_heartbeat: Instant,
-    next_rescan: Instant,
-    /// No looks at suspects before this moment.
-    resume_at: Option<Instant>,
-}
-
-impl Plans {
-    pub(super) fn new(watched_until: Option<Timestamp>, rescan_every: Duration) -> Self {
-        let now = clock::instant();
-
-        Self {
-            due: Vec::new(),
-            current: None,
-            first: BTreeSet::new(),
-            unscanned: BTreeSet::new(),
-            absent: BTreeSet::new(),
-            unwatched: BTreeMap::new(),
-            watched_until,
-            watched_from: clock::now(),
-            quiet_at: clock::now(),
-            next_tick: now + TICK,
-            next_heartbeat: now + HEARTBEAT,
-            next_rescan: now + rescan_every,
-            resume_at: None,
-        }
-    }
-
-    /// The stronger cause wins where a root is due already.
-    fn want(&mut self, root: &Key, cause: Cause) {
-        match self.due.iter_mut().find(|(due, _)| due == root) {
-            Some((_, known)) => *known = cause.max(*known),
-            None => self.due.push((root.clone(), cause)),
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.current.is_none() && self.due.is_empty()
-    }
 }
 
 impl Watchman {
@@ -256,13 +169,13 @@ impl Watchman {
         Ok(())
     }
 
-    fn is_watched(&self, path: &Path) -> bool {
+    pub(super) fn is_watched(&self, path: &Path) -> bool {
         let key = Key::of(path);
 
         self.bounds.allow(&key) && self.roots.find(&key).is_some()
     }
 
-    fn touch(&mut self, path: &Path) {
+    pub(super) fn touch(&mut self, path: &Path) {
         let key = Key::of(path);
         let Some((root, _)) = self.roots.find(&key).filter(|_| self.bounds.allow(&key)) else {
             return;
@@ -423,98 +336,6 @@ impl Watchman {
         }
     }
 
-    /// Sets watches on a root; all of it is listed by its scan.
-    fn watch_root(&mut self, path: &Path) -> Result<()> {
-        if is_directory(path) {
-            return self.walk_directories(path, Touching::Nothing);
-        }
-        // A single file is watched through its directory: editors put new files in its place.
-        if let Some(parent) = path.parent()
-            && self.watch.add(parent) == Watched::Limit
-        {
-            self.give_up_watching(path)?;
-        }
-
-        Ok(())
-    }
-
-    /// A directory came: watches it and all beneath it, and touches every name in it, for whatever was there before the
-    /// watch stood gave no notice.
-    fn enlist(&mut self, dir: &Path) -> Result<()> {
-        self.walk_directories(dir, Touching::All)
-    }
-
-    fn walk_directories(&mut self, dir: &Path, touching: Touching) -> Result<()> {
-        let mut dirs = vec![dir.to_owned()];
-        while let Some(dir) = dirs.pop() {
-            if self.watch.add(&dir) == Watched::Limit {
-                return self.give_up_watching(&dir);
-            }
-            for (path, is_dir) in self.list(&dir) {
-                match touching {
-                    Touching::All => self.touch(&path),
-                    Touching::New if !self.settle.holds(&path) => self.touch(&path),
-                    Touching::New | Touching::Nothing => {}
-                }
-                if is_dir {
-                    dirs.push(path);
-                }
-            }
-            if self.shared.is_stopping() {
-                return Err(anyhow!(Stopped));
-            }
-        }
-
-        Ok(())
-    }
-
-    /// As [`enlist`](Self::enlist) for one directory that a scan met, touching only what nobody knows.
-    fn enlist_unknown(&mut self, dir: &Path) -> Result<()> {
-        if self.watch.add(dir) == Watched::Limit {
-            return self.give_up_watching(dir);
-        }
-        for (path, _) in self.list(dir) {
-            if !lock(&self.ledger).knows(&Key::of(&path))? {
-                self.touch(&path);
-            }
-        }
-
-        Ok(())
-    }
-
-    /// What is in a directory and within bounds, and whether each is a directory.
-    fn list(&self, dir: &Path) -> Vec<(PathBuf, bool)> {
-        let Ok(opened) = Dir::open(dir) else { return Vec::new() };
-        let names = opened.names().unwrap_or_default();
-        let paths = names.into_iter().filter_map(|name| {
-            let path = dir.join(&name);
-            self.is_watched(&path).then(|| {
-                let is_dir = opened.stat(&name).is_ok_and(|stat| stat.kind == FileKind::Directory);
-                (path, is_dir)
-            })
-        });
-
-        paths.collect()
-    }
-
-    /// The system allows no more watches: the root is scanned every so often instead, and the collector is told.
-    fn give_up_watching(&mut self, path: &Path) -> Result<()> {
-        let Some((root, _)) = self.roots.find(&Key::of(path)) else { return Ok(()) };
-        if self.plans.unwatched.insert(root.clone(), clock::instant()).is_none() {
-            self.counters.losses.fetch_add(1, Ordering::AcqRel);
-            let now = clock::now();
-            lock(&self.ledger).tell_lost(
-                vec![root.host_path()],
-                WatchLossReason::WatchLimit,
-                now,
-                None,
-                now,
-            )?;
-        }
-
-        Ok(())
-    }
-
     fn order_scan(&mut self) -> Result<()> {
         if self.plans.current.is_some() || self.plans.due.is_empty() {
             return Ok(());
@@ -619,8 +440,4 @@ impl Watchman {
 
         Ok(())
     }
-}
-
-fn is_directory(path: &Path) -> bool {
-    Dir::open(path).is_ok()
 }

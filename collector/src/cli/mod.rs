@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::store::audit::{self, Action, OPERATOR};
 
 mod agency;
+mod backup;
 mod host;
 mod incident;
 mod init;
@@ -82,6 +83,8 @@ enum Command {
     /// Ảnh chụp tuân thủ / compliance snapshots
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
+    /// Sao lưu cơ sở dữ liệu, khóa và nơi cấp chứng thư / back up database, keys and authority
+    Backup(backup::Backup),
 }
 
 #[derive(Subcommand, Debug)]
@@ -169,6 +172,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
             Command::Snapshot(snapshot) => return snapshot.run(&setting).await,
+            Command::Backup(backup) => return backup.run(&setting).await,
             Command::Audit(Audit::Verify) => {
                 let count = setting.store()?.read(audit::verify).await?;
                 setting.tell("cli-audit-good", &[("count", &count)]);

@@ -154,7 +154,6 @@ impl Status {
                 Message::new("status-not-running").with("at", local(self.at))
             },
             Message::new("status-host").with("host", self.host).with("agency", &self.agency_name),
-            self.connection(lang),
             Message::new("status-queue")
                 .with("prompt", self.waiting_prompt)
                 .with("bulk", self.waiting_bulk)
@@ -176,6 +175,9 @@ impl Status {
                 .with("paths", self.baseline_paths)
                 .with("exclusions", self.exclusions),
         ];
+        if running {
+            messages.insert(2, self.connection(lang));
+        }
         if problems.is_empty() {
             messages.push(Message::new("status-good"));
         }
@@ -268,6 +270,9 @@ mod tests {
 
     #[test]
     fn an_agent_that_does_not_run_is_the_first_problem() {
-        assert_eq!(sample().problems(false)[0].id, "problem-not-running");
+        let connected = Status { connected: true, ..sample() };
+
+        assert_eq!(connected.problems(false)[0].id, "problem-not-running");
+        assert!(!connected.say(false, None, Lang::Vi).join("\n").contains("Đang kết nối"));
     }
 }

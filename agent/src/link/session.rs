@@ -268,6 +268,7 @@ impl Session {
         let mut stop_by: Option<Instant> = None;
         loop {
             self.pump(link).await?;
+            self.count(link);
             if stop_by.is_some_and(|by| by <= Instant::now()) || (stop_by.is_some() && self.is_drained()) {
                 return Ok(Leave::Stop);
             }
@@ -296,7 +297,6 @@ impl Session {
                     if beat_at <= Instant::now() {
                         frames::write(&mut self.control, &Frame::Heartbeat(Heartbeat { now: clock::now() })).await?;
                         beat_at = Instant::now() + self.beat(link);
-                        self.count(link);
                     }
                 }
                 () = link.stop.cancelled(), if stop_by.is_none() => {

@@ -310,8 +310,17 @@ async fn a_refusal_is_told_with_its_reason_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn the_key_exchange_is_the_post_quantum_hybrid() {
-    let group = crate::wire::tls::provider().kx_groups[0].name();
+async fn a_collector_that_knows_only_the_post_quantum_hybrid_is_reached() {
+    let authority = Authority::new();
+    let hybrid = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
+    let ours = crate::wire::tls::provider();
+    assert_eq!(ours.kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
+    let only_hybrid = rustls::crypto::CryptoProvider { kx_groups: hybrid, ..(*ours).clone() };
+    let endpoint = authority.listen_with(Arc::new(only_hybrid));
+    let (world, link) = world(&authority, endpoint.local_addr().unwrap());
+    world.append(&records(Lane::Prompt, 0..1));
 
-    assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);
+    let (books, ()) = tokio::join!(collect(&endpoint, std::iter::empty(), 1, world.stop.clone()), link.run());
+
+    assert_eq!(books.kept[&Lane::Prompt], expected(0..1));
 }

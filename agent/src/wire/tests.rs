@@ -10,6 +10,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
 use vonggac_protocol::digest::Digest;
@@ -74,10 +75,12 @@ impl Authority {
 
     /// A collector's endpoint under this authority, on a port of its own.
     pub(crate) fn listen(&self) -> Endpoint {
-        self.listen_at((Ipv4Addr::LOCALHOST, 0).into())
+        self.listen_with(tls::provider())
     }
 
-    pub(crate) fn listen_at(&self, address: SocketAddr) -> Endpoint {
+    /// A collector's endpoint that knows no other key exchange than these.
+    pub(crate) fn listen_with(&self, provider: Arc<CryptoProvider>) -> Endpoint {
+        let address: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![COLLECTOR_NAME.to_owned()]).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -88,7 +91,7 @@ impl Authority {
             .allow_unauthenticated()
             .build()
             .unwrap();
-        let mut config = rustls::ServerConfig::builder_with_provider(tls::provider())
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_client_cert_verifier(clients)

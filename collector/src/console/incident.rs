@@ -166,7 +166,10 @@ pub(super) fn cited(knowledge: &Knowledge, ids: &[String], reader: &Reader) -> V
             Some((plan, clause)) => CitedClause {
                 id: id.clone(),
                 number: clause.number.clone(),
-                plan: format!("{} ({})", plan.number, plan.issuer.of(t)),
+                plan: match plan.number.as_str() {
+                    "" => plan.issuer.of(t).to_owned(),
+                    number => format!("{number} ({})", plan.issuer.of(t)),
+                },
                 text: clause.text.of(t).to_owned(),
                 is_known: true,
             },

@@ -122,7 +122,7 @@ filter-go = Filter
 filter-clear = Clear the filter
 filter-drop = Drop this condition
 list-keys = Keys: j down, k up, Enter opens, / searches
-newer-incidents = { $n } new or changed – press to load
+newer-incidents = { $n } new or with new evidence – press to load
 newer-version = This incident has just changed – press to load
 
 incident-clauses = Clauses concerned

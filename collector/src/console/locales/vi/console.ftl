@@ -122,7 +122,7 @@ filter-go = Lọc
 filter-clear = Bỏ bộ lọc
 filter-drop = Bỏ điều kiện này
 list-keys = Phím: j xuống, k lên, Enter mở, / tìm kiếm
-newer-incidents = { $n } sự cố mới hoặc vừa thay đổi – bấm để tải
+newer-incidents = { $n } sự cố mới hoặc có bằng chứng mới – bấm để tải
 newer-version = Sự cố này vừa thay đổi – bấm để tải
 
 incident-clauses = Điều khoản liên quan

@@ -1,0 +1,11 @@
+//! The console and its API, whole, over a seeded store: what people and programs get when they ask.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod ask;
+mod pages;
+mod programs;
+mod scope;
+mod seed;
+mod signing_in;
+mod words;

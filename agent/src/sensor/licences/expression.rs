@@ -109,8 +109,10 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
 
 /// `GPL-2+-with-bison-exception` is written as one word.
 fn with_hyphens<'t>(word: &'t str, tokens: &mut Vec<Token<'t>>) {
-    match word.to_ascii_lowercase().find("-with-") {
-        Some(at) if at > 0 => {
+    let lower = word.to_ascii_lowercase();
+    let is_reference = lower.starts_with("licenseref-") || lower.starts_with("additionref-");
+    match lower.find("-with-") {
+        Some(at) if at > 0 && !is_reference => {
             tokens.extend([Token::Word(&word[..at]), Token::With, Token::Word(&word[at + "-with-".len()..])]);
         }
         Some(_) | None => tokens.push(Token::Word(word)),
@@ -279,6 +281,8 @@ mod tests {
             ("GPLv2+ and (LGPLv2 or BSD)", "GPL-2.0-or-later AND (LGPL-2.0-only OR LicenseRef-BSD)"),
             ("GPL-2.0-or-later AND MIT", "GPL-2.0-or-later AND MIT"),
             ("BSD with advertising", "BSD-4-Clause-UC"),
+            ("LicenseRef-a-with-b AND MIT", "LicenseRef-a-with-b AND MIT"),
+            ("MIT WITH AdditionRef-some-with-exception", "MIT WITH AdditionRef-some-with-exception"),
             ("LGPL-2+ | public-domain", "LGPL-2.0-or-later OR LicenseRef-public-domain"),
         ];
 

@@ -124,6 +124,10 @@ pub(super) fn licence(name: &str) -> Option<String> {
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     let name = name.trim_matches(['.', ';', ':', '"', '\'']);
     let lower = name.to_lowercase();
+    // Our own output reads back as it is, so its start does not count towards the limit.
+    if let Some(id) = after(name, "licenseref-").filter(|id| id.len() <= NAME_MAX && !id.contains(' ')) {
+        return Some(format!("LicenseRef-{}", idstring(id)?));
+    }
     if name.is_empty() || name.chars().count() > NAME_MAX || name.split(' ').count() > 5 {
         return None;
     }
@@ -137,10 +141,6 @@ pub(super) fn licence(name: &str) -> Option<String> {
     if let Some(known) = listed.filter(|known| known.flags & spdx::flags::IS_DEPRECATED == 0) {
         return Some(known.name.to_owned());
     }
-    if lower.starts_with("licenseref-") {
-        return Some(format!("LicenseRef-{}", idstring(&name["licenseref-".len()..])?));
-    }
-
     variant(&lower).or_else(|| Some(format!("LicenseRef-{}", idstring(name)?)))
 }
 
@@ -151,6 +151,9 @@ pub(super) fn exception(words: &str, licence: &str) -> Option<String> {
     let listed = spdx::identifiers::EXCEPTIONS.iter().find(|known| known.name.eq_ignore_ascii_case(&words));
     if let Some(known) = listed.filter(|known| known.flags & spdx::flags::IS_DEPRECATED == 0) {
         return Some(known.name.to_owned());
+    }
+    if let Some(id) = after(&words, "additionref-").filter(|id| id.len() <= NAME_MAX) {
+        return Some(format!("AdditionRef-{}", idstring(id)?));
     }
     let told = |(word, start, _): &&(&str, &str, &str)| lower.contains(word) && licence.starts_with(start);
     if let Some((_, _, known)) = EXCEPTIONS.iter().find(told) {
@@ -201,6 +204,13 @@ fn variant(lower: &str) -> Option<String> {
     let mit = lower.strip_prefix("expat").or_else(|| lower.strip_prefix("mit"));
 
     mit.is_some_and(|rest| rest.starts_with('~')).then(|| "MIT".to_owned())
+}
+
+/// What follows this start, in any case of its letters.
+fn after<'t>(text: &'t str, start: &str) -> Option<&'t str> {
+    let (head, tail) = text.split_at_checked(start.len())?;
+
+    head.eq_ignore_ascii_case(start).then_some(tail)
 }
 
 /// A name in the letters that SPDX allows.
@@ -263,6 +273,8 @@ mod tests {
         assert_eq!(licence("BSD").as_deref(), Some("LicenseRef-BSD"));
         assert_eq!(licence("giấy phép").as_deref(), Some("LicenseRef-gi-y-ph-p"));
         assert_eq!(licence("This program is free software, see below"), None);
+        assert_eq!(licence("LicenseRef-İẞ"), None);
+        assert_eq!(licence("licenseref-a"), Some("LicenseRef-a".into()));
         assert_eq!(licence("~~~"), None);
     }
 }

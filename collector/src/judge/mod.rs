@@ -265,3 +265,6 @@ async fn report_broken(store: &Store, broken: &anyhow::Error) {
         error!(error = format!("{error:#}"), "Broken rules could not be noted");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -298,3 +298,6 @@ impl Sessions {
         connection.close(close_code(RefusalCode::Busy), b"the collector cannot work now");
     }
 }
+
+#[cfg(test)]
+mod tests;

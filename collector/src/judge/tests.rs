@@ -1,0 +1,193 @@
+use std::fs;
+use std::path::Path;
+
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::file::{Area, FileAction, FileChanged, FileKind, FileState};
+use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
+use vonggac_protocol::observation::{AgentStopped, Kind, Observation};
+use vonggac_protocol::path::HostPath;
+use vonggac_protocol::time::Timestamp;
+
+use super::*;
+use crate::store::agencies::{self, Level};
+use crate::store::hosts::{self, HostState};
+use crate::store::observations::{self, LaneOf, Row};
+
+const HOST: HostId = HostId([5; 16]);
+
+struct World {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("collector.db")).unwrap();
+    store
+        .write(|tx| {
+            let agency = AgencyId::new("so-tttt")?;
+            agencies::add(tx, &agency, "Sở", Level::Department, Timestamp(0))?;
+            hosts::add(tx, HOST, &agency, "may-1", HostState::Active, 180, Timestamp(0))
+        })
+        .await
+        .unwrap();
+
+    World { folder, store }
+}
+
+fn page_changed(path: &str) -> Kind {
+    let state = |content: &[u8]| FileState {
+        kind: FileKind::File,
+        size: 4,
+        digest: Some(Digest::of(content)),
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        modified: Timestamp(1),
+        changed: Timestamp(1),
+        link_target: None,
+        attributes: None,
+    };
+
+    Kind::FileChanged(FileChanged {
+        path: HostPath::from_text(path),
+        area: Area::Web,
+        root: HostPath::from_text("/srv/www"),
+        action: FileAction::Modified,
+        before: Some(state(b"a")),
+        after: Some(state(b"b")),
+        while_off: false,
+        not_before: None,
+        actor: None,
+    })
+}
+
+impl World {
+    async fn observe(&self, kinds: Vec<Kind>) {
+        self.store
+            .write(move |tx| {
+                let of = LaneOf { host: HOST, epoch: Epoch(1), lane: Lane::Prompt };
+                for kind in kinds {
+                    let seq: Seq = observations::mark(tx, of)?.next();
+                    let now = clock::now();
+                    let word = kind.word();
+                    let body = Observation { at: now, kind }.encode();
+                    observations::insert(tx, of, Row { seq, at: now, kind: word, body: &body }, now)?;
+                    observations::set_mark(tx, of, seq)?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+
+    fn judging(&self, folder: Folder) -> Judging {
+        Judging {
+            store: self.store.clone(),
+            rules: Arc::new(folder.load(Language::En).unwrap()),
+            folder,
+            bell: Arc::new(Notify::new()),
+            news: news(),
+            tell_rules: Box::new(|_| {}),
+        }
+    }
+
+    async fn judge_all(&self) -> i64 {
+        let judging = self.judging(Folder::BuiltIn);
+        let mut bench = Bench::open(&self.store, Arc::clone(&judging.rules)).await.unwrap();
+        judging.judge_all(&mut bench, &CancellationToken::new()).await.unwrap();
+
+        self.store.read(rule_sets::cursor).await.unwrap()
+    }
+
+    async fn counts(&self) -> (i64, i64, i64) {
+        let count = |query: &'static str| {
+            self.store.read(move |db| Ok(db.query_row(query, [], |row| row.get::<_, i64>(0))?))
+        };
+
+        (
+            count("SELECT count(*) FROM incident").await.unwrap(),
+            count("SELECT count(*) FROM finding").await.unwrap(),
+            count("SELECT count(*) FROM incident_entry").await.unwrap(),
+        )
+    }
+}
+
+#[tokio::test]
+async fn judging_the_same_observations_again_changes_nothing() {
+    let world = world().await;
+    world.observe(vec![page_changed("/srv/www/index.html"), page_changed("/srv/www/index.html")]).await;
+    world.observe(vec![Kind::AgentStopped(AgentStopped { reason: "service".to_owned() })]).await;
+
+    let cursor = world.judge_all().await;
+    let first = world.counts().await;
+    world.store.write(|tx| rule_sets::set_cursor(tx, 0)).await.unwrap();
+    let again = world.judge_all().await;
+
+    assert!(first.0 > 0 && first.1 > first.0, "two changes of one page are one incident: {first:?}");
+    assert_eq!((cursor, world.counts().await), (again, first));
+}
+
+#[tokio::test]
+async fn a_closed_incident_is_not_opened_again_by_its_own_evidence() {
+    let world = world().await;
+    world.observe(vec![page_changed("/srv/www/index.html")]).await;
+    world.judge_all().await;
+    let before = world.counts().await;
+    let all = world.store.read(|db| incidents::list(db, false)).await.unwrap();
+    for one in all {
+        let outcome = incidents::ClosingOutcome::PlannedChange;
+        world
+            .store
+            .write(move |tx| incidents::close(tx, one.id, "operator", outcome, "", clock::now()))
+            .await
+            .unwrap();
+    }
+
+    world.store.write(|tx| rule_sets::set_cursor(tx, 0)).await.unwrap();
+    world.judge_all().await;
+    assert_eq!(world.counts().await.0, before.0);
+    world.observe(vec![page_changed("/srv/www/index.html")]).await;
+    world.judge_all().await;
+
+    assert!(world.counts().await.0 > before.0, "new evidence opens a new incident");
+}
+
+fn write_packs(dir: &Path, leave_out: &str) {
+    for source in vonggac_rules::packs::embedded() {
+        if source.path != leave_out {
+            let path = dir.join(&source.path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, source.text).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_folder_is_taken_over_whole_and_a_broken_one_is_reported_and_left() {
+    let world = world().await;
+    let dir = world.folder.path().join("rules");
+    write_packs(&dir, "packs/integrity/web.yml");
+    let judging = world.judging(Folder::Dir(dir.clone()));
+    let mut bench = Bench::open(&world.store, Arc::clone(&judging.rules)).await.unwrap();
+    let mut stamp = judging.folder.stamp().unwrap();
+    let few = bench.rules().rules().len();
+
+    fs::write(dir.join("packs/integrity/web.yml"), "title: [broken").unwrap();
+    assert!(!judging.look_at_rules(&mut bench, &mut stamp).await);
+    assert_eq!(bench.rules().rules().len(), few);
+    write_packs(&dir, "");
+    assert!(judging.look_at_rules(&mut bench, &mut stamp).await);
+    assert!(!judging.look_at_rules(&mut bench, &mut stamp).await);
+
+    assert!(bench.rules().rules().len() > few);
+    let noted: Vec<String> = world
+        .store
+        .read(|db| {
+            let mut statement = db.prepare("SELECT action FROM audit ORDER BY id")?;
+            Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(noted, ["rules.refused", "rules.replaced"]);
+}

@@ -1,0 +1,224 @@
+use std::net::SocketAddr;
+
+use quinn::{ClientConfig, Endpoint};
+use quinn::crypto::rustls::QuicClientConfig;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use vonggac_protocol::frame::{Batch, Heartbeat};
+use vonggac_protocol::hello::{ALPN_LINK, COLLECTOR_NAME, WIRE_VERSION};
+use vonggac_protocol::id::{AgencyId, HostId, Lane, Seq};
+use vonggac_protocol::observation::{AgentStopped, Kind, Observation};
+use vonggac_protocol::time::Timestamp;
+
+use super::*;
+use crate::authority::Authority;
+use crate::config::Config;
+use crate::store::agencies::{self, Level};
+use crate::store::{certificates, hosts};
+use crate::{cli, clock, run};
+
+// A client that is not our agent: agent and collector do not know each other.
+
+/// A collector as it is, on free ports, with one enrolled host.
+struct World {
+    folder: tempfile::TempDir,
+    store: Store,
+    link: SocketAddr,
+    host: Identity,
+    stop: CancellationToken,
+    life: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+#[derive(Clone)]
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: Vec<u8>,
+    authority: CertificateDer<'static>,
+}
+
+const HOST: HostId = HostId([7; 16]);
+
+fn identity_by(authority: &Authority) -> (Identity, crate::authority::Issued) {
+    let key = KeyPair::generate().unwrap();
+    let request = CertificateParams::default().serialize_request(&key).unwrap();
+    let agency = AgencyId::new("so-tttt").unwrap();
+    let issued = authority.issue(request.der(), HOST, &agency, clock::now()).unwrap();
+    let chain = vec![CertificateDer::from(issued.certificate.clone())];
+
+    (Identity { chain, key: key.serialize_der(), authority: authority.certificate().clone() }, issued)
+}
+
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::with_defaults();
+    config.data_dir = folder.path().join("data");
+    config.link.listen = "127.0.0.1:0".parse().unwrap();
+    config.console.listen = "127.0.0.1:0".parse().unwrap();
+    cli::initialise(&config, "quan-tri").await.unwrap();
+    let authority = Authority::load(&config.authority_dir()).unwrap();
+    let (host, issued) = identity_by(&authority);
+    let store = Store::open(&config.database_path()).unwrap();
+    store
+        .write(move |tx| {
+            let (agency, now) = (AgencyId::new("so-tttt")?, clock::now());
+            agencies::add(tx, &agency, "Sở", Level::Department, now)?;
+            hosts::add(tx, HOST, &agency, "may-1", HostState::Active, 180, now)?;
+            certificates::add(tx, issued.digest, HOST, now, issued.not_after)
+        })
+        .await
+        .unwrap();
+    let stop = CancellationToken::new();
+    let (tell, told) = oneshot::channel();
+    let life = tokio::spawn(run::serve(config, stop.clone(), move |running| tell.send(running.link).unwrap()));
+    let link = told.await.unwrap();
+
+    World { folder, store, link, host, stop, life }
+}
+
+impl World {
+    async fn connect(&self, identity: Option<&Identity>) -> anyhow::Result<Connection> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.host.authority.clone())?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            Some(identity) => config.with_client_auth_cert(
+                identity.chain.clone(),
+                PrivateKeyDer::try_from(identity.key.clone()).unwrap(),
+            )?,
+            None => config.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![ALPN_LINK.to_vec()];
+        let mut endpoint = Endpoint::client("127.0.0.1:0".parse()?)?;
+        endpoint.set_default_client_config(ClientConfig::new(Arc::new(QuicClientConfig::try_from(config)?)));
+
+        Ok(endpoint.connect(self.link, COLLECTOR_NAME)?.await?)
+    }
+
+    async fn hello(&self, connection: &Connection, fingerprint: &[u8]) -> anyhow::Result<(SendStream, RecvStream, Frame)> {
+        let (mut send, mut receive) = connection.open_bi().await?;
+        let hello = Hello {
+            wire: WIRE_VERSION,
+            version: "0".to_owned(),
+            fingerprint: Digest::of(fingerprint),
+            epoch: Epoch(3),
+            lanes: Vec::new(),
+            now: clock::now(),
+            assignment: 0,
+        };
+        frames::write(&mut send, &Frame::Hello(hello)).await?;
+        let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await?;
+
+        Ok((send, receive, answer))
+    }
+
+    async fn stopped(self) {
+        self.stop.cancel();
+        self.life.await.unwrap().unwrap();
+        drop(self.folder);
+    }
+}
+
+fn refused(frame: &Frame) -> Option<RefusalCode> {
+    let Frame::Refused(refusal) = frame else { return None };
+
+    Some(refusal.code)
+}
+
+fn batch(first: u64) -> Frame {
+    let kind = Kind::AgentStopped(AgentStopped { reason: "service".to_owned() });
+    let body = Observation { at: Timestamp(5), kind }.encode();
+
+    Frame::Batch(Batch::pack(Epoch(3), Lane::Prompt, Seq(first), 0, &[body]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_is_welcomed_its_batch_acknowledged_and_a_revocation_felt_at_once() {
+    let world = world().await;
+    let connection = world.connect(Some(&world.host)).await.unwrap();
+    let (_send, mut receive, answer) = world.hello(&connection, b"machine").await.unwrap();
+    assert!(matches!(answer, Frame::Welcome(_)), "{answer:?}");
+
+    let mut lane = connection.open_uni().await.unwrap();
+    frames::write(&mut lane, &batch(1)).await.unwrap();
+    let ack = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();
+    world.store.write(|tx| hosts::set_state(tx, HOST, HostState::Revoked)).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), connection.closed()).await;
+
+    assert!(matches!(ack, Frame::Ack(ack) if ack.kept == Seq(1) && !ack.resend), "{ack:?}");
+    assert!(ended.is_ok(), "a revoked host's connection is closed though it says nothing");
+    let again = world.connect(Some(&world.host)).await.unwrap();
+    let (.., answer) = world.hello(&again, b"machine").await.unwrap();
+    assert_eq!(refused(&answer), Some(RefusalCode::IdentityRevoked));
+    world.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_another_authority_or_none_opens_nothing() {
+    let world = world().await;
+    let elsewhere = Authority::make(&world.folder.path().join("elsewhere"), clock::now()).unwrap();
+    let (foreign, _) = identity_by(&elsewhere);
+    let own = Authority::load(&world.folder.path().join("data/authority")).unwrap();
+    let (unknown, _) = identity_by(&own);
+
+    for identity in [Some(&foreign), None] {
+        // The client's handshake may end before the collector has looked at the certificate.
+        let said = async {
+            let connection = world.connect(identity).await?;
+            world.hello(&connection, b"machine").await
+        };
+        assert!(said.await.is_err(), "nobody is answered without a certificate of our authority");
+    }
+    let connection = world.connect(Some(&unknown)).await.unwrap();
+    let (.., answer) = world.hello(&connection, b"machine").await.unwrap();
+    assert_eq!(refused(&answer), Some(RefusalCode::IdentityRevoked));
+    world.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_identity_on_two_machines_holds_both() {
+    let world = world().await;
+    let first = world.connect(Some(&world.host)).await.unwrap();
+    let (_send, _receive, answer) = world.hello(&first, b"machine").await.unwrap();
+    assert!(matches!(answer, Frame::Welcome(_)), "{answer:?}");
+
+    let second = world.connect(Some(&world.host)).await.unwrap();
+    let (.., answer) = world.hello(&second, b"another machine").await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), first.closed()).await;
+
+    assert_eq!(refused(&answer), Some(RefusalCode::IdentityHeld));
+    assert!(ended.is_ok(), "the first machine is held too");
+    let host = world.store.read(|db| hosts::find(db, HOST)).await.unwrap().unwrap();
+    assert_eq!(host.state, HostState::Held);
+    world.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_breaks_the_protocol_is_told_closed_and_counted() {
+    let world = world().await;
+    let connection = world.connect(Some(&world.host)).await.unwrap();
+    let (_send, mut receive, _) = world.hello(&connection, b"machine").await.unwrap();
+
+    let mut lane = connection.open_uni().await.unwrap();
+    let out_of_place = Frame::Heartbeat(Heartbeat { now: Timestamp(0) });
+    frames::write(&mut lane, &out_of_place).await.unwrap();
+    let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();
+    connection.closed().await;
+
+    assert_eq!(refused(&answer), Some(RefusalCode::Malformed));
+    let counted: i64 = world
+        .store
+        .read(|db| {
+            let query = "SELECT count(*) FROM observation WHERE kind = 'host_misbehaved'";
+            Ok(db.query_row(query, [], |row| row.get(0))?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(counted, 1);
+    world.stopped().await;
+}

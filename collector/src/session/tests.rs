@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
-use quinn::{ClientConfig, Endpoint};
 use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ClientConfig, Endpoint};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -72,7 +72,8 @@ async fn world() -> World {
         .unwrap();
     let stop = CancellationToken::new();
     let (tell, told) = oneshot::channel();
-    let life = tokio::spawn(run::serve(config, stop.clone(), move |running| tell.send(running.link).unwrap()));
+    let life =
+        tokio::spawn(run::serve(config, stop.clone(), move |running| tell.send(running.link).unwrap()));
     let link = told.await.unwrap();
 
     World { folder, store, link, host, stop, life }
@@ -100,7 +101,11 @@ impl World {
         Ok(endpoint.connect(self.link, COLLECTOR_NAME)?.await?)
     }
 
-    async fn hello(&self, connection: &Connection, fingerprint: &[u8]) -> anyhow::Result<(SendStream, RecvStream, Frame)> {
+    async fn hello(
+        &self,
+        connection: &Connection,
+        fingerprint: &[u8],
+    ) -> anyhow::Result<(SendStream, RecvStream, Frame)> {
         let (mut send, mut receive) = connection.open_bi().await?;
         let hello = Hello {
             wire: WIRE_VERSION,

@@ -15,7 +15,7 @@ pub const DEFAULT_PATH: &str = "/etc/vonggac/collector.toml";
 const FORM: u32 = 1;
 
 /// Where everything is kept; the service's state directory.
-const DATA_DIR: &str = "/var/lib/vonggac";
+const DATA_DIR: &str = "/var/lib/vonggac-collector";
 /// QUIC on every address: agents must reach it.
 const LINK_LISTEN: &str = "0.0.0.0:4433";
 /// The console only on this machine, until somebody decides how others reach it.

@@ -139,7 +139,7 @@ impl Province {
         std::fs::write(dir.join("collector.toml"), config)?;
         province.collector(&["init"])?;
         province.collector(&["agency", "add", AGENCY, "Sở Thử nghiệm"])?;
-        province.token = last_word(&province.collector(&["person", "token", "admin"])?)?;
+        province.token = last_word(&province.collector(&["person", "token", "quan-tri"])?)?;
 
         Ok(province)
     }

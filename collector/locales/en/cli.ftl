@@ -47,6 +47,7 @@ cli-state-closed = closed
 cli-rules-good = { $rules } rules in { $files } files, no mistakes. Digest { $digest }
 cli-rules-broken = The rules have { $count } mistakes and cannot be used.
 cli-rules-tested = { $passed } of { $all } tests passed.
+cli-person-token = API token of { $name }, shown only once: { $token }
 cli-person-added = { $name } added.
 cli-audit-good = The audit log is whole: { $count } entries.
 cli-serve-ready = The collector runs. Agents: { $link } (UDP). Console: { $console }

@@ -47,6 +47,7 @@ cli-state-closed = đã đóng
 cli-rules-good = { $rules } luật phát hiện trong { $files } tệp, không có lỗi. Bản { $digest }
 cli-rules-broken = Bộ luật phát hiện có { $count } lỗi; không dùng được.
 cli-rules-tested = { $passed } trên { $all } kiểm thử đạt.
+cli-person-token = Mã truy cập API của { $name }, chỉ hiện một lần: { $token }
 cli-person-added = Đã thêm { $name }.
 cli-audit-good = Nhật ký kiểm toán nguyên vẹn: { $count } mục.
 cli-serve-ready = Máy chủ thu thập đang chạy. Tác tử: { $link } (UDP). Bảng điều khiển: { $console }

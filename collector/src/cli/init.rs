@@ -11,6 +11,7 @@ use super::running::console_url;
 use super::{Setting, note};
 use crate::authority::{Authority, make_private_dir};
 use crate::clock;
+use crate::console::sign_in_path;
 use crate::config::Config;
 use crate::print::line;
 use crate::snapshot::key::SigningKey;
@@ -81,17 +82,13 @@ pub async fn initialise(config: &Config, admin: &str) -> anyhow::Result<Initiali
             people::make_link(tx, &name, now.plus(LINK_FOR))
         })
         .await?;
-    let link_path = link_path(&secret);
+    let link_path = sign_in_path(&secret);
     let link = console_url(config).map(|url| format!("{url}{link_path}"));
 
     Ok(Initialised { pin, signing_key, admin: admin.to_owned(), link_path, link })
 }
 
 /// Where the console takes a one-time link's secret.
-pub(super) fn link_path(secret: &str) -> String {
-    format!("/sign-in/link/{secret}")
-}
-
 pub(super) fn show_link(setting: &Setting, link: Option<&str>, name: &str) {
     match link {
         Some(link) => {

@@ -61,7 +61,7 @@ pub fn add(
 }
 
 /// Makes a one-time link's secret for a person; only its digest is kept. The console takes it at
-/// `/sign-in/link/SECRET`.
+/// `/dang-nhap/lien-ket/SECRET`.
 ///
 /// # Errors
 /// If there is no such person, the system has no randomness, or the store fails.

@@ -24,7 +24,7 @@ pub(crate) fn tell(folder: &Path, once: bool, words: &Words) -> anyhow::Result<(
     words.say("demo-founding", &[]);
     scene.programs.ask(Program::Collector, &["init"])?;
     scene.programs.ask(Program::Collector, &["agency", "add", "co-quan-mau", "Cơ quan mẫu"])?;
-    let token = scene.programs.ask(Program::Collector, &["person", "token", "admin"])?;
+    let token = scene.programs.ask(Program::Collector, &["person", "token", "quan-tri"])?;
     let api = Api { base: format!("http://{}", scene.console), token };
     let mut collector = scene.programs.start(Program::Collector, "serve")?;
     wait("the collector's readiness", &mut [("collector", &mut collector)], || api.get("/readyz").ok())?;
@@ -47,7 +47,7 @@ pub(crate) fn tell(folder: &Path, once: bool, words: &Words) -> anyhow::Result<(
         })?;
     let latency = changed.elapsed().as_millis().to_string();
     show(&incident, &latency, words);
-    let link = scene.programs.ask(Program::Collector, &["person", "link", "admin"])?;
+    let link = scene.programs.ask(Program::Collector, &["person", "link", "quan-tri"])?;
     if once {
         drop(agent);
         drop(collector);

@@ -55,6 +55,7 @@ const FILE_CHANGED: &[Field] = &[
         "`configuration`, `boot`, `programs`, `libraries`, `persistence`, `access`, `web`, `data`, `application`",
     ),
     field("root", "the watched root it lies under"),
+    field("below_root", "the path from there on, beginning with the separator; empty for the root itself"),
     field("action", "`created`, `modified`, `metadata_changed`, `deleted`"),
     field(
         "object",

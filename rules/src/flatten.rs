@@ -85,6 +85,7 @@ fn file_changed(change: &FileChanged) -> Event {
     put("extension", extension.to_lowercase().into());
     put("area", json(&change.area));
     put("root", change.root.as_str().into());
+    put("below_root", path.strip_prefix(change.root.as_str()).unwrap_or(path).into());
     put("action", json(&change.action));
     put("object", after.or(before).map_or(Value::Null, |state| json(&state.kind)));
     put("while_off", change.while_off.into());

@@ -195,12 +195,13 @@ fn observe(api: &Api, words: &Words, collector: &mut Running, agent: &mut Runnin
     Ok(())
 }
 
+/// The incident of the changed page as the list has it, with the host's name beside.
 fn incident_of_page(api: &Api) -> Option<Value> {
-    let list = api.get("/api/v1/incidents?rule=web").ok()?;
-    let first = list["items"].as_array()?.first()?.clone();
-    let id = first["id"].as_i64()?;
+    let mut list = api.get("/api/v1/incidents?rule=web-page-changed").ok()?;
+    let mut incident = list["items"].get_mut(0)?.take();
+    incident["host"] = incident["hosts"].get(0)?.clone();
 
-    api.get(&format!("/api/v1/incidents/{id}")).ok()
+    Some(incident)
 }
 
 fn show(incident: &Value, latency: &str, words: &Words) {
@@ -222,7 +223,7 @@ fn show(incident: &Value, latency: &str, words: &Words) {
         &[
             ("id", incident["id"].to_string()),
             ("severity", words.text(severity, &[])),
-            ("title", text("title")),
+            ("title", text(words.title_key())),
         ],
     );
     words.say("demo-clauses", &[("clauses", clauses.join(", "))]);

@@ -26,6 +26,11 @@ impl Words {
         Self { language: if language.starts_with("en") { langid!("en") } else { langid!("vi") } }
     }
 
+    /// The field of an incident that holds its title in this language.
+    pub(crate) fn title_key(&self) -> &'static str {
+        if self.language == langid!("en") { "title_en" } else { "title_vi" }
+    }
+
     /// One sentence.
     pub(crate) fn text(&self, id: &'static str, values: &[(&'static str, String)]) -> String {
         let values: HashMap<Cow<'static, str>, FluentValue<'_>> = values

@@ -147,12 +147,12 @@ impl Verify {
         let manifest = &sound.manifest;
         if setting.json {
             line(serde_json::json!({
-                "sound": true, "key_was_given": sound.key_was_given, "entries": sound.entries, "manifest": manifest,
+                "sound": true, "key_was_given": sound.key_was_given, "digests": sound.digests, "manifest": manifest,
             }));
             return Ok(ExitCode::SUCCESS);
         }
         let total = manifest.counts.get("clauses").copied().unwrap_or(0);
-        setting.tell("snapshot-sound", &[("path", &path), ("entries", &sound.entries), ("total", &total)]);
+        setting.tell("snapshot-sound", &[("path", &path), ("digests", &sound.digests), ("total", &total)]);
         setting.tell(
             "snapshot-said",
             &[("collector", &manifest.collector), ("as-of", &manifest.as_of), ("made-at", &manifest.made_at)],

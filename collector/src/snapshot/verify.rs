@@ -38,8 +38,8 @@ pub struct Sound {
     pub manifest: Manifest,
     /// Whether the key was the verifier's own; if not, whoever altered the file may have put in a key of theirs.
     pub key_was_given: bool,
-    /// How many entries it has.
-    pub entries: usize,
+    /// How many entries are listed with their digests and fit.
+    pub digests: usize,
 }
 
 fn fault(part: &str, vi: impl Into<String>, en: impl Into<String>) -> Fault {
@@ -71,7 +71,7 @@ pub fn verify(bytes: &[u8], given: Option<&str>) -> Result<Sound, Fault> {
     check_evidence(&facts)?;
     check_content(bytes, &entries, &facts, &book, &manifest)?;
 
-    Ok(Sound { manifest, key_was_given: given.is_some(), entries: entries.len() })
+    Ok(Sound { manifest, key_was_given: given.is_some(), digests: entries.len().saturating_sub(2) })
 }
 
 fn text<'a>(entries: &BTreeMap<&str, &'a Entry>, name: &str) -> Result<&'a str, Fault> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod all {
+    mod binaries;
     mod fuzz;
     mod tidy;
     mod world;

@@ -32,7 +32,9 @@ pub(super) struct PlanLine {
 /// Compliance by plan and clause, for the agencies in view.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Compliance {
-    /// How many hosts in view report: what the states rest on.
+    /// Hosts in view.
+    hosts: u64,
+    /// Of these, not silent: what the states rest on.
     reporting: u64,
     /// The plans.
     plans: Vec<PlanLine>,
@@ -40,9 +42,9 @@ pub(super) struct Compliance {
 
 async fn whole(desk: &Desk, client: &Client) -> Result<Compliance, Problem> {
     let (scope, now) = (client.scope(), desk.now());
-    let (counts, reporting) = desk
+    let (counts, coverage) = desk
         .store
-        .read(move |db| Ok((clauses::counts(db, &scope, now)?, clauses::reporting(db, &scope)?)))
+        .read(move |db| Ok((clauses::counts(db, &scope, now)?, clauses::coverage(db, &scope)?)))
         .await
         .map_err(|error| client.ours(&error))?;
     let knowledge = desk.knowledge.load();
@@ -55,11 +57,11 @@ async fn whole(desk: &Desk, client: &Client) -> Result<Compliance, Problem> {
         clauses: plan
             .clauses
             .iter()
-            .map(|clause| compliance::line(&knowledge, clause, &counts, reporting))
+            .map(|clause| compliance::line(&knowledge, clause, &counts, &coverage))
             .collect(),
     });
 
-    Ok(Compliance { reporting, plans: plans.collect() })
+    Ok(Compliance { hosts: coverage.hosts, reporting: coverage.heard, plans: plans.collect() })
 }
 
 /// Gives the state of every clause.

@@ -8,7 +8,7 @@ use super::frame::{Answer, Page, Reader, shown};
 use crate::desk::Desk;
 use crate::desk::compliance::{self, ClauseLine, ClauseState};
 use crate::desk::knowledge::{PlanCard, RuleCard};
-use crate::store::view::clauses;
+use crate::store::view::clauses::{self, Coverage};
 use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
 
 /// Which plan.
@@ -34,7 +34,7 @@ struct CompliancePage {
     lines: Vec<ClauseLine>,
     /// States and counts of the chosen plan.
     counts: Vec<(ClauseState, u64)>,
-    reporting: u64,
+    coverage: Coverage,
 }
 
 #[derive(Template)]
@@ -58,13 +58,13 @@ const STATES: [ClauseState; 5] = [
 /// The page.
 pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Query(asked): Query<Asked>) -> Answer {
     let (scope, now) = (reader.caller.person.scope.clone(), reader.now);
-    let (counts, reporting) = desk
+    let (counts, coverage) = desk
         .store
-        .read(move |db| Ok((clauses::counts(db, &scope, now)?, clauses::reporting(db, &scope)?)))
+        .read(move |db| Ok((clauses::counts(db, &scope, now)?, clauses::coverage(db, &scope)?)))
         .await?;
     let knowledge = desk.knowledge.load();
     let lines = |plan: &PlanCard| -> Vec<ClauseLine> {
-        plan.clauses.iter().map(|clause| compliance::line(&knowledge, clause, &counts, reporting)).collect()
+        plan.clauses.iter().map(|clause| compliance::line(&knowledge, clause, &counts, &coverage)).collect()
     };
     let chosen = knowledge
         .plans
@@ -93,7 +93,7 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Query(asked):
         tabs,
         chosen,
         lines,
-        reporting,
+        coverage,
     }))
 }
 
@@ -107,13 +107,13 @@ pub(super) async fn clause(
     let knowledge = desk.knowledge.load_full();
     let Some((plan, card)) = knowledge.clause(&id) else { return Ok(reader.not_found()) };
     let (scope, now) = (reader.caller.person.scope.clone(), reader.now);
-    let (counts, reporting, open) = desk
+    let (counts, coverage, open) = desk
         .store
         .read(move |db| {
             let filter = IncidentFilter { clause: Some(id), ..IncidentFilter::default() };
             Ok((
                 clauses::counts(db, &scope, now)?,
-                clauses::reporting(db, &scope)?,
+                clauses::coverage(db, &scope)?,
                 incidents::list(db, &scope, &filter, None, 50)?,
             ))
         })
@@ -121,7 +121,7 @@ pub(super) async fn clause(
 
     Ok(shown(&ClausePage {
         p: reader.page_titled("compliance", card.number.clone()),
-        it: compliance::line(&knowledge, card, &counts, reporting),
+        it: compliance::line(&knowledge, card, &counts, &coverage),
         rules: knowledge.serving(&card.id).cloned().collect(),
         plan: PlanCard { clauses: Vec::new(), ..plan.clone() },
         open: open.items,

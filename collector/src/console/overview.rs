@@ -31,14 +31,14 @@ struct OverviewPage {
 /// The page.
 pub(super) async fn show(State(desk): State<Desk>, reader: Reader) -> Answer {
     let (scope, now) = (reader.caller.person.scope.clone(), reader.now);
-    let (agencies, newest, counts, reporting) = desk
+    let (agencies, newest, counts, coverage) = desk
         .store
         .read(move |db| {
             Ok((
                 agencies::overview(db, &scope)?,
                 incidents::list(db, &scope, &IncidentFilter::default(), None, NEWEST)?,
                 clauses::counts(db, &scope, now)?,
-                clauses::reporting(db, &scope)?,
+                clauses::coverage(db, &scope)?,
             ))
         })
         .await?;
@@ -46,7 +46,7 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader) -> Answer {
     let mut clauses = Vec::new();
     let all = knowledge.plans.iter().flat_map(|plan| &plan.clauses);
     let states: Vec<_> =
-        all.map(|clause| compliance::line(&knowledge, clause, &counts, reporting).state).collect();
+        all.map(|clause| compliance::line(&knowledge, clause, &counts, &coverage).state).collect();
     for state in [
         ClauseState::NotMet,
         ClauseState::Met,

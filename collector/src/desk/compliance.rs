@@ -1,4 +1,5 @@
-//! The state of each clause, from open incidents, rules, hosts and signed statements.
+//! The state of each clause, from open incidents, rules, what hosts told and signed statements: decided as a snapshot
+//! decides it (`snapshot/clauses.rs`), for the agencies in view.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use utoipa::ToSchema;
 use vonggac_protocol::time::Timestamp;
 
 use super::knowledge::{ClauseCard, Knowledge};
-use crate::store::view::clauses::ClauseCount;
+use crate::store::view::clauses::{ClauseCount, Coverage};
 
 /// How a clause stands. Missing is not zero: what nothing measures is never shown as met.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
@@ -15,13 +16,13 @@ use crate::store::view::clauses::ClauseCount;
 pub enum ClauseState {
     /// An open incident cites it.
     NotMet,
-    /// Rules serve it, hosts report, nothing is open.
+    /// Only measuring answers it, rules do, every host told what they need, nothing is open.
     Met,
-    /// Somebody signed for it, and nothing open contradicts.
+    /// Somebody signed for it, and measuring does not contradict.
     Attested,
-    /// It could be known, but nothing has come in.
+    /// Anything else: data, a statement or an import is missing.
     NoFigure,
-    /// Nothing that a machine reports can tell.
+    /// Only measuring could answer it, and no rule in force does.
     NotMeasurable,
 }
 
@@ -58,28 +59,40 @@ pub struct ClauseLine {
     pub rules: Vec<String>,
 }
 
-/// How one clause stands; `reporting` is the number of hosts in view that report.
+/// How one clause stands.
 #[must_use]
 pub fn line(
     knowledge: &Knowledge,
     clause: &ClauseCard,
     counts: &BTreeMap<String, ClauseCount>,
-    reporting: u64,
+    coverage: &Coverage,
 ) -> ClauseLine {
     let count = counts.get(&clause.id).copied().unwrap_or_default();
-    let rules: Vec<String> = knowledge.serving(&clause.id).map(|rule| rule.id.clone()).collect();
-    let measurable = clause.ways.iter().any(|way| way != "none");
+    let serving: Vec<_> = knowledge.serving(&clause.id).collect();
+    let is = |way: &str| clause.ways.iter().any(|known| known == way);
+    // What keeps measuring from a clean answer.
+    let missing = if !is("auto") {
+        None
+    } else if serving.is_empty() {
+        Some(ClauseState::NotMeasurable)
+    } else if serving.iter().all(|rule| coverage.is_whole_for(&rule.category)) {
+        None
+    } else {
+        Some(ClauseState::NoFigure)
+    };
     let state = if count.open > 0 {
         ClauseState::NotMet
-    } else if count.attested_at.is_some() {
-        ClauseState::Attested
-    } else if !rules.is_empty() && reporting > 0 {
-        ClauseState::Met
-    } else if measurable || !rules.is_empty() {
+    } else if is("import") {
         ClauseState::NoFigure
+    } else if is("attest") {
+        match (count.attested_at, missing) {
+            (None, _) | (Some(_), Some(ClauseState::NoFigure)) => ClauseState::NoFigure,
+            (Some(_), _) => ClauseState::Attested,
+        }
     } else {
-        ClauseState::NotMeasurable
+        missing.unwrap_or(ClauseState::Met)
     };
+    let rules = serving.iter().map(|rule| rule.id.clone()).collect();
 
     ClauseLine {
         clause: clause.clone(),
@@ -116,6 +129,7 @@ mod tests {
             severity: Severity::Low,
             owner: Both::default(),
             clauses: vec!["p/I".to_owned()],
+            category: "patch_state".to_owned(),
             response: Vec::new(),
             file: String::new(),
         };
@@ -123,25 +137,42 @@ mod tests {
         Knowledge { rules: [("r".to_owned(), rule)].into(), plans: Vec::new() }
     }
 
+    fn told(hosts: u64, patched: u64) -> Coverage {
+        Coverage { hosts, heard: hosts, patched, ..Coverage::default() }
+    }
+
+    fn state(knowledge: &Knowledge, ways: &[&str], count: ClauseCount, coverage: Coverage) -> ClauseState {
+        line(knowledge, &clause(ways), &[("p/I".to_owned(), count)].into(), &coverage).state
+    }
+
     #[test]
     fn nothing_measured_is_never_shown_as_met() {
-        let counts = BTreeMap::new();
+        let none = ClauseCount::default();
 
-        let state = |knowledge: &Knowledge, ways: &[&str], hosts| {
-            line(knowledge, &clause(ways), &counts, hosts).state
-        };
+        assert_eq!(state(&ruled(), &["auto"], none, told(0, 0)), ClauseState::NoFigure);
+        assert_eq!(state(&ruled(), &["auto"], none, told(3, 2)), ClauseState::NoFigure);
+        assert_eq!(state(&ruled(), &["auto"], none, told(3, 3)), ClauseState::Met);
+        assert_eq!(state(&ruled(), &["auto", "import"], none, told(3, 3)), ClauseState::NoFigure);
+        assert_eq!(state(&ruled(), &["auto", "attest"], none, told(3, 3)), ClauseState::NoFigure);
+        assert_eq!(state(&Knowledge::default(), &["auto"], none, told(3, 3)), ClauseState::NotMeasurable);
+    }
 
-        assert_eq!(state(&ruled(), &["auto"], 0), ClauseState::NoFigure);
-        assert_eq!(state(&ruled(), &["auto"], 3), ClauseState::Met);
-        assert_eq!(state(&Knowledge::default(), &["auto"], 3), ClauseState::NoFigure);
-        assert_eq!(state(&Knowledge::default(), &["none"], 3), ClauseState::NotMeasurable);
+    #[test]
+    fn what_is_not_heard_or_not_weighed_is_not_measured() {
+        let (silent, unjudged) =
+            (Coverage { heard: 2, ..told(3, 3) }, Coverage { unjudged: 1, ..told(3, 3) });
+
+        for coverage in [silent, unjudged] {
+            assert_eq!(state(&ruled(), &["auto"], ClauseCount::default(), coverage), ClauseState::NoFigure);
+        }
     }
 
     #[test]
     fn an_open_incident_weighs_more_than_a_statement() {
-        let count = ClauseCount { open: 1, closed: 0, attested_at: Some(Timestamp(1)) };
-        let counts = [("p/I".to_owned(), count)].into();
+        let signed = ClauseCount { open: 0, closed: 0, attested_at: Some(Timestamp(1)) };
+        let open = ClauseCount { open: 1, ..signed };
 
-        assert_eq!(line(&ruled(), &clause(&["auto"]), &counts, 3).state, ClauseState::NotMet);
+        assert_eq!(state(&ruled(), &["attest"], signed, told(3, 3)), ClauseState::Attested);
+        assert_eq!(state(&ruled(), &["attest"], open, told(3, 3)), ClauseState::NotMet);
     }
 }

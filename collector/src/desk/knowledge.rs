@@ -49,6 +49,8 @@ pub struct RuleCard {
     pub owner: Both,
     /// Ids of the clauses it serves.
     pub clauses: Vec<String>,
+    /// Its log source: the kind of observation it weighs.
+    pub category: String,
     /// What to do, step by step.
     pub response: Vec<Both>,
     /// File it was read from.
@@ -66,7 +68,7 @@ pub struct ClauseCard {
     pub text: Both,
     /// By when.
     pub due: Both,
-    /// How it can be known: any of `auto`, `import`, `attest`, `none`.
+    /// How it can be known: any of `auto`, `import`, `attest`; several mean that all are needed.
     pub ways: Vec<String>,
 }
 
@@ -185,6 +187,7 @@ fn rule_card(rule: &Rule) -> RuleCard {
             .as_ref()
             .map_or_else(|| Both { vi: rule.owner.clone(), en: rule.owner.clone() }, Both::from),
         clauses: rule.clauses.clone(),
+        category: rule.category.clone(),
         response: plan.map(|(vi, en)| Both { vi, en }).collect(),
         file: rule.path.clone(),
     }

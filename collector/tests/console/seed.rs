@@ -107,6 +107,7 @@ pub(crate) async fn judge(store: &Store, set: Arc<vonggac_rules::ruleset::RuleSe
                     let rule = set.rule(&finding.rule).unwrap();
                     incidents::file_finding(tx, finding, rule, set.digest(), now)?;
                 }
+                tx.execute("UPDATE judge SET cursor = ?1", [weighed.cursor])?;
                 Ok(())
             })
             .await

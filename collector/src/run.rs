@@ -31,6 +31,7 @@ use crate::intake::Intake;
 use crate::judge::folder::Folder;
 use crate::judge::{self, Judging, News};
 use crate::listen::frames::close_code;
+use crate::listen::reset::ResetSecret;
 use crate::listen::{self, Arrival, Door};
 use crate::print::{self, Lang};
 use crate::session::{Sessions, registry};
@@ -114,7 +115,7 @@ pub async fn serve(
     let enrolment = Arc::new(Enrolment::new(store.clone(), Arc::clone(&authority), config.promised_secs));
     let (news, knowledge) = (judge::news(), Arc::new(ArcSwap::from_pointee(knowledge(&rules, &folder))));
     let judging = judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));
-    let door = Door::open(&authority, door_settings(&config))?;
+    let door = Door::open(&authority, door_settings(&config)?)?;
     let http = HttpDoor::open(&config.console, &authority)?;
     let running =
         Running { pid: std::process::id(), link: door.address()?, console: http.url(), pin: authority.pin() };
@@ -170,13 +171,14 @@ fn judging(
     Judging { store: store.clone(), folder, bell, news, rules, tell_rules }
 }
 
-fn door_settings(config: &Config) -> listen::Settings {
-    listen::Settings {
+fn door_settings(config: &Config) -> anyhow::Result<listen::Settings> {
+    Ok(listen::Settings {
         listen: config.link.listen,
         handshakes_max: config.link.handshakes_max,
         connections_per_address_max: config.link.connections_per_address_max,
         idle: Duration::from_secs(config.promised_secs) * IDLE_PROMISES,
-    }
+        reset: ResetSecret::ensure(&config.keys_dir())?,
+    })
 }
 
 /// Keeps a second collector from the same data folder.

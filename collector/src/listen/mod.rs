@@ -5,6 +5,7 @@
 //! | [`tls`] | who we are and whom we believe |
 //! | [`gate`] | how many from where |
 //! | [`frames`] | frames on a stream, within limits |
+//! | [`reset`] | telling agents of a collector that died |
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,10 +26,12 @@ use crate::clock;
 
 pub mod frames;
 pub mod gate;
+pub mod reset;
 pub mod tls;
 
 use frames::close_code;
 use gate::{Gate, Pass};
+use reset::ResetSecret;
 
 /// A handshake that takes longer than this is given up; ours take milliseconds.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
@@ -65,6 +68,8 @@ pub struct Settings {
     pub connections_per_address_max: usize,
     /// A connection without any packet for this long is over.
     pub idle: Duration,
+    /// What tells agents of a collector that died that their connection is gone.
+    pub reset: ResetSecret,
 }
 
 /// Somebody who came in.
@@ -105,7 +110,12 @@ impl Door {
             .max_incoming(INCOMING_MAX)
             .incoming_buffer_size(INCOMING_BYTES_MAX)
             .incoming_buffer_size_total(INCOMING_BYTES_ALL_MAX);
-        let endpoint = Endpoint::server(config, settings.listen)
+        let socket = std::net::UdpSocket::bind(settings.listen)
+            .with_context(|| format!("listen on UDP {}", settings.listen))?;
+        let mut ours = quinn::EndpointConfig::new(Arc::new(settings.reset.tokens()));
+        let reset = settings.reset.clone();
+        ours.cid_generator(move || Box::new(reset.connection_ids()));
+        let endpoint = Endpoint::new(ours, Some(config), socket, Arc::new(quinn::TokioRuntime))
             .with_context(|| format!("listen on UDP {}", settings.listen))?;
 
         Ok(Self { endpoint, settings })

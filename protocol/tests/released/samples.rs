@@ -69,7 +69,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
     let refusal = Refusal { code: RefusalCode::Busy, detail: "later".to_owned(), retry_after_secs: Some(30) };
     let observations: Vec<Vec<u8>> =
         observations().into_iter().map(|(_, observation)| observation.encode()).collect();
-    let agency = AgencyId::new("so-tttt").unwrap();
+    let agency = AgencyId::new("so-tttt").expect("a well-formed id");
     let named: [(&str, Frame); 13] = [
         ("hello", hello(epoch)),
         ("welcome", welcome(true)),

@@ -283,10 +283,9 @@ fn state(version: u64) -> FileState {
 
 /// The version of the file that a record tells of.
 pub(super) fn version_of(bytes: &[u8]) -> Option<u64> {
-    match Observation::decode(bytes).ok()?.kind {
-        Kind::FileChanged(change) => change.after.map(|state| state.size),
-        _ => None,
-    }
+    let Kind::FileChanged(change) = Observation::decode(bytes).ok()?.kind else { return None };
+
+    change.after.map(|state| state.size)
 }
 
 /// How many records a record says were dropped.

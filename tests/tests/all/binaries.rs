@@ -199,9 +199,8 @@ fn changes_arrive_through_kills_and_what_is_excluded_is_written_nowhere() {
     write("while-all-run");
     std::fs::write(secret.join(format!("{MARKER}-2.txt")), format!("{MARKER} again")).unwrap();
     wait_until_told(&province, "/while-all-run");
-    // Asked to stop, it says goodbye; after `kill -9` an agent waits out its idle time (135 s), which `measure
-    // kill-nine` covers.
-    collector.stop(PATIENCE).unwrap();
+    // It says no goodbye; the collector that follows answers the agent's next packet with a stateless reset.
+    collector.kill_nine().unwrap();
     write("while-the-collector-is-down");
     let collector = province.serve().unwrap();
     wait_until_told(&province, "/while-the-collector-is-down");

@@ -7,7 +7,7 @@
 //! | [`id`] | names of hosts, agencies, epochs, sequences, lanes, observations |
 //! | [`time`], [`digest`], [`path`] | small values that everything else is made of |
 //! | [`observation`] | a fact seen on a host at a time; the closed list of kinds |
-//! | [`file`], [`package`], [`patch`], [`host`] | what the kinds carry |
+//! | [`mod@file`], [`package`], [`patch`], [`host`] | what the kinds carry |
 //! | [`assignment`] | what a collector asks a host to watch |
 //! | [`hello`], [`enrolment`] | the first words of a connection, and of a host |
 //! | [`frame`] | the bytes on a stream |

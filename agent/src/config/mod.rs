@@ -1,4 +1,4 @@
-//! The configuration of an agent: as written ([`file`]) and as relied upon ([`Config`]).
+//! The configuration of an agent: as written ([`mod@file`]) and as relied upon ([`Config`]).
 
 mod file;
 

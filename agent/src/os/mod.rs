@@ -6,7 +6,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`paths`] | what is watched unless told otherwise, and where our own files live |
-//! | [`file`] | looking at files without following links and without waiting on them |
+//! | [`mod@file`] | looking at files without following links and without waiting on them |
 //! | [`owner`] | names of users and groups |
 //! | [`machine`] | which machine and kernel this is |
 //! | [`disk`] | free space |

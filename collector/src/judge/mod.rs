@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`folder`] | where rules come from |
 //! | [`state`] | what is known of a host at this moment, for rules about states |
-//! | [`bench`] | the judge with what it knows of hosts; weighing a stretch of observations |
+//! | [`mod@bench`] | the judge with what it knows of hosts; weighing a stretch of observations |
 
 use std::sync::Arc;
 use std::time::Duration;

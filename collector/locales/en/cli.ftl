@@ -1,6 +1,7 @@
 # What the collector's command line says.
 cli-error = Error: { $what }
 cli-not-initialised = There is no database at { $path }: run `vonggac-collector init` first.
+cli-not-owner = The data folder { $dir } belongs to the account { $owner }; files that another account leaves there would stop the service. Run: sudo -u { $owner } vonggac-collector …
 cli-init-done = Collector initialised in { $dir }.
 cli-init-pin = Fingerprint of the authority (SHA-256): { $pin }
 cli-init-admin = First administrator: { $name }

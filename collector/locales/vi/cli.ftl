@@ -1,6 +1,7 @@
 # Lời của dòng lệnh máy chủ thu thập.
 cli-error = Lỗi: { $what }
 cli-not-initialised = Chưa có cơ sở dữ liệu tại { $path }: hãy chạy `vonggac-collector init` trước.
+cli-not-owner = Thư mục dữ liệu { $dir } thuộc về tài khoản { $owner }; tệp do tài khoản khác để lại ở đó sẽ làm dịch vụ ngừng. Hãy chạy: sudo -u { $owner } vonggac-collector …
 cli-init-done = Đã khởi tạo máy chủ thu thập tại { $dir }.
 cli-init-pin = Dấu vân tay của nơi cấp chứng thư (SHA-256): { $pin }
 cli-init-admin = Quản trị viên đầu tiên: { $name }

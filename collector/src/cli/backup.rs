@@ -32,6 +32,11 @@ enum Command {
 }
 
 impl Backup {
+    /// Making one does; checking a file does not.
+    pub(super) fn touches_data(&self) -> bool {
+        self.command.is_none()
+    }
+
     pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<ExitCode> {
         if let Some(Command::Check { file }) = &self.command {
             return check(setting, file);

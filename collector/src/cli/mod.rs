@@ -19,6 +19,7 @@ mod backup;
 mod host;
 mod incident;
 mod init;
+mod owner;
 mod person;
 mod rules;
 mod running;
@@ -85,6 +86,25 @@ enum Command {
     Snapshot(snapshot::Snapshot),
     /// Sao lưu cơ sở dữ liệu, khóa và nơi cấp chứng thư / back up database, keys and authority
     Backup(backup::Backup),
+}
+
+impl Command {
+    /// Whether it opens the data folder, which only the folder's owner may do.
+    fn touches_data(&self) -> bool {
+        match self {
+            Self::Check | Self::Rules(_) => false,
+            Self::Snapshot(snapshot) => snapshot.touches_data(),
+            Self::Backup(backup) => backup.touches_data(),
+            Self::Init(_)
+            | Self::Serve
+            | Self::Agency(_)
+            | Self::Token(_)
+            | Self::Host(_)
+            | Self::Incident(_)
+            | Self::Person(_)
+            | Self::Audit(_) => true,
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -154,6 +174,9 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let setting =
         Setting { config, config_path: arguments.config, lang: arguments.lang, json: arguments.json };
+    if arguments.command.touches_data() {
+        owner::require(&setting)?;
+    }
     if let Command::Serve = arguments.command {
         run::main(setting.config, setting.lang)?;
         return Ok(ExitCode::SUCCESS);

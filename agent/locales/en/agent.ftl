@@ -26,7 +26,7 @@ enrol-no-answer = the collector does not answer the enrolment request
 enrol-cut-off = the connection ended before there was an answer
 enrol-answer-unfit = the collector's answer fits neither the enrolment string nor this machine's key; not used
 enrol-done = Enrolled: host { $host }, agency { $agency }.
-enrol-approved = The machine may work at once. Next: start the service (systemctl enable --now vonggac-agent).
+enrol-approved = The machine may work at once. The installed service starts by itself (without one: vonggac-agent run).
 enrol-waiting = The machine waits for a person's approval in the console; the service may be started now, what it sees is kept here until then.
 
 # Connection, by layer

@@ -26,7 +26,7 @@ enrol-no-answer = máy chủ thu thập không trả lời yêu cầu ghi danh
 enrol-cut-off = kết nối bị cắt trước khi có trả lời
 enrol-answer-unfit = trả lời của máy chủ thu thập không khớp với chuỗi ghi danh hoặc với khóa của máy này; không dùng
 enrol-done = Đã ghi danh: máy { $host }, cơ quan { $agency }.
-enrol-approved = Máy được làm việc ngay. Bước tiếp: chạy dịch vụ (systemctl enable --now vonggac-agent).
+enrol-approved = Máy được làm việc ngay. Dịch vụ đã cài sẽ tự chạy (nếu không cài dịch vụ: vonggac-agent run).
 enrol-waiting = Máy chờ người có thẩm quyền duyệt trên bảng điều khiển; dịch vụ có thể chạy ngay, dữ liệu được giữ tại máy cho đến khi duyệt.
 
 # Kết nối, theo tầng

@@ -52,9 +52,9 @@ pub struct Status {
     pub dropped: u64,
     /// Interruptions of the file watch since the start.
     pub watch_losses: u64,
-    /// UDP payload sent since the start.
+    /// Bytes sent since the start, IP and UDP headers included.
     pub wire_sent_bytes: u64,
-    /// UDP payload received since the start.
+    /// Bytes received since the start, likewise.
     pub wire_received_bytes: u64,
     /// Resident memory.
     pub memory_bytes: u64,

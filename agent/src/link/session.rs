@@ -28,6 +28,10 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(30);
 /// Frames read and not yet looked at: acknowledgements of all batches on the way fit twice.
 const FRAMES_WAITING: usize = 16;
 
+/// Bytes of headers that a datagram carries (RFC 791 and RFC 8200, with RFC 768): what a metered line counts too.
+const IPV4_UDP_HEADERS: u64 = 20 + 8;
+const IPV6_UDP_HEADERS: u64 = 40 + 8;
+
 /// How long a goodbye may take to be confirmed.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -408,7 +412,10 @@ impl Session {
     /// Adds what this connection moved since the last time to the process's count.
     fn count(&mut self, link: &Link) {
         let stats = self.connection.stats();
-        let (sent, received) = (stats.udp_tx.bytes, stats.udp_rx.bytes);
+        let headers =
+            if self.connection.remote_address().is_ipv6() { IPV6_UDP_HEADERS } else { IPV4_UDP_HEADERS };
+        let sent = stats.udp_tx.bytes + stats.udp_tx.datagrams * headers;
+        let received = stats.udp_rx.bytes + stats.udp_rx.datagrams * headers;
         link.wire.sent.fetch_add(sent.saturating_sub(self.counted.0), Ordering::Relaxed);
         link.wire.received.fetch_add(received.saturating_sub(self.counted.1), Ordering::Relaxed);
         self.counted = (sent, received);

@@ -9,9 +9,6 @@ use serde_json::{Map, Value};
 use super::{progress, rounded, this_executable};
 use crate::programs::{Province, instant, rest, wait_for};
 
-/// IPv4 and UDP headers of one datagram.
-const HEADER_BYTES: f64 = 28.0;
-
 pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
     let seconds: u64 =
         std::env::var("VONGGAC_IDLE_SECS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
@@ -30,15 +27,13 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
     let after = (processor_seconds(agent.id())?, wire(&status)?);
     let took = start.elapsed().as_secs_f64();
 
-    let datagrams = after.1.1 - before.1.1;
-    let bytes = after.1.0 - before.1.0 + datagrams * HEADER_BYTES;
+    let bytes = after.1 - before.1;
     let mut map = Map::new();
     map.insert("seconds".to_owned(), rounded(took));
     map.insert("rss_mib".to_owned(), rounded(memory_mib(agent.id(), "VmRSS:")?));
     map.insert("peak_rss_mib".to_owned(), rounded(memory_mib(agent.id(), "VmHWM:")?));
     map.insert("cpu_percent".to_owned(), rounded((after.0 - before.0) / took * 100.0));
     map.insert("wire_bytes_per_hour".to_owned(), rounded(bytes / took * 3600.0));
-    map.insert("datagrams_per_hour".to_owned(), rounded(datagrams / took * 3600.0));
     map.insert("ratio_to".to_owned(), "aims: 25 MiB, 0.2 % of a core, 20 kB an hour".into());
 
     Ok(map)
@@ -54,16 +49,12 @@ fn wait_for_rest(province: &Province, process: u32) -> anyhow::Result<()> {
     })
 }
 
-/// Bytes and datagrams of the link in both directions since the agent started, as its status file says.
-fn wire(status: &Path) -> anyhow::Result<(f64, f64)> {
+/// Bytes of the link in both directions since the agent started, IP and UDP headers included, as its status file says.
+fn wire(status: &Path) -> anyhow::Result<f64> {
     let status: Value = serde_json::from_str(&std::fs::read_to_string(status).context("read the status")?)?;
-    let wire = &status["wire"];
-    let number = |key: &str| wire[key].as_f64().with_context(|| format!("wire.{key} in the status"));
+    let number = |key: &str| status[key].as_f64().with_context(|| format!("{key} in the status"));
 
-    Ok((
-        number("sent_bytes")? + number("received_bytes")?,
-        number("sent_datagrams")? + number("received_datagrams")?,
-    ))
+    Ok(number("wire_sent_bytes")? + number("wire_received_bytes")?)
 }
 
 fn processor_seconds(process: u32) -> anyhow::Result<f64> {

@@ -79,7 +79,7 @@ pub fn lock(state_dir: &Path) -> Result<File, Message> {
         |error: io::Error| Message::new("state-unwritable").with("path", state_dir.display()).because(error);
     let _protection = protect::create_private_dir(state_dir).map_err(unwritable)?;
     let file = open(&state_dir.join("lock")).map_err(unwritable)?;
-    match file.try_lock() {
+    match lock_patiently(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Message::new("state-in-use").with("path", state_dir.display())),
         Err(TryLockError::Error(error)) => Err(unwritable(error)),
@@ -98,6 +98,24 @@ fn remove_file(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Locks a file, waiting a second for one that has just been let go: a process that ends, or a child between its fork
+/// and its program, still holds what the parent held.
+///
+/// # Errors
+/// If somebody else holds it for longer, or the system refuses.
+pub fn lock_patiently(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..40 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {}
+            decided => return decided,
+        }
+        #[expect(clippy::disallowed_methods, reason = "the system tells nobody when a lock is let go")]
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+
+    file.try_lock()
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ fn lock(path: &Path) -> Result<File, OpenSpoolError> {
         .truncate(false)
         .open(path)
         .map_err(OpenSpoolError::disk("open the lock", path))?;
-    match file.try_lock() {
+    match crate::keep::lock_patiently(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenSpoolError::Locked { lock: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(OpenSpoolError::disk("lock", path)(source)),

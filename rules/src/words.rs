@@ -43,12 +43,25 @@ impl Words {
                 Piece::Text(text) => filled.push_str(text),
                 Piece::Field(name) => match fields.get(name) {
                     None | Some(Value::Null) => filled.push('…'),
+                    Some(Value::String(text)) => filled.push_str(term(name, text, language)),
                     Some(value) => filled.push_str(&shown(value, language)),
                 },
             }
         }
 
         filled
+    }
+}
+
+/// The word for a value of a closed list; any other text is shown as it is.
+fn term<'t>(field: &str, text: &'t str, language: Language) -> &'t str {
+    match (language, field, text) {
+        (Language::Vi, "action", "created") => "mới xuất hiện",
+        (Language::Vi, "action", "modified") => "bị sửa nội dung",
+        (Language::Vi, "action", "metadata_changed") => "bị đổi thuộc tính",
+        (Language::En, "action", "metadata_changed") => "metadata changed",
+        (Language::Vi, "action", "deleted") => "bị xóa",
+        _ => text,
     }
 }
 
@@ -94,6 +107,15 @@ pub(crate) fn pieces(template: &str) -> Vec<Piece<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happened_to_a_file_is_told_in_the_readers_language() {
+        let words = Words { vi: "{action}".to_owned(), en: "{action}".to_owned() };
+        let fields = serde_json::json!({"action": "modified"});
+
+        assert_eq!(words.fill(Language::Vi, fields.as_object().unwrap()), "bị sửa nội dung");
+        assert_eq!(words.fill(Language::En, fields.as_object().unwrap()), "modified");
+    }
 
     #[test]
     fn fields_are_filled_and_a_missing_one_is_shown_as_missing() {

@@ -50,6 +50,7 @@ struct HostPage {
     it: Host,
     open: Vec<IncidentLine>,
     updates: Vec<PendingUpdate>,
+    updates_all: String,
     licences: Licences,
     changes: Vec<Told>,
     troubles: Vec<Told>,
@@ -113,11 +114,13 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Path(id): Pat
     let mut updates = it.patches.as_ref().map(|patches| patches.pending.clone()).unwrap_or_default();
     updates.sort_by_key(|update| (!update.security, update.name.clone()));
     updates.truncate(UPDATES_SHOWN);
+    let updates_all = it.patches.as_ref().map_or(0, |patches| patches.pending_count).to_string();
 
     Ok(shown(&HostPage {
         p: reader.page_titled("hosts", it.line.name.clone()),
         open: open.items,
         updates,
+        updates_all,
         licences: licences::count(&packages),
         changes: it.changes.iter().map(told).collect(),
         troubles: it.troubles.iter().map(told).collect(),

@@ -116,7 +116,7 @@ fn a_changed_configuration_file_gives_one_low_finding_that_people_can_read() {
     assert_eq!((finding.severity, finding.subject.as_str()), (Severity::Low, "/etc"));
     assert_eq!(finding.evidence, [context(1, START).id]);
     let told = rule.sentence.fill(Language::Vi, &finding.fields);
-    assert_eq!(told, "Trên máy may-chu-1, tệp cấu hình /etc/nginx/nginx.conf đã thay đổi (modified).");
+    assert_eq!(told, "Trên máy may-chu-1, tệp cấu hình /etc/nginx/nginx.conf đã thay đổi (bị sửa nội dung).");
     assert!(rule.plan_lines(Language::Vi)[0].starts_with("Trong 3 ngày – Cán bộ chuyên trách CNTT: "));
 }
 

@@ -32,13 +32,24 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each member and the members that it may depend on.
-const MAY: [(&str, &[&str]); 6] = [
+const MAY: [(&str, &[&str]); 7] = [
+    ("sha256", &[]),
     ("protocol", &[]),
     ("rules", &["vonggac-protocol"]),
-    ("agent", &["vonggac-protocol"]),
+    ("agent", &["vonggac-protocol", "vonggac-sha256"]),
     ("collector", &["vonggac-protocol", "vonggac-rules"]),
     ("deploy/demo", &["vonggac-protocol", "vonggac-rules", "vonggac-agent", "vonggac-collector"]),
-    ("tests", &["vonggac-protocol", "vonggac-rules", "vonggac-agent", "vonggac-collector", "vonggac-demo"]),
+    (
+        "tests",
+        &[
+            "vonggac-sha256",
+            "vonggac-protocol",
+            "vonggac-rules",
+            "vonggac-agent",
+            "vonggac-collector",
+            "vonggac-demo",
+        ],
+    ),
 ];
 
 fn manifest(root: &Path, member: &str) -> anyhow::Result<toml::Table> {
@@ -70,13 +81,13 @@ fn dependencies(manifest: &toml::Table, with_tests: bool) -> BTreeSet<String> {
     names
 }
 
-/// `protocol` and `rules` depend on nothing that has a clock, a network, a disk or chance in it.
+/// `sha256`, `protocol` and `rules` depend on nothing that has a clock, a network, a disk or chance in it.
 ///
 /// # Errors
 /// If a manifest cannot be read.
 pub fn pure_crates(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
-    for member in ["protocol", "rules"] {
+    for member in ["sha256", "protocol", "rules"] {
         let found = dependencies(&manifest(root, member)?, false);
         faults.extend(
             found
@@ -89,7 +100,7 @@ pub fn pure_crates(root: &Path) -> anyhow::Result<Vec<String>> {
     Ok(faults)
 }
 
-/// `protocol <- rules <- collector`, `protocol <- agent`, and nobody on `demo` or `tests`.
+/// `protocol <- rules <- collector`, `protocol <- agent`, `sha256 <- agent`, and nobody on `demo` or `tests`.
 ///
 /// # Errors
 /// If a manifest cannot be read.

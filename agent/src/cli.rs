@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use vonggac_protocol::enrolment::EnrolmentString;
 
 use crate::config::{Config, LoadConfigError};
+use crate::files::{self, FilesCommand};
 use crate::link::sent;
 use crate::os::machine;
 use crate::print::{self, Lang, Message};
@@ -71,6 +72,11 @@ enum Command {
     },
     /// Tìm tầng hỏng giữa máy này và máy chủ thu thập / find the failing layer to the collector
     Doctor,
+    /// Một thư mục, một lần: ghi đường cơ sở, so với đường cơ sở / one folder, once: record a baseline, compare with it
+    Files {
+        #[command(subcommand)]
+        command: FilesCommand,
+    },
     /// Kiểm tra cấu hình / check the configuration
     Check {
         /// Tệp cấu hình / configuration file
@@ -124,6 +130,7 @@ fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Status { json } => show_status(&place.load(lang)?.state_dir, json, lang),
         Command::Show { last } => show_last(&place.load(lang)?.state_dir, last, lang),
         Command::Doctor => examine(&place, lang),
+        Command::Files { command } => Ok(files::obey(&command, &place.load(lang)?, lang)),
         Command::Check { file } => check(&Place { config: file.or(place.config), ..place }, lang),
     }
 }

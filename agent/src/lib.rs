@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod doctor;
 pub mod enrol;
+mod files;
 pub mod identity;
 pub mod keep;
 pub mod link;

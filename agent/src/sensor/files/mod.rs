@@ -20,6 +20,7 @@
 //! | `pace` | how much of a processor a scan may take; pure |
 //! | `scan` | walking a root beside its baseline |
 //! | `watchman` | the loop that joins them |
+//! | [`once`] | one folder, once, without a service |
 //! | `plans` | what is due, and since when |
 //! | `directories` | directories that come |
 //!
@@ -55,6 +56,7 @@ mod directories;
 mod key;
 mod ledger;
 mod measure;
+pub mod once;
 mod pace;
 mod plans;
 mod roots;

@@ -40,6 +40,11 @@ impl Roots {
         Self(roots)
     }
 
+    /// This path and nothing else; its links are resolved already.
+    pub(super) fn one(path: PathBuf, area: Area) -> Self {
+        Self(BTreeMap::from([(Key::of(&path), Root { path, area })]))
+    }
+
     /// The longest root that this path is or lies under.
     pub(super) fn find(&self, key: &Key) -> Option<(&Key, &Root)> {
         key.upwards().find_map(|above| self.0.get_key_value(above))

@@ -66,6 +66,8 @@ pub(super) struct Scanner {
     pub(super) pace: Pace,
     pub(super) found: SyncSender<Found>,
     pub(super) inbox: SyncSender<Notice>,
+    /// Whether it steps behind everybody else on the machine.
+    pub(super) is_polite: bool,
 }
 
 /// One scan under way.
@@ -87,7 +89,7 @@ struct Frame {
 impl Scanner {
     /// Scans as ordered until nobody orders any more.
     pub(super) fn run(mut self, orders: &Receiver<Order>) -> Result<()> {
-        if priority::lower_this_thread() == crate::os::Protection::NotAvailable {
+        if self.is_polite && priority::lower_this_thread() == crate::os::Protection::NotAvailable {
             tracing::warn!("Scanned at ordinary priority, the system allowed no lower one");
         }
         while let Ok(order) = orders.recv() {

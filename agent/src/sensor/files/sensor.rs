@@ -90,6 +90,7 @@ impl FilesSensor {
             pace: pace(),
             found: found_in,
             inbox: inbox_in.clone(),
+            is_polite: true,
         };
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
         let mut watchman = Watchman {

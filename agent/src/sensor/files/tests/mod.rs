@@ -5,6 +5,7 @@ mod bounds;
 mod changes;
 mod crashes;
 mod losses;
+mod once;
 mod trees;
 
 use std::path::{Path, PathBuf};

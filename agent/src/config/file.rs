@@ -14,6 +14,7 @@ use super::{
     Config, Excluded, FILE_BYTES_MOST, Mistake, ParseConfigError, SPOOL_BYTES_LEAST, SPOOL_BYTES_MOST,
 };
 use crate::print::Message;
+use crate::sensor::files::WatchBy;
 
 /// The version of this form.
 const VERSION: i64 = 1;
@@ -25,6 +26,7 @@ struct ConfigFile {
     state_dir: Option<Spanned<String>>,
     role: Option<Role>,
     watch_defaults: Option<bool>,
+    watch_by: Option<WatchBy>,
     #[serde(default)]
     exclude: Vec<Spanned<String>>,
     #[serde(default)]
@@ -128,6 +130,7 @@ impl Check<'_> {
             state_dir,
             role: file.role,
             watch_defaults: file.watch_defaults.unwrap_or(standard.watch_defaults),
+            watch_by: file.watch_by.unwrap_or(standard.watch_by),
             watch,
             exclude: Excluded(exclude),
             spool_bytes_max: self.range(

@@ -13,6 +13,7 @@ use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::host::Role;
 
 use crate::print::{Lang, Message};
+use crate::sensor::files::WatchBy;
 
 /// Every default in one block, each with its reason.
 pub mod defaults {
@@ -52,6 +53,8 @@ pub struct Config {
     pub role: Option<Role>,
     /// Whether the system's own paths are watched.
     pub watch_defaults: bool,
+    /// By which means changes are noticed.
+    pub watch_by: WatchBy,
     /// Paths watched beside these.
     pub watch: Vec<WatchPath>,
     /// Paths that are never opened, named or sent.
@@ -84,6 +87,7 @@ impl Default for Config {
             state_dir: PathBuf::from(defaults::STATE_DIR),
             role: None,
             watch_defaults: defaults::WATCH_DEFAULTS,
+            watch_by: WatchBy::default(),
             watch: Vec::new(),
             exclude: Excluded::default(),
             spool_bytes_max: defaults::SPOOL_BYTES_MAX,

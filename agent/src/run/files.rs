@@ -77,6 +77,7 @@ fn settings(config: &Config, assignment: &Assignment) -> FilesSettings {
     settings.excluded.clone_from(&config.exclude.0);
     settings.hash_bytes_max = config.file_bytes_max;
     settings.scan_cpu_percent = config.cpu_percent;
+    settings.watch_by = config.watch_by;
 
     settings
 }

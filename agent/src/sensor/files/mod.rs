@@ -71,7 +71,7 @@ mod watchman;
 mod tests;
 
 pub use sensor::{FilesSensor, FilesStats};
-pub use settings::FilesSettings;
+pub use settings::{FilesSettings, WatchBy};
 
 use vonggac_protocol::observation::Observation;
 

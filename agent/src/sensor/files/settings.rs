@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
 use vonggac_protocol::assignment::WatchPath;
 
 /// Above this a file's content is not hashed: reading it would take seconds for every change of a log or an image.
@@ -20,6 +21,21 @@ pub const UNWATCHED_RESCAN_EVERY: Duration = Duration::from_secs(60);
 
 /// Directories we watch at most: about 0.5 KiB of our memory and 1.3 KiB of the kernel's each.
 pub const WATCHES_MAX: usize = 100_000;
+
+/// By which means changes are noticed. What cannot be had is told, never passed over.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+pub enum WatchBy {
+    /// Whole file systems where kernel and rights allow, else directories, else scans.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// Whole file systems (`fanotify`), else scans; never a watch for each directory.
+    #[serde(rename = "fanotify")]
+    FileSystem,
+    /// A watch for each directory (`inotify`), else scans; never who did it.
+    #[serde(rename = "inotify")]
+    Directories,
+}
 
 /// What to watch, what not, and at which cost.
 #[derive(Clone, Debug)]
@@ -43,6 +59,8 @@ pub struct FilesSettings {
     pub unwatched_rescan_every: Duration,
     /// Directories we watch at most.
     pub watches_max: usize,
+    /// By which means changes are noticed.
+    pub watch_by: WatchBy,
 }
 
 impl FilesSettings {
@@ -59,6 +77,7 @@ impl FilesSettings {
             rescan_every: RESCAN_EVERY,
             unwatched_rescan_every: UNWATCHED_RESCAN_EVERY,
             watches_max: WATCHES_MAX,
+            watch_by: WatchBy::default(),
         }
     }
 }

@@ -37,6 +37,10 @@ impl Key {
         &self.0
     }
 
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     fn path_bytes(&self) -> Vec<u8> {
         if self.0.is_empty() {
             return vec![paths::SEPARATOR];

@@ -15,7 +15,7 @@ use vonggac_protocol::observation::{Kind, Observation, SensorFailed};
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, Taking};
 use super::compare::{Entry, Verdict, weigh};
 use super::key::Key;
 use super::{Change, Ticket};
@@ -95,7 +95,7 @@ pub(super) struct Place<'a> {
 #[derive(Debug)]
 enum Update {
     Path(Key, Option<Entry>),
-    Taken(Key, Timestamp),
+    Taken(Box<Taking>),
     Nothing,
 }
 
@@ -144,22 +144,27 @@ impl Ledger {
         if self.pending.front().is_none_or(|(ticket, _)| *ticket > confirmed) {
             return Ok(());
         }
-        self.baseline.begin()?;
-        let mut moved = 0_i64;
+        // The last word on each path, in the order of the baseline: one visit to each of its blocks.
+        let mut paths = BTreeMap::new();
+        let mut takings = Vec::new();
         while let Some((ticket, update)) = self.pending.pop_front_if(|(ticket, _)| *ticket <= confirmed) {
             match update {
                 Update::Path(key, entry) => {
-                    match entry {
-                        Some(entry) => moved += i64::from(self.baseline.put(&key, &entry)?),
-                        None => moved -= i64::from(self.baseline.remove(&key)?),
-                    }
                     if self.told.get(&key).is_some_and(|(last, _)| *last == ticket) {
                         self.told.remove(&key);
                     }
+                    paths.insert(key, entry);
                 }
-                Update::Taken(root, at) => self.baseline.take(&root, at)?,
+                Update::Taken(taking) => takings.push(taking),
                 Update::Nothing => {}
             }
+        }
+        let sorted: Vec<_> = paths.iter().map(|(key, entry)| (key, entry.as_ref())).collect();
+        self.baseline.begin()?;
+        let moved = self.baseline.put_or_remove(&sorted)?;
+        for taking in takings {
+            self.baseline.take(&taking.root, taking.at)?;
+            self.baseline.append_history(&taking)?;
         }
         self.baseline.commit()?;
         self.paths = self.paths.saturating_add_signed(moved);
@@ -242,8 +247,39 @@ impl Ledger {
         Ok(())
     }
 
+    /// Takes many paths into the baseline without a word, sorted by their keys. What is known of a path already, told or
+    /// confirmed, stays.
+    pub(super) fn absorb_new(&mut self, mut sorted: Vec<(Key, Entry)>) -> Result<()> {
+        sorted.retain(|(key, _)| !self.told.contains_key(key));
+        self.paths += self.baseline.put_new(&sorted)?;
+
+        Ok(())
+    }
+
+    /// Tells that a root's first scan is done.
     pub(super) fn tell_taken(&mut self, root: &Key, at: Timestamp, taken: BaselineTaken) -> Result<()> {
-        self.tell(at, Kind::BaselineTaken(taken), Update::Taken(root.clone(), at))
+        self.tell_taken_by(None, "first scan", root, at, taken)
+    }
+
+    /// Tells that a root was taken, or taken anew on this person's order; kept in the history for ever.
+    pub(super) fn tell_taken_by(
+        &mut self,
+        by: Option<String>,
+        reason: &str,
+        root: &Key,
+        at: Timestamp,
+        taken: BaselineTaken,
+    ) -> Result<()> {
+        let taking = Taking {
+            at,
+            root: root.clone(),
+            by,
+            reason: reason.to_owned(),
+            digest: taken.digest,
+            paths: taken.paths,
+        };
+
+        self.tell(at, Kind::BaselineTaken(taken), Update::Taken(Box::new(taking)))
     }
 
     pub(super) fn tell_lost(

@@ -68,10 +68,10 @@ impl FilesSensor {
     /// # Errors
     /// If the baseline cannot be opened or made, or the system gives no watcher or thread.
     pub fn start(settings: FilesSettings, sender: mpsc::Sender<Change>) -> Result<Self> {
-        let (baseline, aside) = Baseline::open(&settings.baseline_path)?;
+        let (mut baseline, aside) = Baseline::open(&settings.baseline_path)?;
         let bounds = Arc::new(Bounds::of(&settings));
         let roots = Arc::new(Roots::of(&settings.watch, &bounds));
-        forget_unwatched(&baseline, &bounds, &roots)?;
+        forget_unwatched(&mut baseline, &bounds, &roots)?;
         let watched_until = baseline.watched_until()?;
         let (shared, counters) = (Arc::new(Shared::default()), Arc::new(Counters::default()));
         let ledger = Arc::new(Mutex::new(Ledger::new(baseline, sender, Arc::clone(&shared))?));
@@ -216,7 +216,7 @@ fn orderly(result: Result<()>) -> Result<()> {
 }
 
 /// What an earlier run knew and this one must not or need not know, without a word.
-fn forget_unwatched(baseline: &Baseline, bounds: &Bounds, roots: &Roots) -> Result<()> {
+fn forget_unwatched(baseline: &mut Baseline, bounds: &Bounds, roots: &Roots) -> Result<()> {
     baseline.begin()?;
     for key in bounds.keys() {
         baseline.forget_tree(key)?;

@@ -1,0 +1,3 @@
+//! The store against a plain map, against damage, and against power cuts.
+
+mod model;

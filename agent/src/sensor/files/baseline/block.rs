@@ -107,8 +107,11 @@ impl Place {
         let (changed_ns, changed) = rest.changed(before, flags & CHANGED_APART != 0)?;
         let modified = if flags & MODIFIED_APART == 0 { moment(modified_ns).0 } else { rest.signed()? };
         if flags & RIGHTS_AS_BEFORE == 0 {
-            before.rights =
-                Rights { mode: rest.small_number()?, owner: rest.small_number()?, group: rest.small_number()? };
+            before.rights = Rights {
+                mode: rest.small_number()?,
+                owner: rest.small_number()?,
+                group: rest.small_number()?,
+            };
         }
         let fields = Fields {
             kind: kind(flags),

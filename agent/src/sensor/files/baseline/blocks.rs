@@ -18,11 +18,13 @@ pub(super) struct Kept {
 }
 
 /// The block with the greatest first key that is not after this one.
-const AT: &str = "SELECT place.first, block.body, place.block FROM place LEFT JOIN block ON block.id = place.block
+const AT: &str =
+    "SELECT place.first, block.body, place.block FROM place LEFT JOIN block ON block.id = place.block
      WHERE place.first <= ?1 ORDER BY place.first DESC LIMIT 1";
 
 /// The first block behind this key.
-const AFTER: &str = "SELECT place.first, block.body, place.block FROM place LEFT JOIN block ON block.id = place.block
+const AFTER: &str =
+    "SELECT place.first, block.body, place.block FROM place LEFT JOIN block ON block.id = place.block
      WHERE place.first > ?1 ORDER BY place.first LIMIT 1";
 
 impl Blocks<'_> {

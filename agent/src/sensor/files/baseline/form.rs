@@ -86,7 +86,9 @@ fn try_open(path: &Path) -> Result<Baseline> {
     db.pragma_update(None, "secure_delete", "ON")?;
     let form: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match form {
-        0 => db.execute_batch(&format!("BEGIN; {SCHEMA_1} {SCHEMA} PRAGMA user_version = {FORM}; COMMIT;"))?,
+        0 => {
+            db.execute_batch(&format!("BEGIN; {SCHEMA_1} {SCHEMA} PRAGMA user_version = {FORM}; COMMIT;"))?
+        }
         1 => return from_form_1(db),
         FORM => {}
         _ => return Err(rusqlite::Error::InvalidQuery.into()),
@@ -104,7 +106,8 @@ fn from_form_1(db: Connection) -> Result<Baseline> {
     let mut next = Some(Vec::new());
     while let Some(from) = next {
         let rows = rows_of_form_1(&baseline.db, &from)?;
-        next = rows.last().filter(|_| rows.len() == MOVED_AT_ONCE).map(|(key, _)| key.successor().into_bytes());
+        next =
+            rows.last().filter(|_| rows.len() == MOVED_AT_ONCE).map(|(key, _)| key.successor().into_bytes());
         baseline.put_many(&rows)?;
     }
     baseline.db.execute_batch(&format!("DROP TABLE path; PRAGMA user_version = {FORM}; COMMIT; VACUUM"))?;

@@ -145,7 +145,11 @@ impl Baseline {
         let mut place = Place::new();
         while let Some(fields) = place.next(&body)? {
             if place.key() >= key {
-                return if place.key() == key { Ok(Some(entry::entry(&self.names, &fields)?)) } else { Ok(None) };
+                return if place.key() == key {
+                    Ok(Some(entry::entry(&self.names, &fields)?))
+                } else {
+                    Ok(None)
+                };
             }
         }
 
@@ -204,14 +208,19 @@ impl Baseline {
     }
 
     /// Applies what belongs to the block of the first change; the rest is returned.
-    fn apply_to_one_block<'c, 'a>(&mut self, changes: &'c [Change<'a>], known: Known) -> Result<&'c [Change<'a>]> {
+    fn apply_to_one_block<'c, 'a>(
+        &mut self,
+        changes: &'c [Change<'a>],
+        known: Known,
+    ) -> Result<&'c [Change<'a>]> {
         let Some((key, _)) = changes.first() else { return Ok(changes) };
         let mut old = Vec::from_iter(self.blocks().kept_around(key)?);
         let next = match old.first() {
             Some(kept) => self.blocks().first_after(&kept.first)?,
             None => None,
         };
-        let count = next.map_or(changes.len(), |next| changes.partition_point(|(key, _)| *key < next.as_slice()));
+        let count =
+            next.map_or(changes.len(), |next| changes.partition_point(|(key, _)| *key < next.as_slice()));
         let (these, rest) = changes.split_at(count);
         let bodies: Vec<&[u8]> = old.iter().map(|kept| kept.body.as_slice()).collect();
         let mut merged = merge(&bodies, these, known)?;

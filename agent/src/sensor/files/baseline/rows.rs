@@ -116,10 +116,11 @@ impl Rows {
 
     /// To the next entry of this block; `false` if there is none before the end.
     fn step(&mut self) -> Result<bool> {
-        self.glance = self
-            .place
-            .next(&self.body)?
-            .map(|fields| Glance { kind: fields.kind, size: fields.size, mark: fields.mark });
+        self.glance = self.place.next(&self.body)?.map(|fields| Glance {
+            kind: fields.kind,
+            size: fields.size,
+            mark: fields.mark,
+        });
         if self.glance.is_some() && self.place.key() >= self.end.as_slice() {
             self.glance = None;
             self.is_drained = true;

@@ -25,13 +25,8 @@ enum Step {
 }
 
 fn keys() -> impl Strategy<Value = Key> {
-    let names = prop_oneof![
-        "[ab]",
-        "[a-c]{1,3}",
-        "[a-z]{20,60}",
-        Just("ô".repeat(60)),
-        Just("x".repeat(4_000)),
-    ];
+    let names =
+        prop_oneof!["[ab]", "[a-c]{1,3}", "[a-z]{20,60}", Just("ô".repeat(60)), Just("x".repeat(4_000)),];
 
     proptest::collection::vec(names, 0..4).prop_map(|names| {
         let bytes = names.iter().flat_map(|name| [&[0], name.as_bytes()].concat()).collect();
@@ -154,7 +149,10 @@ fn all(baseline: &Baseline) -> Vec<(Key, Entry)> {
         while let Some((key, glance)) = rows.peek() {
             let key = Key::from_stored(key.to_vec());
             let entry = baseline.find(&key).unwrap().unwrap();
-            assert_eq!((glance.kind, glance.size, glance.mark), (entry.state.kind, entry.state.size, entry.mark));
+            assert_eq!(
+                (glance.kind, glance.size, glance.mark),
+                (entry.state.kind, entry.state.size, entry.mark)
+            );
             found.push((key, entry));
             rows.pop().unwrap();
         }

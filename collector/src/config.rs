@@ -395,8 +395,13 @@ impl AssignmentFile {
             (60, 86_400),
             "60 to 86400",
         )?;
-        let assignment =
-            |watch: Vec<WatchPath>| Assignment { version: 0, watch, heartbeat_secs, inventory_secs };
+        let assignment = |watch: Vec<WatchPath>| Assignment {
+            version: 0,
+            watch,
+            heartbeat_secs,
+            inventory_secs,
+            rebaseline: None,
+        };
         for one in &self.watch {
             if assignment(vec![one.get_ref().clone()]).check().is_err() {
                 let shown = Spanned::new(one.span(), one.get_ref().path.clone());

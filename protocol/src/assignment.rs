@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::file::Area;
-use crate::limits::{ASSIGNMENT_PATHS_MAX, PATH_BYTES_MAX};
+use crate::limits::{ASSIGNMENT_PATHS_MAX, PATH_BYTES_MAX, REBASELINE_ORDERS_MAX, TEXT_BYTES_MAX};
 
 /// One path to watch beside the defaults.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
@@ -36,6 +36,29 @@ pub struct Assignment {
     /// Seconds between two readings of packages and patches, 60 to 86,400.
     #[n(3)]
     pub inventory_secs: u32,
+    /// Roots to measure anew, by named persons; an agent does each once. `None`: there are none.
+    #[n(4)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebaseline: Option<Vec<RebaselineOrder>>,
+}
+
+/// A named person wants a root measured anew.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+#[serde(deny_unknown_fields)]
+pub struct RebaselineOrder {
+    /// Grows with every order for this host; what is not above the last one done was done.
+    #[n(0)]
+    pub number: u64,
+    /// A watched root, or `*` for all.
+    #[n(1)]
+    pub root: String,
+    /// The person.
+    #[n(2)]
+    pub by: String,
+    /// Why, in that person's words.
+    #[n(3)]
+    pub reason: String,
 }
 
 /// Why an assignment is not acceptable.
@@ -47,6 +70,9 @@ pub enum CheckAssignmentError {
     /// A path that is not absolute or too long.
     #[error("path {0} is not absolute or is too long")]
     Path(usize),
+    /// Too many orders, or one whose texts are too long or empty.
+    #[error("orders of a new baseline are more than {REBASELINE_ORDERS_MAX}, or one is empty or too long")]
+    Rebaseline,
     /// A number outside its limits.
     #[error("{name} is {found}, expected {least} to {most}")]
     OutOfRange {
@@ -64,7 +90,7 @@ pub enum CheckAssignmentError {
 impl Default for Assignment {
     /// What a host does before any collector asks for something else.
     fn default() -> Self {
-        Self { version: 0, watch: Vec::new(), heartbeat_secs: 60, inventory_secs: 3_600 }
+        Self { version: 0, watch: Vec::new(), heartbeat_secs: 60, inventory_secs: 3_600, rebaseline: None }
     }
 }
 
@@ -84,6 +110,13 @@ impl Assignment {
         if let Some(at) = self.watch.iter().position(|w| !absolute(&w.path) || w.path.len() > PATH_BYTES_MAX)
         {
             return Err(CheckAssignmentError::Path(at));
+        }
+        let orders = self.rebaseline.as_deref().unwrap_or_default();
+        let is_text = |text: &str| !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX;
+        let is_order =
+            |order: &RebaselineOrder| is_text(&order.root) && is_text(&order.by) && is_text(&order.reason);
+        if orders.len() > REBASELINE_ORDERS_MAX || !orders.iter().all(is_order) {
+            return Err(CheckAssignmentError::Rebaseline);
         }
         let ranges = [
             ("heartbeat_secs", self.heartbeat_secs, 5, 3_600),

@@ -60,6 +60,17 @@ pub struct FileState {
     /// SHA-256 over the sorted extended attributes, or the access list on Windows; `None` if there are none.
     #[n(9)]
     pub attributes: Option<Digest>,
+    /// Flags of the file system that guard it, bits of [`flag`]; `None` where the system keeps or shows none.
+    #[n(10)]
+    pub flags: Option<u32>,
+}
+
+/// Bits of [`FileState::flags`].
+pub mod flag {
+    /// Nobody may change it (`chattr +i`, `STATX_ATTR_IMMUTABLE`).
+    pub const IMMUTABLE: u32 = 1;
+    /// It may only grow (`chattr +a`, `STATX_ATTR_APPEND`).
+    pub const APPEND_ONLY: u32 = 2;
 }
 
 /// What happened to a path.
@@ -166,6 +177,179 @@ pub struct FileChanged {
     /// Who did it, if the system told.
     #[n(8)]
     pub actor: Option<Actor>,
+    /// What the package manager's own database says of the path; `None` if no package owns it.
+    #[n(9)]
+    pub package: Option<FromPackage>,
+    /// How the text differs, for small files that the machine's administrator declared as text.
+    #[n(10)]
+    pub text: Option<TextDifference>,
+}
+
+/// The package that owns a path, and whether the path is as the package brought it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct FromPackage {
+    /// Name of the package.
+    #[n(0)]
+    pub name: String,
+    /// Its version.
+    #[n(1)]
+    pub version: String,
+    /// Whether what stands there is what the package brought.
+    #[n(2)]
+    pub verdict: PackageVerdict,
+}
+
+/// Whether a path is as its package brought it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageVerdict {
+    /// Its content has the digest that the package manager recorded.
+    #[n(0)]
+    Matches,
+    /// It has another.
+    #[n(1)]
+    Differs,
+    /// The package owns the path and recorded no digest of it.
+    #[n(2)]
+    NotRecorded,
+    /// The package owns it and it is gone.
+    #[n(3)]
+    Missing,
+}
+
+/// How a text changed; the texts themselves stay on the machine.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct TextDifference {
+    /// SHA-256 of the difference as kept on the machine (unified form, UTF-8).
+    #[n(0)]
+    pub digest: Digest,
+    /// Lines added.
+    #[n(1)]
+    pub added: u32,
+    /// Lines taken away.
+    #[n(2)]
+    pub removed: u32,
+    /// The difference itself, only where the machine's administrator allowed it for this path; at most
+    /// [`TEXT_BYTES_MAX`](crate::limits::TEXT_BYTES_MAX) bytes.
+    #[n(3)]
+    pub lines: Option<String>,
+}
+
+/// The package manager changed files: one installation, however many files it touched.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct FilesInstalled {
+    /// `dpkg` or `rpm`.
+    #[n(0)]
+    pub manager: String,
+    /// The packages whose files changed, at most [`INSTALLED_PACKAGES_MAX`](crate::limits::INSTALLED_PACKAGES_MAX).
+    #[n(1)]
+    pub packages: Vec<InstalledPackage>,
+    /// Paths that came.
+    #[n(2)]
+    pub created: u64,
+    /// Paths whose content or metadata changed.
+    #[n(3)]
+    pub modified: u64,
+    /// Paths that went.
+    #[n(4)]
+    pub deleted: u64,
+    /// SHA-256 over path, action and state of each path in path order: what the counts stand for.
+    #[n(5)]
+    pub digest: Digest,
+    /// When the first of the changes was noticed.
+    #[n(6)]
+    pub from: Timestamp,
+    /// Whether it happened while no agent was watching.
+    #[n(7)]
+    pub while_off: bool,
+    /// The earliest moment it can have happened, where only a span is known.
+    #[n(8)]
+    pub not_before: Option<Timestamp>,
+    /// Who ran the package manager, if the system told.
+    #[n(9)]
+    pub actor: Option<Actor>,
+}
+
+/// One package of an installation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct InstalledPackage {
+    /// Its name.
+    #[n(0)]
+    pub name: String,
+    /// Its version now; empty if it was removed.
+    #[n(1)]
+    pub version: String,
+    /// How many of its watched paths changed, all as the package manager recorded them.
+    #[n(2)]
+    pub files: u64,
+}
+
+/// Very many files changed in a short time.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct ChangeBurst {
+    /// The watched root where most of them lie.
+    #[n(0)]
+    pub root: HostPath,
+    /// What it is watched for.
+    #[n(1)]
+    pub area: Area,
+    /// The one process that did it; `None` where the system does not tell who changes files.
+    #[n(2)]
+    pub actor: Option<Actor>,
+    /// Files whose content was rewritten.
+    #[n(3)]
+    pub rewritten: u64,
+    /// Names that came or went: renames, creations, deletions.
+    #[n(4)]
+    pub renamed: u64,
+    /// The first of them.
+    #[n(5)]
+    pub from: Timestamp,
+    /// The last of them that is counted here; the burst may go on.
+    #[n(6)]
+    pub until: Timestamp,
+}
+
+/// By what means changes under some roots are seen.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, serde::Deserialize,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchMode {
+    /// Notices of the whole file system, with who did it (fanotify).
+    #[n(0)]
+    FileSystem,
+    /// Notices of every directory, without who did it (inotify; `ReadDirectoryChangesW`).
+    #[n(1)]
+    Directories,
+    /// No notices: scanned every so often.
+    #[n(2)]
+    ScanOnly,
+}
+
+/// Roots are watched by other means than before, or for the first time.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct WatchModeChanged {
+    /// The roots concerned; empty means all.
+    #[n(0)]
+    pub roots: Vec<HostPath>,
+    /// How they are watched now.
+    #[n(1)]
+    pub mode: WatchMode,
+    /// How they were watched before; `None` at the first start.
+    #[n(2)]
+    pub before: Option<WatchMode>,
+    /// Why, in English, without names of what is watched.
+    #[n(3)]
+    pub reason: String,
 }
 
 /// A root was measured for the first time, or measured anew on a named person's order.
@@ -193,6 +377,15 @@ pub struct BaselineTaken {
     /// How long it took, in milliseconds.
     #[n(6)]
     pub took_ms: u64,
+    /// Who ordered it to be measured anew; `None` at the first time.
+    #[n(7)]
+    pub by: Option<String>,
+    /// Why, in that person's words.
+    #[n(8)]
+    pub reason: Option<String>,
+    /// The digest of the baseline before; every difference to it was told as a change of its own.
+    #[n(9)]
+    pub previous: Option<Digest>,
 }
 
 /// Why changes may have been missed.
@@ -215,6 +408,12 @@ pub enum WatchLossReason {
     /// Our own bounded queue ran over.
     #[n(4)]
     AgentOverloaded,
+    /// Something was mounted over, or unmounted from, part of a root.
+    #[n(5)]
+    MountChanged,
+    /// It lies on a file system that other machines change without our being told.
+    #[n(6)]
+    RemoteFileSystem,
 }
 
 /// Changes may have been missed; a rescan is due or done.

@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::file::WatchMode;
 use crate::time::Timestamp;
 
 /// What a machine is for.
@@ -115,4 +116,7 @@ pub struct Health {
     /// Seconds the host's clock is ahead of the collector's (negative: behind), at the last hello.
     #[n(9)]
     pub clock_offset_ms: Option<i64>,
+    /// The weakest means by which any root is watched.
+    #[n(10)]
+    pub watch_mode: Option<WatchMode>,
 }

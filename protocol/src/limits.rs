@@ -35,3 +35,9 @@ pub const ENROLMENT_STRING_MAX: usize = 1024;
 
 /// Paths in one assignment.
 pub const ASSIGNMENT_PATHS_MAX: usize = 256;
+
+/// Packages named in one installation; what is beyond is told in another.
+pub const INSTALLED_PACKAGES_MAX: usize = 1_000;
+
+/// Orders of a new baseline in one assignment.
+pub const REBASELINE_ORDERS_MAX: usize = 64;

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::file::{BaselineTaken, FileChanged, WatchLost};
+use crate::file::{BaselineTaken, ChangeBurst, FileChanged, FilesInstalled, WatchLost, WatchModeChanged};
 use crate::host::{Health, HostDescribed};
 use crate::id::Lane;
 use crate::limits::OBSERVATION_BYTES_MAX;
@@ -82,6 +82,15 @@ pub enum Kind {
     /// By the collector: records a host had never arrived and no longer exist.
     #[n(17)]
     RecordsMissing(#[n(0)] RecordsMissing),
+    /// The package manager changed files.
+    #[n(18)]
+    FilesInstalled(#[n(0)] FilesInstalled),
+    /// Very many files changed in a short time.
+    #[n(19)]
+    ChangeBurst(#[n(0)] ChangeBurst),
+    /// Roots are watched by other means.
+    #[n(20)]
+    WatchModeChanged(#[n(0)] WatchModeChanged),
 }
 
 impl Kind {
@@ -100,7 +109,10 @@ impl Kind {
             | Self::AgentHeard(_)
             | Self::IdentityTwice(_)
             | Self::HostMisbehaved(_)
-            | Self::RecordsMissing(_) => Lane::Prompt,
+            | Self::RecordsMissing(_)
+            | Self::FilesInstalled(_)
+            | Self::ChangeBurst(_)
+            | Self::WatchModeChanged(_) => Lane::Prompt,
             Self::Health(_)
             | Self::HostDescribed(_)
             | Self::BaselineTaken(_)
@@ -132,6 +144,9 @@ impl Kind {
             Self::IdentityTwice(_) => "identity_twice",
             Self::HostMisbehaved(_) => "host_misbehaved",
             Self::RecordsMissing(_) => "records_missing",
+            Self::FilesInstalled(_) => "files_installed",
+            Self::ChangeBurst(_) => "change_burst",
+            Self::WatchModeChanged(_) => "watch_mode_changed",
         }
     }
 

@@ -87,6 +87,16 @@ const FILE_CHANGED: &[Field] = &[
     field("actor_program", "the program that did it, where the system tells"),
     field("actor_user", "the user that did it, where the system tells"),
     field("actor_process", "the process id, where the system tells"),
+    field("actor_session", "the login session, where the system tells"),
+    field("package", "the package that owns the path"),
+    field("package_version", "its version"),
+    field(
+        "package_verdict",
+        "whether the path is as the package brought it: `matches`, `differs`, `not_recorded`, `missing`",
+    ),
+    field("lines_added", "lines added, for files declared as text on the machine"),
+    field("lines_removed", "lines taken away, likewise"),
+    field("flags_changed", "whether its guards (immutable, append-only) differ"),
 ];
 
 const HOST: &[Field] = &[
@@ -185,6 +195,50 @@ pub const CATEGORIES: &[Category] = &[
             field("area", "what it is watched for"),
             field("paths", "paths recorded"),
             field("unreadable", "paths that could not be read"),
+        ],
+    },
+    Category {
+        name: "files_installed",
+        about: "the package manager changed files: one installation",
+        fields: &[
+            field("manager", "`dpkg` or `rpm`"),
+            field("packages", "names of the packages"),
+            field("created", "paths that came"),
+            field("modified", "paths that changed"),
+            field("deleted", "paths that went"),
+            field("while_off", "whether it happened while no agent was watching"),
+            field("not_before", "the earliest moment it can have happened, where only a span is known"),
+            field("actor_program", "the program that ran it, where the system tells"),
+            field("actor_user", "the user that ran it, where the system tells"),
+            field("actor_process", "the process id, where the system tells"),
+            field("actor_session", "the login session, where the system tells"),
+        ],
+    },
+    Category {
+        name: "change_burst",
+        about: "very many files changed in a short time",
+        fields: &[
+            field("root", "the watched root where most of them lie"),
+            field("area", "what it is watched for, as in `file_changed`"),
+            field("count", "files rewritten and names that came or went"),
+            field("rewritten", "files rewritten"),
+            field("renamed", "names that came or went"),
+            field("from", "the first of them"),
+            field("until", "the last of them that is counted"),
+            field("actor_program", "the one program that did it, where the system tells"),
+            field("actor_user", "the user that did it, where the system tells"),
+            field("actor_process", "the process id, where the system tells"),
+            field("actor_session", "the login session, where the system tells"),
+        ],
+    },
+    Category {
+        name: "watch_mode_changed",
+        about: "roots are watched by other means",
+        fields: &[
+            field("roots", "the roots; empty means all"),
+            field("mode", "`file_system`, `directories` or `scan_only`"),
+            field("before", "how they were watched before"),
+            field("reason", "why"),
         ],
     },
     Category {

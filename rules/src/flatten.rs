@@ -1,7 +1,7 @@
 //! An observation as the flat event that rules are matched against. Fields without a value are left out.
 
 use serde_json::{Map, Value};
-use vonggac_protocol::file::{FileChanged, FileKind, FileState};
+use vonggac_protocol::file::{Actor, FileChanged, FileKind, FileState};
 use vonggac_protocol::observation::{Kind, Observation};
 
 /// A flat event: field names to values.
@@ -28,6 +28,21 @@ pub fn flatten(observation: &Observation) -> Event {
 
             event
         }
+        Kind::FilesInstalled(installed) => {
+            let mut event = plain(&observation.kind);
+            let names: Vec<Value> = installed.packages.iter().map(|it| it.name.clone().into()).collect();
+            event.insert("packages".to_owned(), names.into());
+            put_actor(&mut event, installed.actor.as_ref());
+
+            event
+        }
+        Kind::ChangeBurst(burst) => {
+            let mut event = plain(&observation.kind);
+            event.insert("count".to_owned(), burst.rewritten.saturating_add(burst.renamed).into());
+            put_actor(&mut event, burst.actor.as_ref());
+
+            event
+        }
         Kind::AgentStarted(_)
         | Kind::AgentStopped(_)
         | Kind::Health(_)
@@ -41,7 +56,8 @@ pub fn flatten(observation: &Observation) -> Event {
         | Kind::AgentSilent(_)
         | Kind::AgentHeard(_)
         | Kind::IdentityTwice(_)
-        | Kind::HostMisbehaved(_) => plain(&observation.kind),
+        | Kind::HostMisbehaved(_)
+        | Kind::WatchModeChanged(_) => plain(&observation.kind),
     }
 }
 
@@ -115,13 +131,33 @@ fn file_changed(change: &FileChanged) -> Event {
         put(&format!("{word}_modified"), json(&state.modified));
         put(&format!("{word}_link"), json(&state.link_target));
     }
-    if let Some(actor) = &change.actor {
-        put("actor_program", json(&actor.program));
-        put("actor_user", json(&actor.user));
-        put("actor_process", actor.process.into());
+    if let Some(package) = &change.package {
+        put("package", package.name.clone().into());
+        put("package_version", package.version.clone().into());
+        put("package_verdict", json(&package.verdict));
     }
+    if let Some(text) = &change.text {
+        put("lines_added", text.added.into());
+        put("lines_removed", text.removed.into());
+    }
+    put("flags_changed", differs(before, after, |state| state.flags).into());
+    put_actor(&mut event, change.actor.as_ref());
 
     event
+}
+
+fn put_actor(event: &mut Event, actor: Option<&Actor>) {
+    let Some(actor) = actor else { return };
+    for (name, value) in [
+        ("actor_program", json(&actor.program)),
+        ("actor_user", json(&actor.user)),
+        ("actor_process", actor.process.into()),
+        ("actor_session", json(&actor.session)),
+    ] {
+        if !value.is_null() {
+            event.insert(name.to_owned(), value);
+        }
+    }
 }
 
 /// Whether what `part` takes from the two states differs; coming and going is a difference.

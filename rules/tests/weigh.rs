@@ -47,6 +47,7 @@ fn state(content: &str, mode: u32) -> FileState {
         changed: START,
         link_target: None,
         attributes: None,
+        flags: None,
     }
 }
 
@@ -61,6 +62,8 @@ fn change(area: Area, root: &str, path: &str) -> FileChanged {
         while_off: false,
         not_before: None,
         actor: None,
+        package: None,
+        text: None,
     }
 }
 
@@ -161,6 +164,9 @@ fn neither_slow_work_nor_what_happened_while_off_nor_a_baseline_is_a_burst() {
             digest: Digest::of(b""),
             unreadable: 0,
             took_ms: 1,
+            by: None,
+            previous: None,
+            reason: None,
         };
         observed(Kind::BaselineTaken(taken), START)
     }));

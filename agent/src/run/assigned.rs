@@ -26,6 +26,7 @@ impl Assigned {
             watch: Vec::new(),
             heartbeat_secs: config.heartbeat_secs,
             inventory_secs: config.inventory_secs,
+            rebaseline: None,
         };
         let path = state_dir.join(FILENAME);
         let current = match fs::read_to_string(&path) {
@@ -87,7 +88,7 @@ mod tests {
 
     fn assignment(version: u64, path: &str) -> Assignment {
         let watch = vec![WatchPath { area: Area::Web, path: path.to_owned() }];
-        Assignment { version, watch, heartbeat_secs: 30, inventory_secs: 600 }
+        Assignment { version, watch, heartbeat_secs: 30, inventory_secs: 600, rebaseline: None }
     }
 
     #[test]

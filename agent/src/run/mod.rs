@@ -444,6 +444,7 @@ impl Agent {
         self.due.health = Instant::now() + HEALTH_EVERY;
         let status = self.status();
         let counts = health::Counts {
+            watch_mode: None,
             uptime: self.started.1.elapsed(),
             waiting: status.waiting_prompt + status.waiting_bulk,
             waiting_bytes: status.spool_bytes,

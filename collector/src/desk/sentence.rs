@@ -1,6 +1,8 @@
 //! An observation as a sentence.
 
-use vonggac_protocol::file::{FileAction, FileChanged, FileKind, WatchLossReason};
+use vonggac_protocol::file::{
+    Actor, FileAction, FileChanged, FileKind, PackageVerdict, WatchLossReason, WatchMode,
+};
 use vonggac_protocol::observation::Kind;
 
 use super::words::Language;
@@ -52,6 +54,34 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
         Kind::AgentHeard(it) => say(&[("since", &t.moment(it.silent_since))]),
         Kind::IdentityTwice(it) => say(&[("address", &it.address)]),
         Kind::HostMisbehaved(it) => say(&[("reason", &it.reason), ("count", &number(it.count))]),
+        Kind::FilesInstalled(it) => {
+            let names: Vec<&str> = it.packages.iter().map(|package| package.name.as_str()).take(8).collect();
+            let mut told = say(&[
+                ("packages", &names.join(", ")),
+                ("count", &number(u64::try_from(it.packages.len()).unwrap_or(0))),
+                ("files", &number(it.created + it.modified + it.deleted)),
+            ]);
+            append(t, &mut told, it.while_off, it.actor.as_ref());
+            told
+        }
+        Kind::ChangeBurst(it) => {
+            let mut told = say(&[
+                ("root", it.root.as_str()),
+                ("rewritten", &number(it.rewritten)),
+                ("renamed", &number(it.renamed)),
+            ]);
+            append(t, &mut told, false, it.actor.as_ref());
+            told
+        }
+        Kind::WatchModeChanged(it) => {
+            let roots: Vec<&str> = it.roots.iter().map(|root| root.as_str()).collect();
+            let mode = match it.mode {
+                WatchMode::FileSystem => "watch-mode-file-system",
+                WatchMode::Directories => "watch-mode-directories",
+                WatchMode::ScanOnly => "watch-mode-scan-only",
+            };
+            say(&[("roots", &roots.join(", ")), ("mode", &t.say(mode)), ("reason", &it.reason)])
+        }
         Kind::RecordsMissing(it) => say(&[("first", &number(it.first)), ("last", &number(it.last))]),
     }
 }
@@ -71,18 +101,32 @@ fn file(t: Language, change: &FileChanged, host: &str) -> String {
     };
     let names = [("host", host), ("path", change.path.as_str()), ("thing", &t.say(thing))];
     let mut told = t.with(&format!("seen-file_changed-{action}"), &names);
-    if change.while_off {
+    append(t, &mut told, change.while_off, change.actor.as_ref());
+    if let Some(package) = &change.package {
+        let message = match package.verdict {
+            PackageVerdict::Matches => "seen-package-matches",
+            PackageVerdict::Differs => "seen-package-differs",
+            PackageVerdict::NotRecorded => "seen-package-not-recorded",
+            PackageVerdict::Missing => "seen-package-missing",
+        };
+        told.push(' ');
+        told.push_str(&t.with(message, &[("package", &package.name), ("version", &package.version)]));
+    }
+
+    told
+}
+
+fn append(t: Language, told: &mut String, while_off: bool, actor: Option<&Actor>) {
+    if while_off {
         told.push(' ');
         told.push_str(&t.say("seen-while-off"));
     }
-    if let Some(actor) = &change.actor {
+    if let Some(actor) = actor {
         let program = actor.program.as_ref().map_or("?", |program| program.as_str());
         let user = actor.user.as_deref().unwrap_or("?");
         told.push(' ');
         told.push_str(&t.with("seen-actor", &[("program", program), ("user", user)]));
     }
-
-    told
 }
 
 fn watch_loss(reason: WatchLossReason) -> &'static str {
@@ -92,5 +136,7 @@ fn watch_loss(reason: WatchLossReason) -> &'static str {
         WatchLossReason::RootGone => "watch-loss-gone",
         WatchLossReason::WatcherFailed => "watch-loss-failed",
         WatchLossReason::AgentOverloaded => "watch-loss-overload",
+        WatchLossReason::MountChanged => "watch-loss-mount",
+        WatchLossReason::RemoteFileSystem => "watch-loss-remote",
     }
 }

@@ -86,7 +86,10 @@ fn describes_state(kind: &Kind) -> bool {
         | Kind::AgentHeard(_)
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
-        | Kind::RecordsMissing(_) => false,
+        | Kind::RecordsMissing(_)
+        | Kind::FilesInstalled(_)
+        | Kind::ChangeBurst(_)
+        | Kind::WatchModeChanged(_) => false,
     }
 }
 

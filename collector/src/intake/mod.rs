@@ -161,7 +161,10 @@ fn apply(tx: &Transaction<'_>, host: HostId, arrived: &Arrived, order: i64) -> a
         | Kind::AgentHeard(_)
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
-        | Kind::RecordsMissing(_) => Ok(Outcome::Applied),
+        | Kind::RecordsMissing(_)
+        | Kind::FilesInstalled(_)
+        | Kind::ChangeBurst(_)
+        | Kind::WatchModeChanged(_) => Ok(Outcome::Applied),
     }
 }
 

@@ -47,6 +47,7 @@ fn page_changed(path: &str) -> Kind {
         changed: Timestamp(1),
         link_target: None,
         attributes: None,
+        flags: None,
     };
 
     Kind::FileChanged(FileChanged {
@@ -59,6 +60,8 @@ fn page_changed(path: &str) -> Kind {
         while_off: false,
         not_before: None,
         actor: None,
+        package: None,
+        text: None,
     })
 }
 

@@ -182,6 +182,9 @@ fn baseline() -> Kind {
         digest: Digest::of(b"tree"),
         unreadable: 0,
         took_ms: 1,
+        by: None,
+        previous: None,
+        reason: None,
     })
 }
 

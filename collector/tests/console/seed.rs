@@ -261,6 +261,9 @@ fn baseline() -> BaselineTaken {
         digest: Digest::of(b"tree"),
         unreadable: 2,
         took_ms: 812,
+        by: None,
+        previous: None,
+        reason: None,
     }
 }
 
@@ -302,6 +305,7 @@ fn health(n: u8) -> Health {
         baseline_paths: 21_450,
         exclusions: 2,
         clock_offset_ms: Some(12),
+        watch_mode: None,
     }
 }
 
@@ -317,6 +321,7 @@ fn state(content: u64, mode: u32) -> FileState {
         changed: Timestamp(1_790_000_000_000 + i64::try_from(content).unwrap() * 60_000),
         link_target: None,
         attributes: None,
+        flags: None,
     }
 }
 
@@ -333,6 +338,8 @@ fn change(path: &str, area: Area, action: FileAction, before: Option<FileState>,
         while_off: false,
         not_before: None,
         actor: None,
+        package: None,
+        text: None,
     })
 }
 

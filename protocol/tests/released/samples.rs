@@ -1,6 +1,6 @@
 //! One of every frame and of every observation, every field filled; what was released is never changed here.
 
-use vonggac_protocol::assignment::{Assignment, WatchPath};
+use vonggac_protocol::assignment::{Assignment, RebaselineOrder, WatchPath};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::enrolment::{EnrolReply, EnrolRequest, Enrolled, Token};
 use vonggac_protocol::file::*;
@@ -17,7 +17,7 @@ use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
 
 /// How many kinds of observations there are.
-pub(crate) const KINDS: u8 = 18;
+pub(crate) const KINDS: u8 = 21;
 
 /// How many frames there are.
 pub(crate) const FRAMES: u8 = 10;
@@ -45,6 +45,9 @@ pub(crate) fn number_of_kind(kind: &Kind) -> u8 {
         Kind::IdentityTwice(_) => 15,
         Kind::HostMisbehaved(_) => 16,
         Kind::RecordsMissing(_) => 17,
+        Kind::FilesInstalled(_) => 18,
+        Kind::ChangeBurst(_) => 19,
+        Kind::WatchModeChanged(_) => 20,
     }
 }
 
@@ -68,9 +71,9 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
     let epoch = Epoch(0x0123_4567_89ab_cdef);
     let refusal = Refusal { code: RefusalCode::Busy, detail: "later".to_owned(), retry_after_secs: Some(30) };
     let observations: Vec<Vec<u8>> =
-        observations().into_iter().map(|(_, observation)| observation.encode()).collect();
+        first_released().into_iter().map(|kind| Observation { at: AT, kind }.encode()).collect();
     let agency = AgencyId::new("so-tttt").expect("a well-formed id");
-    let named: [(&str, Frame); 13] = [
+    let named: [(&str, Frame); 14] = [
         ("hello", hello(epoch)),
         ("welcome", welcome(true)),
         ("welcome-bare", welcome(false)),
@@ -92,6 +95,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         ),
         ("enrol-accepted", Frame::EnrolReply(EnrolReply::Accepted(enrolled(agency)))),
         ("enrol-refused", Frame::EnrolReply(EnrolReply::Refused(refusal))),
+        ("assign-2", Frame::Assign(Assignment { rebaseline: Some(vec![order()]), ..assignment() })),
         ("goodbye", Frame::Goodbye(Heartbeat { now: AT })),
         (
             "refused-for-good",
@@ -137,7 +141,13 @@ fn welcome(full: bool) -> Frame {
 fn assignment() -> Assignment {
     let watch = vec![WatchPath { area: Area::Data, path: "/dữ liệu/Hoà Bình".to_owned() }];
 
-    Assignment { version: 5, watch, heartbeat_secs: 60, inventory_secs: 3600 }
+    Assignment { version: 5, watch, heartbeat_secs: 60, inventory_secs: 3600, rebaseline: None }
+}
+
+fn order() -> RebaselineOrder {
+    RebaselineOrder {
+        number: 3, root: "/etc".to_owned(), by: "an".to_owned(), reason: "nâng cấp".to_owned()
+    }
 }
 
 fn enrolled(agency: AgencyId) -> Enrolled {
@@ -153,15 +163,55 @@ fn enrolled(agency: AgencyId) -> Enrolled {
 }
 
 pub(crate) fn observations() -> Vec<(String, Observation)> {
+    let mut kinds = first_released();
+    kinds.extend(files_later());
+
+    let first = kinds.into_iter().map(|kind| (format!("observation-{}.cbor", kind.word()), kind));
+    let second = grown().into_iter().map(|kind| (format!("observation-{}-2.cbor", kind.word()), kind));
+
+    first.chain(second).map(|(name, kind)| (name, Observation { at: AT, kind })).collect()
+}
+
+/// The kinds of the first release; the released batch holds them in this order.
+fn first_released() -> Vec<Kind> {
     let mut kinds = own();
     kinds.extend(files());
     kinds.extend(software());
     kinds.extend(collectors());
 
     kinds
-        .into_iter()
-        .map(|kind| (format!("observation-{}.cbor", kind.word()), Observation { at: AT, kind }))
-        .collect()
+}
+
+/// Kinds that got fields after their first release, with those filled.
+fn grown() -> Vec<Kind> {
+    let file = file_state();
+    let health = health();
+
+    vec![
+        Kind::Health(Health { watch_mode: Some(WatchMode::Directories), ..health }),
+        Kind::FileChanged(FileChanged {
+            before: Some(FileState { flags: Some(flag::IMMUTABLE), ..file.clone() }),
+            after: Some(FileState { flags: Some(0), ..file.clone() }),
+            package: Some(FromPackage {
+                name: "openssh-server".to_owned(),
+                version: "1:9.2p1-2".to_owned(),
+                verdict: PackageVerdict::Differs,
+            }),
+            text: Some(TextDifference {
+                digest: Digest([0xaa; 32]),
+                added: 2,
+                removed: 1,
+                lines: Some("+PermitRootLogin yes".to_owned()),
+            }),
+            ..file_changed(file)
+        }),
+        Kind::BaselineTaken(BaselineTaken {
+            by: Some("an".to_owned()),
+            reason: Some("nâng cấp".to_owned()),
+            previous: Some(Digest([0x56; 32])),
+            ..baseline_taken()
+        }),
+    ]
 }
 
 fn own() -> Vec<Kind> {
@@ -172,18 +222,7 @@ fn own() -> Vec<Kind> {
             watched_until: Some(AT),
         }),
         Kind::AgentStopped(AgentStopped { reason: "service".to_owned() }),
-        Kind::Health(Health {
-            uptime_secs: 86_400,
-            waiting: 12,
-            waiting_bytes: 4096,
-            dropped: 1,
-            watch_losses: 2,
-            memory_bytes: 20_000_000,
-            processor_ms: 1234,
-            baseline_paths: 40_000,
-            exclusions: 1,
-            clock_offset_ms: Some(-250),
-        }),
+        Kind::Health(health()),
         Kind::HostDescribed(HostDescribed {
             name: "may-chu-01".to_owned(),
             role: Role::Server,
@@ -210,8 +249,24 @@ fn own() -> Vec<Kind> {
     ]
 }
 
-fn files() -> Vec<Kind> {
-    let state = FileState {
+fn health() -> Health {
+    Health {
+        uptime_secs: 86_400,
+        waiting: 12,
+        waiting_bytes: 4096,
+        dropped: 1,
+        watch_losses: 2,
+        memory_bytes: 20_000_000,
+        processor_ms: 1234,
+        baseline_paths: 40_000,
+        exclusions: 1,
+        clock_offset_ms: Some(-250),
+        watch_mode: None,
+    }
+}
+
+fn file_state() -> FileState {
+    FileState {
         kind: FileKind::Link,
         size: 7,
         digest: Some(Digest([0x33; 32])),
@@ -222,38 +277,95 @@ fn files() -> Vec<Kind> {
         changed: AT,
         link_target: Some(HostPath::from_bytes(b"/x\xff")),
         attributes: Some(Digest([0x44; 32])),
-    };
+        flags: None,
+    }
+}
+
+fn file_changed(state: FileState) -> FileChanged {
+    FileChanged {
+        path: HostPath::from_text("/etc/ssh/sshd_config"),
+        area: Area::Configuration,
+        root: HostPath::from_text("/etc"),
+        action: FileAction::MetadataChanged,
+        before: Some(FileState { digest: None, link_target: None, attributes: None, ..state.clone() }),
+        after: Some(state),
+        while_off: true,
+        not_before: Some(AT),
+        actor: Some(actor()),
+        package: None,
+        text: None,
+    }
+}
+
+fn actor() -> Actor {
+    Actor {
+        process: 77,
+        program: Some(HostPath::from_text("/usr/bin/vi")),
+        user: Some("an".to_owned()),
+        session: Some(3),
+    }
+}
+
+fn baseline_taken() -> BaselineTaken {
+    BaselineTaken {
+        root: HostPath::from_text("/etc"),
+        area: Area::Configuration,
+        paths: 3000,
+        bytes: 12_000_000,
+        digest: Digest([0x55; 32]),
+        unreadable: 2,
+        took_ms: 850,
+        by: None,
+        reason: None,
+        previous: None,
+    }
+}
+
+fn files() -> Vec<Kind> {
     vec![
-        Kind::FileChanged(FileChanged {
-            path: HostPath::from_text("/etc/ssh/sshd_config"),
-            area: Area::Configuration,
-            root: HostPath::from_text("/etc"),
-            action: FileAction::MetadataChanged,
-            before: Some(FileState { digest: None, link_target: None, attributes: None, ..state.clone() }),
-            after: Some(state),
-            while_off: true,
-            not_before: Some(AT),
-            actor: Some(Actor {
-                process: 77,
-                program: Some(HostPath::from_text("/usr/bin/vi")),
-                user: Some("an".to_owned()),
-                session: Some(3),
-            }),
-        }),
-        Kind::BaselineTaken(BaselineTaken {
-            root: HostPath::from_text("/etc"),
-            area: Area::Configuration,
-            paths: 3000,
-            bytes: 12_000_000,
-            digest: Digest([0x55; 32]),
-            unreadable: 2,
-            took_ms: 850,
-        }),
+        Kind::FileChanged(file_changed(file_state())),
+        Kind::BaselineTaken(baseline_taken()),
         Kind::WatchLost(WatchLost {
             roots: vec![HostPath::from_text("/etc")],
             reason: WatchLossReason::AgentOverloaded,
             from: AT,
             until: Some(AT),
+        }),
+    ]
+}
+
+fn files_later() -> Vec<Kind> {
+    vec![
+        Kind::FilesInstalled(FilesInstalled {
+            manager: "dpkg".to_owned(),
+            packages: vec![InstalledPackage {
+                name: "openssl".to_owned(),
+                version: "3.0.16-1".to_owned(),
+                files: 40,
+            }],
+            created: 1,
+            modified: 38,
+            deleted: 1,
+            digest: Digest([0xbb; 32]),
+            from: AT,
+            while_off: true,
+            not_before: Some(AT),
+            actor: Some(actor()),
+        }),
+        Kind::ChangeBurst(ChangeBurst {
+            root: HostPath::from_text("/srv/data"),
+            area: Area::Data,
+            actor: Some(actor()),
+            rewritten: 300,
+            renamed: 300,
+            from: AT,
+            until: AT,
+        }),
+        Kind::WatchModeChanged(WatchModeChanged {
+            roots: vec![HostPath::from_text("/srv/data")],
+            mode: WatchMode::Directories,
+            before: Some(WatchMode::FileSystem),
+            reason: "the file system gives no handles".to_owned(),
         }),
     ]
 }

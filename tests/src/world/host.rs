@@ -261,6 +261,8 @@ fn changed(before: u64, after: u64) -> Vec<u8> {
         while_off: false,
         not_before: None,
         actor: None,
+        package: None,
+        text: None,
     };
 
     Observation { at: Timestamp(0), kind: Kind::FileChanged(change) }.encode()
@@ -278,6 +280,7 @@ fn state(version: u64) -> FileState {
         changed: Timestamp(0),
         link_target: None,
         attributes: None,
+        flags: None,
     }
 }
 

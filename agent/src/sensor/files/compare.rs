@@ -96,6 +96,7 @@ mod tests {
                 changed: moment(at),
                 link_target: None,
                 attributes: None,
+                flags: None,
             },
             mark: Mark { modified_ns: at, changed_ns: at, inode: 7 },
         }

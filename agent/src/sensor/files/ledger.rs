@@ -232,6 +232,8 @@ impl Ledger {
                     while_off,
                     not_before: how.not_before,
                     actor: None,
+                    package: None,
+                    text: None,
                 });
                 self.tell(how.at, kind, Update::Path(key.clone(), after))?;
             }

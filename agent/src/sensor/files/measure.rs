@@ -214,6 +214,7 @@ impl Measurer {
                 changed,
                 link_target,
                 attributes,
+                flags: None,
             },
             mark: Mark {
                 modified_ns: stat.modified_ns,

@@ -367,6 +367,9 @@ impl Watchman {
                     unreadable: sums.unreadable + unreachable,
                     took_ms: u64::try_from(clock::instant().duration_since(began).as_millis())
                         .unwrap_or(u64::MAX),
+                    by: None,
+                    reason: None,
+                    previous: None,
                 };
                 ledger.tell_taken(&root, at, taken)?;
             }

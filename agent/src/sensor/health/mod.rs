@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::host::Health;
 
 use crate::os::OwnUse;
@@ -28,6 +29,8 @@ pub struct Counts {
     pub exclusions: u32,
     /// How far the host's clock is ahead of the collector's, milliseconds, at the last hello.
     pub clock_offset_ms: Option<i64>,
+    /// The weakest means by which any root is watched; `None` before the watch stands.
+    pub watch_mode: Option<WatchMode>,
 }
 
 /// The observation that these counts and this use of the machine make.
@@ -44,6 +47,7 @@ pub fn read(counts: Counts, used: OwnUse) -> Health {
         baseline_paths: counts.baseline_paths,
         exclusions: counts.exclusions,
         clock_offset_ms: counts.clock_offset_ms,
+        watch_mode: counts.watch_mode,
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn entry(names: &Names, fields: &Fields<'_>) -> Result<Entry, Damaged
             changed: Timestamp(fields.changed),
             link_target: fields.target.map(HostPath::from_text),
             attributes: fields.attributes.copied().map(Digest),
+            flags: None,
         },
         mark: fields.mark,
     })

@@ -152,6 +152,7 @@ fn entry_of_form_1(row: &Row<'_>) -> rusqlite::Result<Entry> {
             changed: moment(row.get(7)?),
             link_target: target.map(|bytes| HostPath::from_bytes(&bytes)),
             attributes: digest(11)?,
+            flags: None,
         },
         mark,
     })

@@ -74,8 +74,7 @@ prop_compose! {
                 modified: modified.map_or(moment(modified_ns), Timestamp),
                 changed: changed.map_or(moment(changed_ns), Timestamp),
                 link_target: target.map(|bytes| HostPath::from_bytes(&bytes)),
-                attributes,
-            },
+                attributes, flags: None },
             mark: Mark { modified_ns, changed_ns, inode },
         }
     }

@@ -56,7 +56,8 @@ prop_compose! {
         size in prop_oneof![any::<u64>(), 0_u64..100_000],
         digest in digests(),
         attributes in digests(),
-        mode in prop_oneof![Just(0o644), Just(0o755), any::<u32>()],
+        mode in prop_oneof![Just(0o644), Just(0o755), 0_u32..0o10000],
+        flags in proptest::option::of(0_u32..4),
         owner in "root|www-data|[a-z]{1,8}",
         group in "root|",
         (modified_ns, changed_ns, inode) in (times(), times(), any::<u64>()),
@@ -74,7 +75,7 @@ prop_compose! {
                 modified: modified.map_or(moment(modified_ns), Timestamp),
                 changed: changed.map_or(moment(changed_ns), Timestamp),
                 link_target: target.map(|bytes| HostPath::from_bytes(&bytes)),
-                attributes, flags: None },
+                attributes, flags },
             mark: Mark { modified_ns, changed_ns, inode },
         }
     }

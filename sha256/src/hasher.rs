@@ -2,12 +2,28 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Kernels};
 use crate::kernel::{BLOCK, START, States, WIDTH, reference};
 
 /// Room behind a lane's bytes for the padding of its last block or two; not a power of two, so that lanes of equal
 /// length do not all fall on the same sets of the cache.
 const PADDING: usize = 3 * BLOCK;
+
+/// Longer pieces would only take memory: they leave every cache.
+const LANE_BYTES_MAX: usize = 16 << 20;
+
+/// So few busy lanes are quicker one or two at a time than all at once.
+///
+/// All sixteen lanes of AVX-512 take the time of nine streams on the SHA instructions, or of one and a half in plain
+/// code; all eight of AVX2 that of two and a half in plain code (docs/decisions/0014).
+const fn few(engine: Engine, kernels: Kernels) -> u32 {
+    match (engine, kernels.pairs) {
+        (Engine::Avx512, Some(_)) => 8,
+        (Engine::Avx512, None) => 1,
+        (Engine::Avx2, _) => 2,
+        (Engine::Reference | Engine::Instructions, _) => u32::MAX,
+    }
+}
 
 /// What a caller answers when a lane is free.
 pub enum Next<J> {
@@ -31,11 +47,16 @@ pub struct Hashed {
 /// Lanes with their buffers; made once and used for any number of runs.
 pub struct Hasher {
     engine: Engine,
+    kernels: Kernels,
+    /// Up to so many busy lanes are not taken all at once.
+    few: u32,
     lane_bytes: usize,
     stride: usize,
     buffers: Vec<u8>,
     states: States,
     lanes: Lanes,
+    #[cfg(test)]
+    spoilt: Option<usize>,
 }
 
 /// What each lane is at.
@@ -59,12 +80,22 @@ impl Hasher {
     /// [available](Engine::available) is replaced by [`Engine::Reference`].
     #[must_use]
     pub fn new(engine: Engine, lane_bytes: usize) -> Self {
-        let engine = if Engine::available().contains(&engine) { engine } else { Engine::Reference };
-        let lane_bytes = lane_bytes.clamp(BLOCK, 1 << 30).next_multiple_of(BLOCK);
+        let available = Engine::available();
+        let engine = if available.contains(&engine) { engine } else { Engine::Reference };
+        let kernels = engine.kernels(available).unwrap_or(Kernels { wide: None, pairs: None });
+
+        Self::with(engine, kernels, lane_bytes)
+    }
+
+    /// With these kernels, trusted or not.
+    pub(crate) fn with(engine: Engine, kernels: Kernels, lane_bytes: usize) -> Self {
+        let lane_bytes = lane_bytes.clamp(BLOCK, LANE_BYTES_MAX).next_multiple_of(BLOCK);
         let stride = lane_bytes + PADDING;
 
         Self {
             engine,
+            kernels,
+            few: few(engine, kernels),
             lane_bytes,
             stride,
             buffers: vec![0; stride * engine.lanes()],
@@ -76,6 +107,8 @@ impl Hasher {
                 bytes: [0; WIDTH],
                 busy: 0,
             },
+            #[cfg(test)]
+            spoilt: None,
         }
     }
 
@@ -169,15 +202,50 @@ impl Hasher {
         Ok(())
     }
 
-    /// Takes blocks of every busy lane into its state: as many as the lane with the fewest has.
+    /// Takes blocks into the states: if many lanes are busy, of all of them as many as the one with the fewest has.
     fn compress(&mut self) {
-        for lane in 0..self.engine.lanes() {
-            let (at, left) = (self.lanes.at[lane], self.lanes.left[lane]);
-            let mut words = self.states.lane(lane);
-            reference::compress(&mut words, &self.buffers[at..at + left * BLOCK]);
-            self.states.set_lane(lane, words);
-            self.lanes.at[lane] += left * BLOCK;
-            self.lanes.left[lane] = 0;
+        match self.kernels.wide {
+            Some(wide) if self.lanes.busy.count_ones() > self.few => {
+                let (at, blocks) = self.lanes.step();
+                wide.compress(&mut self.states, &self.buffers, &at, blocks);
+                self.lanes.advance(self.lanes.busy, blocks);
+            }
+            _ => self.compress_few(),
+        }
+        #[cfg(test)]
+        if let Some(lane) = self.spoilt {
+            self.states.0[3][lane] ^= 1 << 17;
+        }
+    }
+
+    /// Takes blocks of each busy lane, two lanes at a time if there are instructions for it.
+    fn compress_few(&mut self) {
+        let mut busy = self.lanes.busy;
+        while busy != 0 {
+            let one = lowest(&mut busy);
+            match self.kernels.pairs {
+                Some(pairs) if busy != 0 => {
+                    let two = lowest(&mut busy);
+                    let blocks = self.lanes.left[one].min(self.lanes.left[two]);
+                    let (mut first, mut second) = (self.states.lane(one), self.states.lane(two));
+                    let bytes = [one, two].map(|lane| &self.buffers[self.lanes.at[lane]..][..blocks * BLOCK]);
+                    pairs.two([&mut first, &mut second], bytes);
+                    self.states.set_lane(one, first);
+                    self.states.set_lane(two, second);
+                    self.lanes.advance(1 << one | 1 << two, blocks);
+                }
+                pairs => {
+                    let blocks = self.lanes.left[one];
+                    let mut words = self.states.lane(one);
+                    let bytes = &self.buffers[self.lanes.at[one]..][..blocks * BLOCK];
+                    match pairs {
+                        Some(pairs) => pairs.one(&mut words, bytes),
+                        None => reference::compress(&mut words, bytes),
+                    }
+                    self.states.set_lane(one, words);
+                    self.lanes.advance(1 << one, blocks);
+                }
+            }
         }
     }
 
@@ -187,22 +255,21 @@ impl Hasher {
         jobs: &mut [Option<J>; WIDTH],
         done: &mut dyn FnMut(J, io::Result<Hashed>),
     ) {
-        for (lane, slot) in jobs.iter_mut().enumerate() {
-            if self.lanes.busy & (1 << lane) == 0 || self.lanes.left[lane] > 0 {
+        let mut busy = self.lanes.busy;
+        while busy != 0 {
+            let lane = lowest(&mut busy);
+            if self.lanes.left[lane] > 0 {
                 continue;
             }
-            let Some(mut job) = slot.take() else { continue };
             let over = if self.lanes.last[lane] {
                 Some(Ok(Hashed { digest: self.digest(lane), bytes: self.lanes.bytes[lane] }))
             } else {
-                self.fill(lane, &mut job).err().map(Err)
+                let job = jobs[lane].as_mut().expect("a busy lane has a job");
+                self.fill(lane, job).err().map(Err)
             };
-            match over {
-                Some(result) => {
-                    self.lanes.busy &= !(1 << lane);
-                    done(job, result);
-                }
-                None => *slot = Some(job),
+            if let Some(result) = over {
+                self.lanes.busy &= !(1 << lane);
+                done(jobs[lane].take().expect("a busy lane has a job"), result);
             }
         }
     }
@@ -215,6 +282,50 @@ impl Hasher {
 
         digest
     }
+
+    /// From now on, this lane's states are wrong by a bit.
+    #[cfg(test)]
+    pub(crate) const fn spoil(&mut self, lane: usize) {
+        self.spoilt = Some(lane);
+    }
+}
+
+impl Lanes {
+    /// Where each lane's next blocks begin, and how many of them every busy lane has. A lane without a job is sent along
+    /// with a busy one: it reads what is in the cache anyhow, into a state that nobody asks for.
+    fn step(&self) -> ([usize; WIDTH], usize) {
+        let mut at = self.at;
+        let mut blocks = usize::MAX;
+        let companion = self.at[index(self.busy.trailing_zeros())];
+        for (lane, at) in at.iter_mut().enumerate() {
+            let busy = self.busy & (1 << lane) != 0;
+            blocks = if busy { blocks.min(self.left[lane]) } else { blocks };
+            *at = if busy { *at } else { companion };
+        }
+
+        (at, blocks)
+    }
+
+    /// These lanes took so many blocks.
+    fn advance(&mut self, lanes: u32, blocks: usize) {
+        for (lane, (at, left)) in self.at.iter_mut().zip(&mut self.left).enumerate() {
+            let taken = if lanes & (1 << lane) == 0 { 0 } else { blocks };
+            *at += taken * BLOCK;
+            *left -= taken;
+        }
+    }
+}
+
+/// Takes the lowest lane out of a set.
+fn lowest(lanes: &mut u32) -> usize {
+    let lane = index(lanes.trailing_zeros());
+    *lanes &= *lanes - 1;
+
+    lane
+}
+
+fn index(lane: u32) -> usize {
+    usize::try_from(lane).expect("lanes are few")
 }
 
 /// Puts the padding behind the last bytes of a stream; where it ends.

@@ -49,7 +49,7 @@ impl Read for Job {
 
 /// Bytes that differ from job to job and from block to block.
 fn content(name: usize, length: usize) -> Vec<u8> {
-    let mut state = u64::try_from(name).unwrap() ^ 0x9e37_79b9_7f4a_7c15;
+    let mut state = u64::try_from(name).expect("a small number") ^ 0x9e37_79b9_7f4a_7c15;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state.to_be_bytes()[0]
@@ -94,7 +94,7 @@ fn check(over: &[(Job, io::Result<Hashed>)], jobs: usize) {
     for (job, result) in over {
         match result {
             Ok(hashed) => {
-                assert_eq!(hashed.bytes, u64::try_from(job.content.len()).unwrap());
+                assert_eq!(hashed.bytes, u64::try_from(job.content.len()).expect("a small number"));
                 assert_eq!(
                     hashed.digest,
                     expected(&job.content),

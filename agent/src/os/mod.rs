@@ -46,6 +46,12 @@ pub struct OwnUse {
     pub processor_ms: u64,
 }
 
+/// In [`Stat::flags`]: the file cannot be changed, renamed or removed.
+pub const IMMUTABLE: u32 = 1;
+
+/// In [`Stat::flags`]: the file can only grow.
+pub const APPEND_ONLY: u32 = 2;
+
 /// Metadata of one name, links not followed. Access times are left out by design.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stat {
@@ -67,4 +73,6 @@ pub struct Stat {
     pub inode: u64,
     /// Number of the file system; 0 on Windows.
     pub device: u64,
+    /// [`IMMUTABLE`], [`APPEND_ONLY`]; 0 where the system keeps none.
+    pub flags: u32,
 }

@@ -10,18 +10,63 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags};
 use sha2::{Digest as _, Sha256};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::file::FileKind;
 
-use crate::os::Stat;
+use crate::os::{APPEND_ONLY, IMMUTABLE, Stat};
 
 /// An open directory; everything in it is reached from here by single names.
 #[derive(Debug)]
 pub struct Dir(OwnedFd);
 
 const WALK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+const LIST: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+/// What the kernel hands out of a directory at once.
+const LIST_BYTES: usize = 32 * 1024;
+
+/// The names in a directory, sorted by their bytes.
+#[derive(Debug, Default)]
+pub struct Listing {
+    bytes: Vec<u8>,
+    /// Where each begins and ends.
+    spans: Vec<(u32, u32)>,
+}
+
+impl Listing {
+    fn push(&mut self, name: &[u8]) -> io::Result<()> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(name);
+        let place = |at: usize| u32::try_from(at).map_err(|_| io::ErrorKind::OutOfMemory);
+        self.spans.push((place(start)?, place(self.bytes.len())?));
+
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        self.spans.sort_unstable_by(|a, b| piece(bytes, *a).cmp(piece(bytes, *b)));
+    }
+
+    /// The name at this place; `None` behind the last.
+    #[must_use]
+    pub fn name(&self, at: usize) -> Option<&OsStr> {
+        self.spans.get(at).map(|span| OsStr::from_bytes(piece(&self.bytes, *span)))
+    }
+}
+
+fn piece(bytes: &[u8], (start, end): (u32, u32)) -> &[u8] {
+    let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+
+    bytes.get(place(start)..place(end)).unwrap_or_default()
+}
 
 impl Dir {
     /// Opens the directory at an absolute path that contains no link.
@@ -51,6 +96,48 @@ impl Dir {
         Ok(Self(rustix::fs::openat(&self.0, name, WALK, Mode::empty())?))
     }
 
+    /// Opens a directory in this one to list it; the access time stays alone where it may.
+    ///
+    /// # Errors
+    /// If it is missing, a link, no directory or out of reach.
+    pub fn open_child_to_list(&self, name: &OsStr) -> io::Result<Self> {
+        let opened = match rustix::fs::openat(&self.0, name, LIST | OFlags::NOATIME, Mode::empty()) {
+            // Only the owner of a directory may leave its access time alone.
+            Err(rustix::io::Errno::PERM) => rustix::fs::openat(&self.0, name, LIST, Mode::empty())?,
+            other => other?,
+        };
+
+        Ok(Self(opened))
+    }
+
+    /// All names in it, sorted by their bytes, in one piece of memory. It must be open
+    /// [to be listed](Self::open_child_to_list); `buffer` is room that can be used again.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn list(&self, buffer: &mut Vec<u8>) -> io::Result<Listing> {
+        buffer.reserve(LIST_BYTES);
+        let mut listing = Listing::default();
+        let mut entries = RawDir::new(&self.0, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                listing.push(name)?;
+            }
+        }
+        listing.sort();
+
+        Ok(listing)
+    }
+
+    /// Digest over the sorted extended attributes of the directory itself; `None` if there are none. It must be open
+    /// [to be listed](Self::open_child_to_list).
+    #[must_use]
+    pub fn own_attributes(&self) -> Option<Digest> {
+        attributes(&self.0)
+    }
+
     /// All names in it, sorted by their bytes.
     ///
     /// # Errors
@@ -75,7 +162,7 @@ impl Dir {
     /// # Errors
     /// If there is no such name, or it is out of reach.
     pub fn stat(&self, name: &OsStr) -> io::Result<Stat> {
-        Ok(convert(&rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))
+        look(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// Metadata of the directory itself.
@@ -83,7 +170,7 @@ impl Dir {
     /// # Errors
     /// If it is out of reach.
     pub fn own_stat(&self) -> io::Result<Stat> {
-        Ok(convert(&rustix::fs::statat(&self.0, "", AtFlags::EMPTY_PATH)?))
+        look(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
     }
 
     /// Opens a file in it for reading; never waits, never follows a link, leaves the access time alone where it may.
@@ -125,7 +212,7 @@ impl Dir {
 /// # Errors
 /// If it cannot be had.
 pub fn stat_open(file: &File) -> io::Result<Stat> {
-    Ok(convert(&rustix::fs::fstat(file)?))
+    look(file, OsStr::new(""), AtFlags::EMPTY_PATH)
 }
 
 /// Digest over the sorted extended attributes of an open file; `None` if there are none.
@@ -137,14 +224,22 @@ pub fn attributes_open(file: &File) -> Option<Digest> {
 /// Longest list or value of attributes that Linux allows.
 const ATTRIBUTE_BYTES_MAX: usize = 64 * 1024;
 
+/// Most files have no attributes, and most others have short lists.
+const ATTRIBUTE_BYTES_FEW: usize = 256;
+
 fn attributes(file: impl AsFd) -> Option<Digest> {
-    let mut size = rustix::fs::flistxattr_query(&file).ok()?;
-    if size == 0 {
-        return None;
-    }
-    let mut list = vec![0; ATTRIBUTE_BYTES_MAX];
-    size = rustix::fs::flistxattr(&file, list.as_mut_slice()).ok()?;
-    list.truncate(size);
+    let mut few = [0; ATTRIBUTE_BYTES_FEW];
+    let mut many = Vec::new();
+    let list = match rustix::fs::flistxattr(&file, few.as_mut_slice()) {
+        Ok(0) => return None,
+        Ok(size) => few.get(..size)?,
+        Err(rustix::io::Errno::RANGE) => {
+            many.resize(ATTRIBUTE_BYTES_MAX, 0);
+            let size = rustix::fs::flistxattr(&file, many.as_mut_slice()).ok()?;
+            many.get(..size)?
+        }
+        Err(_) => return None,
+    };
 
     let mut names: Vec<&[u8]> = list.split(|&byte| byte == 0).filter(|name| !name.is_empty()).collect();
     names.sort_unstable();
@@ -168,11 +263,31 @@ pub fn is_absence(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
-fn convert(stat: &rustix::fs::Stat) -> Stat {
-    let nanoseconds = |seconds: i64, fraction: u64| {
-        seconds.saturating_mul(1_000_000_000).saturating_add(i64::try_from(fraction).unwrap_or(0))
-    };
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
+/// What is asked of the kernel.
+const MASK: StatxFlags = StatxFlags::TYPE
+    .union(StatxFlags::MODE)
+    .union(StatxFlags::UID)
+    .union(StatxFlags::GID)
+    .union(StatxFlags::INO)
+    .union(StatxFlags::SIZE)
+    .union(StatxFlags::MTIME)
+    .union(StatxFlags::CTIME);
+
+fn look(at: impl AsFd, name: &OsStr, flags: AtFlags) -> io::Result<Stat> {
+    match rustix::fs::statx(&at, name, flags, MASK) {
+        Ok(found) => Ok(convert(&found)),
+        // Before Linux 4.11, or in a container that forbids it: the same without flags.
+        Err(rustix::io::Errno::NOSYS) => Ok(convert_old(&rustix::fs::statat(&at, name, flags)?)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn nanoseconds(seconds: i64, fraction: u64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(i64::try_from(fraction).unwrap_or(0))
+}
+
+fn kind(mode: u32) -> FileKind {
+    match FileType::from_raw_mode(mode) {
         FileType::RegularFile => FileKind::File,
         FileType::Directory => FileKind::Directory,
         FileType::Symlink => FileKind::Link,
@@ -181,11 +296,30 @@ fn convert(stat: &rustix::fs::Stat) -> Stat {
         | FileType::CharacterDevice
         | FileType::BlockDevice
         | FileType::Unknown => FileKind::Other,
-    };
-    let size = match kind {
-        FileKind::File => u64::try_from(stat.st_size).unwrap_or(0),
-        FileKind::Directory | FileKind::Link | FileKind::Other => 0,
-    };
+    }
+}
+
+fn convert(found: &Statx) -> Stat {
+    let kind = kind(u32::from(found.stx_mode));
+    let flag = |attribute, flag| if found.stx_attributes.contains(attribute) { flag } else { 0 };
+
+    Stat {
+        kind,
+        size: if kind == FileKind::File { found.stx_size } else { 0 },
+        mode: u32::from(found.stx_mode) & 0o7777,
+        user: found.stx_uid,
+        group: found.stx_gid,
+        modified_ns: nanoseconds(found.stx_mtime.tv_sec, u64::from(found.stx_mtime.tv_nsec)),
+        changed_ns: nanoseconds(found.stx_ctime.tv_sec, u64::from(found.stx_ctime.tv_nsec)),
+        inode: found.stx_ino,
+        device: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
+        flags: flag(StatxAttributes::IMMUTABLE, IMMUTABLE) | flag(StatxAttributes::APPEND, APPEND_ONLY),
+    }
+}
+
+fn convert_old(stat: &rustix::fs::Stat) -> Stat {
+    let kind = kind(stat.st_mode);
+    let size = if kind == FileKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
 
     Stat {
         kind,
@@ -197,5 +331,30 @@ fn convert(stat: &rustix::fs::Stat) -> Stat {
         changed_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
         inode: stat.st_ino,
         device: stat.st_dev,
+        flags: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_in_the_order_of_their_bytes_however_many_there_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut names: Vec<String> = (0..3_000).map(|number| format!("{number}-{}", "x".repeat(20))).collect();
+        names.push("Hoà Bình".to_owned());
+        names.sort();
+        for name in &names {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let path = dir.path().canonicalize().unwrap();
+        let parent = Dir::open(path.parent().unwrap()).unwrap();
+        let opened = parent.open_child_to_list(path.file_name().unwrap()).unwrap();
+
+        let listing = opened.list(&mut Vec::new()).unwrap();
+
+        let found: Vec<&OsStr> = (0..).map_while(|at| listing.name(at)).collect();
+        assert_eq!(found, names);
     }
 }

@@ -105,3 +105,9 @@ pub fn from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
 
     Some(PathBuf::from(name))
 }
+
+/// The name of these bytes, exactly; `None` if this system has no such name.
+#[must_use]
+pub fn name(bytes: &[u8]) -> Option<&std::ffi::OsStr> {
+    Some(std::os::unix::ffi::OsStrExt::from_bytes(bytes))
+}

@@ -16,6 +16,18 @@ use crate::os::Stat;
 #[derive(Debug)]
 pub struct Dir(PathBuf);
 
+/// The names in a directory, sorted.
+#[derive(Debug, Default)]
+pub struct Listing(Vec<OsString>);
+
+impl Listing {
+    /// The name at this place; `None` behind the last.
+    #[must_use]
+    pub fn name(&self, at: usize) -> Option<&OsStr> {
+        self.0.get(at).map(OsString::as_os_str)
+    }
+}
+
 impl Dir {
     /// Opens the directory at an absolute path that contains no link.
     ///
@@ -36,6 +48,28 @@ impl Dir {
     /// If it is missing, a link, no directory or out of reach.
     pub fn open_child(&self, name: &OsStr) -> io::Result<Self> {
         Self::open(&self.0.join(name))
+    }
+
+    /// Opens a directory in this one to list it.
+    ///
+    /// # Errors
+    /// If it is missing, a link, no directory or out of reach.
+    pub fn open_child_to_list(&self, name: &OsStr) -> io::Result<Self> {
+        self.open_child(name)
+    }
+
+    /// All names in it, sorted.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn list(&self, _buffer: &mut Vec<u8>) -> io::Result<Listing> {
+        self.names().map(Listing)
+    }
+
+    /// Access lists are not read on this system yet: `None`.
+    #[must_use]
+    pub fn own_attributes(&self) -> Option<Digest> {
+        None
     }
 
     /// All names in it, sorted.
@@ -134,5 +168,5 @@ fn convert(metadata: &Metadata) -> Stat {
         .unwrap_or(0);
     let size = if metadata.is_file() { metadata.len() } else { 0 };
 
-    Stat { kind, size, mode: 0, user: 0, group: 0, modified_ns, changed_ns: modified_ns, inode: 0, device: 0 }
+    Stat { kind, size, mode: 0, user: 0, group: 0, modified_ns, changed_ns: modified_ns, inode: 0, device: 0, flags: 0 }
 }

@@ -55,3 +55,9 @@ pub fn to_bytes(path: &Path) -> Vec<u8> {
 pub fn from_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
     String::from_utf8(bytes).ok().map(PathBuf::from)
 }
+
+/// The name of these bytes; `None` if this system has no such name.
+#[must_use]
+pub fn name(bytes: &[u8]) -> Option<&std::ffi::OsStr> {
+    std::str::from_utf8(bytes).ok().map(std::ffi::OsStr::new)
+}

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use vonggac_protocol::file::FileKind;
 
-use super::key::Key;
+use super::key::{Key, upwards};
 use super::settings::FilesSettings;
 use crate::os::Stat;
 use crate::os::file::Dir;
@@ -41,7 +41,19 @@ impl Bounds {
 
     /// Whether this path may be looked at.
     pub(super) fn allow(&self, key: &Key) -> bool {
-        !key.upwards().any(|above| self.keys.contains(above))
+        self.allow_bytes(key.as_bytes())
+    }
+
+    /// As [`allow`](Self::allow), for the bytes of a key.
+    pub(super) fn allow_bytes(&self, key: &[u8]) -> bool {
+        !upwards(key).any(|above| self.keys.contains(above))
+    }
+
+    /// Whether anything beneath this directory is out of bounds by its path.
+    pub(super) fn reach_into(&self, dir: &[u8]) -> bool {
+        let (first, end) = Key::from_stored(dir.to_vec()).beneath();
+
+        self.keys.range(first..end).next().is_some()
     }
 
     /// Whether what stands there may be opened: a hard link to an excluded file may not.

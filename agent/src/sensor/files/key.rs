@@ -86,11 +86,16 @@ impl Key {
 
     /// Itself and every directory above it, the nearest first.
     pub(super) fn upwards(&self) -> impl Iterator<Item = &[u8]> {
-        let ends = std::iter::once(self.0.len())
-            .chain(self.0.iter().enumerate().rev().filter(|(_, byte)| **byte == SEPARATOR).map(|(at, _)| at));
-
-        ends.map(|end| &self.0[..end])
+        upwards(&self.0)
     }
+}
+
+/// As [`Key::upwards`], for the bytes of a key.
+pub(super) fn upwards(key: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = std::iter::once(key.len())
+        .chain(key.iter().enumerate().rev().filter(|(_, byte)| **byte == SEPARATOR).map(|(at, _)| at));
+
+    ends.map(|end| &key[..end])
 }
 
 impl std::borrow::Borrow<[u8]> for Key {

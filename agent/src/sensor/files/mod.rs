@@ -18,6 +18,7 @@
 //! | `baseline` | the last confirmed state of every path, on disk |
 //! | `ledger` | spool before baseline |
 //! | `pace` | how much of a processor a scan may take; pure |
+//! | `walk` | names and metadata, directory by directory, in the order of the baseline |
 //! | `scan` | walking a root beside its baseline |
 //! | `watchman` | the loop that joins them |
 //! | [`once`] | one folder, once, without a service |
@@ -64,6 +65,7 @@ mod scan;
 mod sensor;
 pub mod settings;
 mod settle;
+mod walk;
 mod watch;
 mod watchman;
 

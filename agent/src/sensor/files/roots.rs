@@ -7,7 +7,7 @@ use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::Area;
 
 use super::bounds::{Bounds, resolve};
-use super::key::Key;
+use super::key::{Key, upwards};
 
 /// One `*` matches at most this many names, so that a hostile folder cannot make us watch without end.
 const MATCHES_MAX: usize = 4_096;
@@ -48,6 +48,18 @@ impl Roots {
     /// The longest root that this path is or lies under.
     pub(super) fn find(&self, key: &Key) -> Option<(&Key, &Root)> {
         key.upwards().find_map(|above| self.0.get_key_value(above))
+    }
+
+    /// As [`find`](Self::find), for the bytes of a key.
+    pub(super) fn owner(&self, key: &[u8]) -> Option<&Key> {
+        upwards(key).find_map(|above| self.0.get_key_value(above)).map(|(key, _)| key)
+    }
+
+    /// Whether a root lies beneath this directory.
+    pub(super) fn reach_into(&self, dir: &[u8]) -> bool {
+        let (first, end) = Key::from_stored(dir.to_vec()).beneath();
+
+        self.0.range(first..end).next().is_some()
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Root> {

@@ -9,7 +9,7 @@ use vonggac_protocol::file::{FileAction, FileKind, FileState};
 
 use crate::config::Config;
 use crate::print::{self, Lang, Message};
-use crate::sensor::files::once::{self, Difference, Folder, FolderError, Part};
+use crate::sensor::files::once::{self, Depth, Difference, Folder, FolderError, Part};
 use crate::status::local;
 
 /// The folder differs from its baseline.
@@ -26,7 +26,13 @@ pub(crate) enum FilesCommand {
     /// Ghi đường cơ sở của một thư mục / record the baseline of a folder
     Create(Arguments),
     /// So một thư mục với đường cơ sở: mã 0 không khác, 1 có khác, 2 lỗi / compare: exit 0 same, 1 differs, 2 error
-    Check(Arguments),
+    Check {
+        #[command(flatten)]
+        arguments: Arguments,
+        /// Đọc lại mọi nội dung / read all content again
+        #[arg(long)]
+        full: bool,
+    },
 }
 
 #[derive(clap::Args, Debug)]
@@ -37,13 +43,19 @@ pub(crate) struct Arguments {
     /// Tệp giữ đường cơ sở / the file that holds the baseline
     #[arg(long, value_name = "FILE")]
     baseline: PathBuf,
+    /// Số bộ xử lý được dùng / processors to use
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    processors: u16,
 }
 
 /// Does it; every error is said here, because its exit code differs from those of other commands.
 pub(crate) fn obey(command: &FilesCommand, config: &Config, lang: Lang) -> ExitCode {
     let result = match command {
         FilesCommand::Create(arguments) => create(arguments, config, lang),
-        FilesCommand::Check(arguments) => check(arguments, config, lang),
+        FilesCommand::Check { arguments, full } => {
+            let depth = if *full { Depth::Content } else { Depth::Metadata };
+            check(arguments, depth, config, lang)
+        }
     };
 
     result.unwrap_or_else(|error| {
@@ -65,9 +77,9 @@ fn create(arguments: &Arguments, config: &Config, lang: Lang) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(arguments: &Arguments, config: &Config, lang: Lang) -> Result<ExitCode, Error> {
+fn check(arguments: &Arguments, depth: Depth, config: &Config, lang: Lang) -> Result<ExitCode, Error> {
     let mut tell = |difference: Difference| print::line(say(&difference, lang));
-    let checked = once::check(&folder(arguments, config)?, &mut tell)?;
+    let checked = once::check(&folder(arguments, config)?, depth, &mut tell)?;
     let id = if checked.differences == 0 { "files-same" } else { "files-differ" };
     let message = Message::new(id)
         .with("paths", checked.paths)
@@ -87,6 +99,7 @@ fn folder(arguments: &Arguments, config: &Config) -> Result<Folder, Error> {
         baseline_path: absolute(&arguments.baseline)?,
         excluded: config.exclude.0.clone(),
         hash_bytes_max: config.file_bytes_max,
+        processors: usize::from(arguments.processors),
     })
 }
 

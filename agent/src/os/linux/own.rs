@@ -1,6 +1,9 @@
 //! What our own process uses.
 
 use std::io;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::os::OwnUse;
 
@@ -16,6 +19,14 @@ pub fn used() -> io::Result<OwnUse> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
 
     parse(&status, &stat).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Processor time that the calling thread has used so far.
+#[must_use]
+pub fn thread_time() -> Duration {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+
+    Duration::new(u64::try_from(used.tv_sec).unwrap_or(0), u32::try_from(used.tv_nsec).unwrap_or(0))
 }
 
 fn parse(status: &str, stat: &str) -> Option<OwnUse> {

@@ -168,5 +168,16 @@ fn convert(metadata: &Metadata) -> Stat {
         .unwrap_or(0);
     let size = if metadata.is_file() { metadata.len() } else { 0 };
 
-    Stat { kind, size, mode: 0, user: 0, group: 0, modified_ns, changed_ns: modified_ns, inode: 0, device: 0, flags: 0 }
+    Stat {
+        kind,
+        size,
+        mode: 0,
+        user: 0,
+        group: 0,
+        modified_ns,
+        changed_ns: modified_ns,
+        inode: 0,
+        device: 0,
+        flags: 0,
+    }
 }

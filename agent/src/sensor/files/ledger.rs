@@ -3,7 +3,7 @@
 //! One lock holds comparing and telling together, so that tickets rise in the order of the channel whichever thread
 //! speaks. A crash at any point repeats an observation and loses none.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,9 @@ use super::{Change, Ticket};
 
 /// Changes told and not yet confirmed; at the bound the sensor waits, the watch queue fills, and the loss is told.
 pub(super) const PENDING_MAX: usize = 2_048;
+
+/// Paths remembered as looked at beside a first scan; beyond it everything the scan measures is measured once more.
+const LOOKED_AT_MAX: usize = 16_384;
 
 /// What threads of the sensor and its caller share without the ledger's lock.
 #[derive(Debug, Default)]
@@ -99,9 +102,28 @@ enum Update {
     Nothing,
 }
 
+/// Paths looked at in roots whose first scan is still under way.
+#[derive(Debug, Default)]
+struct LookedAt {
+    keys: BTreeSet<Key>,
+    /// There were more than are remembered.
+    is_lost: bool,
+}
+
+impl LookedAt {
+    fn remember(&mut self, key: &Key) {
+        if self.keys.len() < LOOKED_AT_MAX {
+            self.keys.insert(key.clone());
+        } else {
+            self.is_lost = true;
+        }
+    }
+}
+
 /// The baseline and what is on its way into it.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    looked_at: LookedAt,
     baseline: Baseline,
     pending: VecDeque<(u64, Update)>,
     /// The last told and unconfirmed state of a path, and the ticket that told it.
@@ -117,7 +139,16 @@ impl Ledger {
         let paths = baseline.count()?;
         let (pending, told) = (VecDeque::new(), BTreeMap::new());
 
-        Ok(Self { baseline, pending, told, last: 0, paths, sender: Some(sender), shared })
+        Ok(Self {
+            looked_at: LookedAt::default(),
+            baseline,
+            pending,
+            told,
+            last: 0,
+            paths,
+            sender: Some(sender),
+            shared,
+        })
     }
 
     pub(super) fn baseline(&self) -> &Baseline {
@@ -205,6 +236,9 @@ impl Ledger {
         after: Option<Entry>,
         how: &Circumstance,
     ) -> Result<()> {
+        if place.is_new {
+            self.looked_at.remember(key);
+        }
         let before = self.known(key)?;
         match weigh(before.as_ref(), after.as_ref()) {
             Verdict::Same => {}
@@ -249,13 +283,24 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes many paths into the baseline without a word, sorted by their keys. What is known of a path already, told or
-    /// confirmed, stays.
-    pub(super) fn absorb_new(&mut self, mut sorted: Vec<(Key, Entry)>) -> Result<()> {
-        sorted.retain(|(key, _)| !self.told.contains_key(key));
+    /// A first scan begins: from now on it is remembered which paths were looked at beside it.
+    pub(super) fn begin_first(&mut self) {
+        self.looked_at = LookedAt::default();
+    }
+
+    /// Takes what a first scan measured into the baseline without a word, sorted by key. What was looked at beside the
+    /// scan may be older than that look: it is left out and returned, to be measured again.
+    pub(super) fn absorb_new(&mut self, mut sorted: Vec<(Key, Entry)>) -> Result<Vec<Key>> {
+        let mut doubtful = Vec::new();
+        if self.looked_at.is_lost {
+            doubtful.extend(sorted.drain(..).map(|(key, _)| key));
+        }
+        for (key, _) in sorted.extract_if(.., |(key, _)| self.looked_at.keys.contains(key)) {
+            doubtful.push(key);
+        }
         self.paths += self.baseline.put_new(&sorted)?;
 
-        Ok(())
+        Ok(doubtful)
     }
 
     /// Tells that a root's first scan is done.

@@ -57,12 +57,22 @@ enum Attempt {
 
 impl Measurer {
     pub(super) fn new(bounds: Arc<Bounds>, hash_bytes_max: u64) -> Self {
-        Self { bounds, names: Names::new(), hash_bytes_max, chunk: vec![0; CHUNK_BYTES] }
+        Self { bounds, names: Names::new(), hash_bytes_max, chunk: Vec::new() }
     }
 
     /// Reads the lists of users and groups again if they changed.
     pub(super) fn refresh_names(&mut self) {
         self.names.refresh();
+    }
+
+    /// Whether the content of a file of this size is looked at.
+    pub(super) fn hashes(&self, size: u64) -> bool {
+        size <= self.hash_bytes_max
+    }
+
+    /// The state of a directory that is open to be listed.
+    pub(super) fn directory(&self, stat: &Stat, dir: &Dir) -> Entry {
+        self.entry(stat, None, None, dir.own_attributes(), Trust::Stamp(clock::now()))
     }
 
     /// Measures a path that its caller found within bounds.
@@ -159,7 +169,7 @@ impl Measurer {
         if opened.kind != FileKind::File || opened.inode != stat.inode || opened.device != stat.device {
             return Ok(Attempt::Unsteady(*stat));
         }
-        let digest = if opened.size <= self.hash_bytes_max { self.hash(&file, opened.size)? } else { None };
+        let digest = if self.hashes(opened.size) { self.hash(&file, opened.size)? } else { None };
         let attributes = file::attributes_open(&file);
         between();
         let (read, named) = (file::stat_open(&file)?, dir.stat(name)?);
@@ -175,6 +185,7 @@ impl Measurer {
     /// caller and not read without end here.
     fn hash(&mut self, file: &File, size: u64) -> io::Result<Option<Digest>> {
         let mut hasher = Sha256::new();
+        self.chunk.resize(CHUNK_BYTES, 0);
         let mut rest = file.take(size);
         loop {
             match rest.read(&mut self.chunk) {
@@ -188,7 +199,7 @@ impl Measurer {
         Ok(Some(Digest(hasher.finalize().into())))
     }
 
-    fn entry(
+    pub(super) fn entry(
         &self,
         stat: &Stat,
         digest: Option<Digest>,
@@ -229,7 +240,7 @@ impl Measurer {
 const UNTRUSTED_NS: i64 = i64::MIN;
 
 /// Whether a later scan may take equal stamps for an equal file.
-enum Trust {
+pub(super) enum Trust {
     /// If they are old enough at this moment.
     Stamp(Timestamp),
     None,

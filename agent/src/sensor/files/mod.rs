@@ -19,7 +19,9 @@
 //! | `ledger` | spool before baseline |
 //! | `pace` | how much of a processor a scan may take; pure |
 //! | `walk` | names and metadata, directory by directory, in the order of the baseline |
-//! | `scan` | walking a root beside its baseline |
+//! | `front` | the walk beside the baseline |
+//! | `crew` | threads that hash what the walk finds |
+//! | `scan` | one scan of a root |
 //! | `watchman` | the loop that joins them |
 //! | [`once`] | one folder, once, without a service |
 //! | `plans` | what is due, and since when |
@@ -53,7 +55,9 @@
 mod baseline;
 mod bounds;
 mod compare;
+mod crew;
 mod directories;
+mod front;
 mod key;
 mod ledger;
 mod measure;

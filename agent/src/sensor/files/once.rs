@@ -18,9 +18,8 @@ use super::compare::{Entry, Verdict, weigh};
 use super::key::Key;
 use super::ledger::{Ledger, Shared, lock};
 use super::measure::{Measured, Measurer};
-use super::pace::Pace;
 use super::roots::Roots;
-use super::scan::{Found, Order, SUSPECTS_MAX, Scanner};
+use super::scan::{Effort, Found, Order, Portion, SUSPECTS_MAX, Scanner};
 use super::settings::FilesSettings;
 use crate::clock;
 
@@ -35,6 +34,17 @@ pub struct Folder {
     pub excluded: Vec<PathBuf>,
     /// Largest file that is hashed.
     pub hash_bytes_max: u64,
+    /// Processors that may be used, at least 1.
+    pub processors: usize,
+}
+
+/// How far a comparison goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Depth {
+    /// Content is read where the metadata differs.
+    Metadata,
+    /// All content is read.
+    Content,
 }
 
 /// What was looked at.
@@ -98,7 +108,7 @@ pub fn create(folder: &Folder) -> Result<Summary> {
         return Err(FolderError::Taken.into());
     }
     let began = clock::instant();
-    let unreachable = bench.scan(true, &mut |ledger, key, after| match after {
+    let unreachable = bench.scan(true, None, &mut |ledger, key, after| match after {
         Some(entry) if !ledger.knows(key)? => ledger.absorb(key, &entry),
         Some(_) | None => Ok(()),
     })?;
@@ -119,7 +129,7 @@ pub fn create(folder: &Folder) -> Result<Summary> {
 ///
 /// # Errors
 /// [`FolderError`], or if the baseline cannot be read.
-pub fn check(folder: &Folder, tell: &mut dyn FnMut(Difference)) -> Result<Checked> {
+pub fn check(folder: &Folder, depth: Depth, tell: &mut dyn FnMut(Difference)) -> Result<Checked> {
     if !folder.baseline_path.is_file() {
         return Err(FolderError::NoBaseline.into());
     }
@@ -127,9 +137,13 @@ pub fn check(folder: &Folder, tell: &mut dyn FnMut(Difference)) -> Result<Checke
     if !lock(&bench.ledger).baseline().is_taken(&bench.root)? {
         return Err(FolderError::OtherFolder.into());
     }
+    let again = match depth {
+        Depth::Metadata => None,
+        Depth::Content => Some(Portion::WHOLE),
+    };
     let began = clock::instant();
     let mut differences = 0;
-    let unreachable = bench.scan(false, &mut |ledger, key, after| {
+    let unreachable = bench.scan(false, again, &mut |ledger, key, after| {
         let before = ledger.known(key)?;
         if let Verdict::Changed(action) = weigh(before.as_ref(), after.as_ref()) {
             differences += 1;
@@ -156,8 +170,12 @@ pub struct Checked {
     pub took: Duration,
 }
 
+/// What is done with a path that was suspected and measured.
+type Take<'a> = &'a mut dyn FnMut(&mut Ledger, &Key, Option<Entry>) -> Result<()>;
+
 /// What takes part in one scan.
 struct Bench {
+    effort: Effort,
     root: Key,
     bounds: Arc<Bounds>,
     roots: Arc<Roots>,
@@ -191,7 +209,15 @@ impl Bench {
         let (sender, _) = mpsc::channel(1);
         let ledger = Ledger::new(baseline, sender, Arc::clone(&shared))?;
 
+        let effort = Effort {
+            processors: folder.processors,
+            cpu_percent: 100,
+            disk_bytes_per_second: None,
+            is_polite: false,
+        };
+
         Ok(Self {
+            effort,
             roots: Arc::new(Roots::one(dir, Area::Data)),
             root,
             bounds,
@@ -202,11 +228,7 @@ impl Bench {
     }
 
     /// Scans, and measures what is suspected; how many paths could not be reached.
-    fn scan(
-        &self,
-        is_first: bool,
-        take: &mut dyn FnMut(&mut Ledger, &Key, Option<Entry>) -> Result<()>,
-    ) -> Result<u64> {
+    fn scan(&self, is_first: bool, again: Option<Portion>, take: Take<'_>) -> Result<u64> {
         let (found_in, found) = sync_channel(SUSPECTS_MAX);
         let (orders_in, orders) = sync_channel(1);
         let (inbox, _woken) = sync_channel(1);
@@ -215,13 +237,13 @@ impl Bench {
             shared: Arc::clone(&self.shared),
             bounds: Arc::clone(&self.bounds),
             roots: Arc::clone(&self.roots),
-            measurer: Measurer::new(Arc::clone(&self.bounds), self.hash_bytes_max),
-            pace: Pace::new(100, clock::instant()),
+            hash_bytes_max: self.hash_bytes_max,
+            effort: self.effort,
             found: found_in,
             inbox,
-            is_polite: false,
+            progress: Arc::default(),
         };
-        orders_in.send(Order { root: self.root.clone(), is_first }).context("order the scan")?;
+        orders_in.send(Order { root: self.root.clone(), is_first, again }).context("order the scan")?;
         drop(orders_in);
 
         std::thread::scope(|scope| {
@@ -237,16 +259,12 @@ impl Bench {
         })
     }
 
-    fn look(
-        &self,
-        found: &Receiver<Found>,
-        take: &mut dyn FnMut(&mut Ledger, &Key, Option<Entry>) -> Result<()>,
-    ) -> Result<u64> {
+    fn look(&self, found: &Receiver<Found>, take: Take<'_>) -> Result<u64> {
         let mut measurer = Measurer::new(Arc::clone(&self.bounds), self.hash_bytes_max);
         let mut out_of_reach = 0;
         while let Ok(found) = found.recv() {
             let key = match found {
-                Found::Suspect(key) => key,
+                Found::Suspect(key) | Found::Forged(key) => key,
                 Found::Done { unreachable } => return Ok(out_of_reach + unreachable),
             };
             let Some(path) = key.path().filter(|_| self.bounds.allow(&key)) else { continue };

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::mpsc;
@@ -16,7 +17,7 @@ use super::measure::Measurer;
 use super::pace::Pace;
 use super::plans::Plans;
 use super::roots::Roots;
-use super::scan::{SUSPECTS_MAX, Scanner};
+use super::scan::{Effort, Progress, SUSPECTS_MAX, Scanner};
 use super::settings::FilesSettings;
 use super::settle::{Settle, TOUCHED_MAX};
 use super::watch::{NOTICES_MAX, Notice, Watch};
@@ -45,6 +46,7 @@ pub(super) struct Counters {
     pub(super) paths: AtomicU64,
     pub(super) is_watching: AtomicBool,
     pub(super) is_scanned: AtomicBool,
+    pub(super) scan: Arc<Progress>,
     /// Everything touched was looked at before the end.
     pub(super) ended_quiet: AtomicBool,
 }
@@ -79,23 +81,22 @@ impl FilesSensor {
         let (orders_in, orders) = sync_channel(1);
         let (found_in, found) = sync_channel(SUSPECTS_MAX);
         let overloaded = Arc::new(AtomicBool::new(false));
-        let pace = || Pace::new(settings.scan_cpu_percent, clock::instant());
         let measurer = || Measurer::new(Arc::clone(&bounds), settings.hash_bytes_max);
         let scanner = Scanner {
             ledger: Arc::clone(&ledger),
             shared: Arc::clone(&shared),
             bounds: Arc::clone(&bounds),
             roots: Arc::clone(&roots),
-            measurer: measurer(),
-            pace: pace(),
+            hash_bytes_max: settings.hash_bytes_max,
+            effort: Effort::of(&settings),
             found: found_in,
             inbox: inbox_in.clone(),
-            is_polite: true,
+            progress: Arc::clone(&counters.scan),
         };
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
         let mut watchman = Watchman {
             measurer: measurer(),
-            pace: pace(),
+            pace: Pace::new(settings.scan_cpu_percent, Duration::ZERO),
             plans: Plans::new(watched_until, settings.rescan_every),
             watch: Watch::new(inbox_in.clone(), Arc::clone(&overloaded), settings.watches_max)?,
             settings,

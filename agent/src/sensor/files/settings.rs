@@ -1,5 +1,6 @@
 //! What `run.rs` decides for the sensor.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ pub const HASH_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Share of one processor that a scan may take.
 pub const SCAN_CPU_PERCENT: u8 = 25;
+
+/// Processors that a scan may use: one leaves the others to whom the machine belongs.
+pub const SCAN_PROCESSORS: usize = 1;
 
 /// How often everything is looked at again although no notice came: a map's writes and other kernels' changes on a
 /// network disk give none.
@@ -51,8 +55,12 @@ pub struct FilesSettings {
     pub baseline_path: PathBuf,
     /// Largest file that is hashed.
     pub hash_bytes_max: u64,
-    /// Share of one processor that a scan may take, 1 to 100.
+    /// Share of one processor that a scan may take, 1 to 100; 100: as fast as it goes.
     pub scan_cpu_percent: u8,
+    /// Processors that a scan may use; the share is that of all of them together.
+    pub scan_processors: usize,
+    /// What a scan may read of files; `None`: as fast as the disk gives it.
+    pub scan_disk_bytes_per_second: Option<NonZeroU64>,
     /// How often everything is looked at again without a notice.
     pub rescan_every: Duration,
     /// How often roots that cannot be watched are scanned.
@@ -74,6 +82,8 @@ impl FilesSettings {
             baseline_path,
             hash_bytes_max: HASH_BYTES_MAX,
             scan_cpu_percent: SCAN_CPU_PERCENT,
+            scan_processors: SCAN_PROCESSORS,
+            scan_disk_bytes_per_second: None,
             rescan_every: RESCAN_EVERY,
             unwatched_rescan_every: UNWATCHED_RESCAN_EVERY,
             watches_max: WATCHES_MAX,

@@ -183,8 +183,7 @@ impl Walk {
     }
 
     fn descend(&mut self, dir: Dir, listing: Listing, stat: &Stat, is_free: bool) {
-        let is_free =
-            is_free || !(self.bounds.reach_into(&self.key) || self.roots.reach_into(&self.key));
+        let is_free = is_free || !(self.bounds.reach_into(&self.key) || self.roots.reach_into(&self.key));
         if let Some(far) = self.frames.len().checked_sub(OPEN_MAX).and_then(|at| self.frames.get_mut(at)) {
             far.dir = None;
         }

@@ -23,6 +23,7 @@ use super::settings::FilesSettings;
 use super::settle::Settle;
 use super::watch::{Notice, Watch};
 use crate::clock;
+use crate::os::own;
 
 /// A notice may be this long on its way to us.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
@@ -225,10 +226,8 @@ impl Watchman {
         if self.plans.resume_at.is_some_and(|at| at > now) {
             return Ok(());
         }
-        if self.plans.resume_at.take().is_some() {
-            self.pace.handle_paused(now);
-        }
-        self.pace.rest(now);
+        self.plans.resume_at = None;
+        self.pace.rest(own::thread_time());
         for _ in 0..READY_AT_ONCE {
             let found = match self.found.try_recv() {
                 Ok(found) => found,
@@ -236,10 +235,10 @@ impl Watchman {
                 Err(TryRecvError::Disconnected) => return Err(anyhow!("the scanning thread ended")),
             };
             match found {
-                Found::Suspect(key) => self.look_at(&key)?,
+                Found::Suspect(key) | Found::Forged(key) => self.look_at(&key)?,
                 Found::Done { unreachable } => self.finish_scan(unreachable)?,
             }
-            if let Some(pause) = self.pace.poll_pause(clock::instant()) {
+            if let Some(pause) = self.pace.poll_pause(own::thread_time()) {
                 self.plans.resume_at = Some(clock::instant() + pause);
                 break;
             }
@@ -344,7 +343,9 @@ impl Watchman {
         let is_first = self.plans.first.contains(&root);
         self.plans.current = Some((root.clone(), cause, clock::instant()));
 
-        self.orders.send(Order { root, is_first }).map_err(|_| anyhow!("the scanning thread ended"))
+        self.orders
+            .send(Order { root, is_first, again: None })
+            .map_err(|_| anyhow!("the scanning thread ended"))
     }
 
     fn finish_scan(&mut self, unreachable: u64) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The baseline as a stream: one block in memory at a time, and nothing allocated for an entry.
 
 use anyhow::Result;
+use vonggac_protocol::digest::Digest;
 
 use super::super::key::Key;
 use super::block::Place;
@@ -20,6 +21,7 @@ pub(in super::super) struct Rows {
     body: Vec<u8>,
     place: Place,
     glance: Option<Glance>,
+    digest: Option<[u8; 32]>,
     /// Keys before it are over. Only looked at when a block is read.
     next: Vec<u8>,
     end: Vec<u8>,
@@ -35,6 +37,7 @@ impl Rows {
             body: Vec::new(),
             place: Place::new(),
             glance: None,
+            digest: None,
             next: first.as_bytes().to_vec(),
             end: end.as_bytes().to_vec(),
             follows: None,
@@ -70,6 +73,11 @@ impl Rows {
     /// The next entry, if it is at hand; if not, [`fill`](Self::fill) knows whether there is one.
     pub(in super::super) fn peek(&self) -> Option<(&[u8], Glance)> {
         self.glance.map(|glance| (self.place.key(), glance))
+    }
+
+    /// The digest of the entry that [`peek`](Self::peek) gives.
+    pub(in super::super) fn digest(&self) -> Option<Digest> {
+        self.digest.filter(|_| self.glance.is_some()).map(Digest)
     }
 
     /// Steps behind the entry that [`peek`](Self::peek) gives.
@@ -116,11 +124,9 @@ impl Rows {
 
     /// To the next entry of this block; `false` if there is none before the end.
     fn step(&mut self) -> Result<bool> {
-        self.glance = self.place.next(&self.body)?.map(|fields| Glance {
-            kind: fields.kind,
-            size: fields.size,
-            mark: fields.mark,
-        });
+        let fields = self.place.next(&self.body)?;
+        self.digest = fields.and_then(|fields| fields.digest.copied());
+        self.glance = fields.map(|fields| Glance { kind: fields.kind, size: fields.size, mark: fields.mark });
         if self.glance.is_some() && self.place.key() >= self.end.as_slice() {
             self.glance = None;
             self.is_drained = true;

@@ -1,22 +1,28 @@
 //! One folder, once.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use vonggac_protocol::file::FileAction;
 
 use super::Ground;
-use crate::sensor::files::once::{Difference, Folder, FolderError, Part, check, create};
+use crate::sensor::files::baseline::Baseline;
+use crate::sensor::files::compare::moment;
+use crate::sensor::files::key::Key;
+use crate::sensor::files::once::{Depth, Difference, Folder, FolderError, Part, check, create};
 
 fn folder(ground: &Ground) -> Folder {
     Folder {
         dir: ground.path(""),
         baseline_path: ground.outside("once.db"),
         excluded: Vec::new(),
-        hash_bytes_max: 1 << 20,
+        hash_bytes_max: 8 << 20,
+        processors: 1,
     }
 }
 
 fn differences(folder: &Folder) -> Vec<Difference> {
     let mut found = Vec::new();
-    let checked = check(folder, &mut |difference| found.push(difference)).unwrap();
+    let checked = check(folder, Depth::Metadata, &mut |difference| found.push(difference)).unwrap();
     assert_eq!(checked.differences, u64::try_from(found.len()).unwrap());
     found.sort_by(|a, b| a.path.cmp(&b.path));
 
@@ -64,9 +70,68 @@ fn a_baseline_is_neither_overwritten_nor_taken_for_another_folders() {
     let folder = folder(&ground);
     let refused = |result: anyhow::Error| result.downcast::<FolderError>().unwrap();
 
-    assert_eq!(refused(check(&folder, &mut |_| {}).unwrap_err()), FolderError::NoBaseline);
+    assert_eq!(refused(check(&folder, Depth::Metadata, &mut |_| {}).unwrap_err()), FolderError::NoBaseline);
     create(&folder).unwrap();
     assert_eq!(refused(create(&folder).unwrap_err()), FolderError::Taken);
     let other = Folder { dir: ground.outside("state"), ..folder };
-    assert_eq!(refused(check(&other, &mut |_| {}).unwrap_err()), FolderError::OtherFolder);
+    assert_eq!(refused(check(&other, Depth::Metadata, &mut |_| {}).unwrap_err()), FolderError::OtherFolder);
+}
+
+#[test]
+fn several_threads_record_what_one_records_and_large_files_beside_small_ones() {
+    let ground = Ground::new();
+    for number in 0..300 {
+        let dir = ground.path(format!("d{}", number % 7));
+        std::fs::create_dir_all(&dir).unwrap();
+        let length = if number % 50 == 0 { 3 << 20 } else { number * 13 };
+        std::fs::write(dir.join(format!("f{number}")), vec![u8::try_from(number % 251).unwrap(); length])
+            .unwrap();
+    }
+    std::os::unix::fs::symlink("d0", ground.path("link")).unwrap();
+    let folder = folder(&ground);
+    let alone = create(&folder).unwrap();
+
+    for processors in [2, 5] {
+        let baseline_path = ground.outside(&format!("{processors}.db"));
+        let together = create(&Folder { baseline_path, processors, ..folder.clone() }).unwrap();
+
+        assert_eq!(
+            (together.paths, together.bytes, together.digest),
+            (alone.paths, alone.bytes, alone.digest)
+        );
+    }
+    assert_eq!(alone.paths, 1 + 7 + 300 + 1);
+    assert_eq!(check(&folder, Depth::Content, &mut |_| {}).unwrap().differences, 0);
+}
+
+#[test]
+fn a_file_whose_times_were_forged_is_found_by_reading_everything() {
+    let ground = Ground::new();
+    for name in ["a", "b", "c"] {
+        ground.write(name, "as recorded");
+    }
+    let folder = folder(&ground);
+    create(&folder).unwrap();
+    ground.write("b", "as forged!!");
+    take_for_unchanged(&folder.baseline_path, &ground.path("b"));
+
+    assert_eq!(differences(&folder), [], "its metadata is as recorded");
+    let mut found = Vec::new();
+    check(&folder, Depth::Content, &mut |difference| found.push(difference)).unwrap();
+
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].action, found[0].parts()), (FileAction::Modified, vec![Part::Content]));
+}
+
+/// Gives the baseline the stamps that the path has now, as if they had been forged.
+pub(super) fn take_for_unchanged(baseline: &std::path::Path, path: &std::path::Path) {
+    let (mut baseline, _) = Baseline::open(baseline).unwrap();
+    let key = Key::of(path);
+    let mut entry = baseline.find(&key).unwrap().unwrap();
+    let metadata = std::fs::symlink_metadata(path).unwrap();
+    entry.mark.modified_ns = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
+    entry.mark.changed_ns = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
+    entry.state.modified = moment(entry.mark.modified_ns);
+    entry.state.changed = moment(entry.mark.changed_ns);
+    baseline.put(&key, &entry).unwrap();
 }

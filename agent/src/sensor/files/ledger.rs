@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use tokio::sync::mpsc;
-use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged, WatchLossReason, WatchLost};
+use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost};
 use vonggac_protocol::observation::{Kind, Observation, SensorFailed};
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
@@ -234,6 +234,7 @@ impl Ledger {
         key: &Key,
         place: &Place<'_>,
         after: Option<Entry>,
+        package: Option<FromPackage>,
         how: &Circumstance,
     ) -> Result<()> {
         if place.is_new {
@@ -266,7 +267,7 @@ impl Ledger {
                     while_off,
                     not_before: how.not_before,
                     actor: None,
-                    package: None,
+                    package,
                     text: None,
                 });
                 self.tell(how.at, kind, Update::Path(key.clone(), after))?;

@@ -14,6 +14,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::bounds::Bounds;
 use super::compare::{Entry, Mark, moment};
+use super::packaged::Md5;
 use crate::clock;
 use crate::os::Stat;
 use crate::os::file::{self, Dir, is_absence};
@@ -46,6 +47,14 @@ pub(super) struct Measurer {
     names: Names,
     hash_bytes_max: u64,
     chunk: Vec<u8>,
+    md5: AlsoMd5,
+}
+
+/// Whether the next file is also hashed as its package manager does, and what came of it.
+enum AlsoMd5 {
+    Unwanted,
+    Wanted,
+    Read(Md5),
 }
 
 /// One attempt at a file.
@@ -57,7 +66,7 @@ enum Attempt {
 
 impl Measurer {
     pub(super) fn new(bounds: Arc<Bounds>, hash_bytes_max: u64) -> Self {
-        Self { bounds, names: Names::new(), hash_bytes_max, chunk: Vec::new() }
+        Self { bounds, names: Names::new(), hash_bytes_max, chunk: Vec::new(), md5: AlsoMd5::Unwanted }
     }
 
     /// Reads the lists of users and groups again if they changed.
@@ -88,6 +97,28 @@ impl Measurer {
             Err(error) if is_absence(&error) => Ok(Measured::Gone),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`at_path`](Self::at_path), and the MD5 of the content from the same reading if it is wanted and was read.
+    ///
+    /// # Errors
+    /// As [`at_path`](Self::at_path).
+    pub(super) fn at_path_with_md5(
+        &mut self,
+        path: &Path,
+        is_wanted: bool,
+    ) -> io::Result<(Measured, Option<Md5>)> {
+        self.md5 = if is_wanted { AlsoMd5::Wanted } else { AlsoMd5::Unwanted };
+        let measured = self.at_path(path);
+        let md5 = match std::mem::replace(&mut self.md5, AlsoMd5::Unwanted) {
+            AlsoMd5::Read(md5) => Some(md5),
+            AlsoMd5::Wanted | AlsoMd5::Unwanted => None,
+        };
+        let measured = measured?;
+        // A file that never stood still has neither digest.
+        let is_read = matches!(&measured, Measured::Found(entry) if entry.state.digest.is_some());
+
+        Ok((measured, md5.filter(|_| is_read)))
     }
 
     /// Measures a name in an open directory.
@@ -186,14 +217,23 @@ impl Measurer {
     fn hash(&mut self, file: &File, size: u64) -> io::Result<Option<Digest>> {
         let mut hasher = Sha256::new();
         self.chunk.resize(CHUNK_BYTES, 0);
+        let mut md5 = (!matches!(self.md5, AlsoMd5::Unwanted)).then(md5::Md5::new);
         let mut rest = file.take(size);
         loop {
             match rest.read(&mut self.chunk) {
                 Ok(0) => break,
-                Ok(length) => hasher.update(&self.chunk[..length]),
+                Ok(length) => {
+                    hasher.update(&self.chunk[..length]);
+                    if let Some(md5) = &mut md5 {
+                        md5.update(&self.chunk[..length]);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Ok(None),
             }
+        }
+        if let Some(md5) = md5 {
+            self.md5 = AlsoMd5::Read(md5.finalize().into());
         }
 
         Ok(Some(Digest(hasher.finalize().into())))

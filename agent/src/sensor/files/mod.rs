@@ -17,6 +17,7 @@
 //! | `compare` | what a difference means; pure |
 //! | `baseline` | the last confirmed state of every path, on disk |
 //! | `ledger` | spool before baseline |
+//! | `packaged` | what the package manager's database says of a path |
 //! | `pace` | how much of a processor a scan may take; pure |
 //! | `walk` | names and metadata, directory by directory, in the order of the baseline |
 //! | `front` | the walk beside the baseline |
@@ -63,6 +64,7 @@ mod ledger;
 mod measure;
 pub mod once;
 mod pace;
+mod packaged;
 mod plans;
 mod roots;
 mod scan;

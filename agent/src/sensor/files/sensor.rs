@@ -15,6 +15,7 @@ use super::bounds::Bounds;
 use super::ledger::{Ledger, Shared, Stopped, lock};
 use super::measure::Measurer;
 use super::pace::Pace;
+use super::packaged::Packaged;
 use super::plans::Plans;
 use super::roots::Roots;
 use super::scan::{Effort, Progress, SUSPECTS_MAX, Scanner};
@@ -99,6 +100,7 @@ impl FilesSensor {
             pace: Pace::new(settings.scan_cpu_percent, Duration::ZERO),
             plans: Plans::new(watched_until, settings.rescan_every),
             watch: Watch::new(inbox_in.clone(), Arc::clone(&overloaded), settings.watches_max)?,
+            packaged: Packaged::new(&settings),
             settings,
             bounds,
             roots,

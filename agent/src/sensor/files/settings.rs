@@ -51,6 +51,8 @@ pub struct FilesSettings {
     pub excluded: Vec<PathBuf>,
     /// Our own folders, left out likewise but not counted as exclusions: our own writes must not feed the sensor.
     pub own: Vec<PathBuf>,
+    /// The root of the system whose package manager's database is read: `/` outside tests.
+    pub package_root: PathBuf,
     /// Where the baseline is kept; its folder must exist.
     pub baseline_path: PathBuf,
     /// Largest file that is hashed.
@@ -78,6 +80,7 @@ impl FilesSettings {
         Self {
             watch: crate::os::paths::watched(),
             excluded: Vec::new(),
+            package_root: PathBuf::from("/"),
             own: baseline_path.parent().map(PathBuf::from).into_iter().collect(),
             baseline_path,
             hash_bytes_max: HASH_BYTES_MAX,

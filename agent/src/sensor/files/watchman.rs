@@ -15,6 +15,7 @@ use super::key::Key;
 use super::ledger::{Circumstance, Ledger, Place, Shared, Stopped, lock};
 use super::measure::{Measured, Measurer};
 use super::pace::Pace;
+use super::packaged::{Packaged, judge};
 use super::plans::{Cause, HEARTBEAT, Plans, TICK};
 use super::roots::Roots;
 use super::scan::{Found, Order};
@@ -57,6 +58,7 @@ pub(super) struct Watchman {
     pub(super) measurer: Measurer,
     pub(super) pace: Pace,
     pub(super) plans: Plans,
+    pub(super) packaged: Packaged,
 }
 
 impl Watchman {
@@ -302,17 +304,20 @@ impl Watchman {
     ) -> Result<Option<(Option<(FileKind, u64)>, Option<(FileKind, u64)>)>> {
         let found = self.roots.find(key).filter(|_| self.bounds.allow(key));
         let Some((root, area)) = found.map(|(key, root)| (key, root.area)) else { return Ok(None) };
-        let after = match self.measurer.at_path(path) {
-            Ok(Measured::Found(entry)) => Some(entry),
-            Ok(Measured::Gone) => None,
+        let owners = self.packaged.owners(key);
+        let is_recorded = owners.iter().any(|owner| owner.recorded.is_some());
+        let (after, md5) = match self.measurer.at_path_with_md5(path, is_recorded) {
+            Ok((Measured::Found(entry), md5)) => (Some(entry), md5),
+            Ok((Measured::Gone, _)) => (None, None),
             // Out of reach or out of bounds: it is there, and nothing more can be said.
-            Ok(Measured::OutOfBounds) | Err(_) => return Ok(None),
+            Ok((Measured::OutOfBounds, _)) | Err(_) => return Ok(None),
         };
+        let package = judge(&owners, after.as_ref().map(|entry| &entry.state), md5);
         let place = Place { root, area, is_new: self.plans.first.contains(root) };
         let mut ledger = lock(&self.ledger);
         let before = ledger.known(key)?.map(|entry| (entry.state.kind, entry.mark.inode));
         let now = after.as_ref().map(|entry| (entry.state.kind, entry.mark.inode));
-        ledger.file(key, &place, after, how)?;
+        ledger.file(key, &place, after, package, how)?;
 
         Ok(Some((before, now)))
     }

@@ -6,6 +6,7 @@ mod changes;
 mod crashes;
 mod losses;
 mod once;
+mod packaged;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ impl Ground {
 
         FilesSettings {
             watch,
+            package_root: self.outside("root"),
             scan_cpu_percent: 100,
             ..FilesSettings::new(self.outside("state").join("baseline.db"))
         }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use tokio::sync::mpsc;
-use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost};
+use vonggac_protocol::file::{
+    Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost,
+};
 use vonggac_protocol::observation::{Kind, Observation, SensorFailed};
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;

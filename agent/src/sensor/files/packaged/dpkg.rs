@@ -213,7 +213,10 @@ fn each_line(path: &Path, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<(
             return Ok(());
         }
         let ends = line.pop_if(|last| *last == b'\n').is_some();
-        if is_whole && (ends || u64::try_from(length).unwrap_or(u64::MAX) < LINE_BYTES_MAX) && !line.is_empty() {
+        if is_whole
+            && (ends || u64::try_from(length).unwrap_or(u64::MAX) < LINE_BYTES_MAX)
+            && !line.is_empty()
+        {
             each(&line)?;
         }
         is_whole = ends;

@@ -169,8 +169,7 @@ impl Index {
             Ok(())
         })?;
         let mut gone = self.db.prepare("SELECT id FROM package WHERE reading < ?1")?;
-        let gone: Vec<i64> =
-            gone.query_map([reading], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let gone: Vec<i64> = gone.query_map([reading], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         for package in &gone {
             self.put_behind(*package)?;
             self.db.execute("DELETE FROM package WHERE id = ?1", [package])?;
@@ -190,7 +189,9 @@ impl Index {
         let package = match known {
             Some((id, stamp)) => {
                 self.db
-                    .prepare_cached("UPDATE package SET reading = ?2, version = ?3, stamp = ?4 WHERE id = ?1")?
+                    .prepare_cached(
+                        "UPDATE package SET reading = ?2, version = ?3, stamp = ?4 WHERE id = ?1",
+                    )?
                     .execute(params![id, reading, met.version, met.stamp])?;
                 if stamp == met.stamp {
                     return Ok(false);

@@ -78,10 +78,13 @@ impl Packaged {
 
     /// The path as the package manager knows it, if packages put files there.
     fn relative(&self, key: &Key) -> Option<Vec<u8>> {
-        let rest = key.is_within(&self.root_key).then(|| &key.as_bytes()[self.root_key.as_bytes().len()..])?;
+        let rest =
+            key.is_within(&self.root_key).then(|| &key.as_bytes()[self.root_key.as_bytes().len()..])?;
         let first = rest.get(1..)?.split(|byte| *byte == 0).next()?;
 
-        GROUNDS.contains(&first).then(|| rest.iter().map(|&byte| if byte == 0 { b'/' } else { byte }).collect())
+        GROUNDS
+            .contains(&first)
+            .then(|| rest.iter().map(|&byte| if byte == 0 { b'/' } else { byte }).collect())
     }
 
     fn or_nothing<T: Default>(&mut self, found: Result<T>) -> T {

@@ -57,8 +57,13 @@ impl System {
     }
 
     fn settings(&self) -> FilesSettings {
-        let watch = [(Area::Programs, "usr"), (Area::Configuration, "etc"), (Area::Configuration, "var/lib/dpkg/info")];
-        let watch = watch.map(|(area, path)| WatchPath { area, path: self.path(path).to_str().unwrap().to_owned() });
+        let watch = [
+            (Area::Programs, "usr"),
+            (Area::Configuration, "etc"),
+            (Area::Configuration, "var/lib/dpkg/info"),
+        ];
+        let watch =
+            watch.map(|(area, path)| WatchPath { area, path: self.path(path).to_str().unwrap().to_owned() });
 
         FilesSettings { watch: watch.into(), ..self.ground.settings() }
     }

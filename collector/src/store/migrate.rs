@@ -4,8 +4,11 @@ use anyhow::{Context as _, bail};
 use rusqlite::Connection;
 
 /// The steps, frozen once released; the database's `user_version` counts those taken.
-const STEPS: &[&str] =
-    &[include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_assignment.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_assignment.sql"),
+    include_str!("migrations/0003_windows.sql"),
+];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.
 ///

@@ -31,6 +31,7 @@ pub mod rule_sets;
 pub mod sessions;
 pub mod tokens;
 pub mod view;
+pub mod windows;
 
 /// Jobs that may wait for the writer: beyond it callers wait, and agents with them. Nothing is dropped.
 const WRITES_WAITING_MAX: usize = 256;

@@ -46,11 +46,11 @@ pub struct Evidence {
 }
 
 /// The columns of [`Evidence`], from `observation o JOIN host h`.
-pub(super) const COLUMNS: &str =
+pub(in crate::store) const COLUMNS: &str =
     "o.host, o.epoch, o.lane, o.seq, o.at, o.received_at, o.kind, o.body, h.name, h.agency";
 
 /// A row of [`COLUMNS`].
-pub(super) fn evidence(row: &Row<'_>) -> rusqlite::Result<Evidence> {
+pub(in crate::store) fn evidence(row: &Row<'_>) -> rusqlite::Result<Evidence> {
     let host = row.get::<_, HostColumn>(0)?.0;
     let lane = Lane::from_code(row.get(2)?).ok_or(rusqlite::types::FromSqlError::InvalidType)?;
     let body = row.get_ref(7)?.as_blob()?;

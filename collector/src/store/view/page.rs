@@ -49,7 +49,7 @@ pub struct Rows<T> {
 
 impl<T> Rows<T> {
     /// Cuts `items`, of which up to one more than `limit` were read, into a page.
-    pub(super) fn cut(mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> Cursor) -> Self {
+    pub(in crate::store) fn cut(mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> Cursor) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
         let next = if more { items.last().map(|last| place(last).text()) } else { None };

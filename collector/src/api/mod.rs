@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`problem`] | errors, RFC 9457 |
 //! | [`client`] | who is asking, and where a list goes on |
-//! | [`overview`], [`incidents`], [`hosts`], [`compliance`], [`evidence`], [`account`] | routes by subject |
+//! | [`overview`], [`incidents`], [`hosts`], [`compliance`], [`evidence`], [`windows`], [`account`] | routes by subject |
 //! | [`alive`] | whether the process lives and can work |
 
 use axum::Router;
@@ -26,6 +26,7 @@ mod hosts;
 mod incidents;
 mod overview;
 mod problem;
+mod windows;
 
 pub use problem::Problem;
 
@@ -70,6 +71,9 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(hosts::one))
         .routes(routes!(hosts::packages))
         .routes(routes!(evidence::one))
+        .routes(routes!(windows::list, windows::open))
+        .routes(routes!(windows::one))
+        .routes(routes!(windows::close))
         .routes(routes!(compliance::plans))
         .routes(routes!(compliance::clause))
         .routes(routes!(compliance::rules))

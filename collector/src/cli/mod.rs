@@ -25,6 +25,7 @@ mod rules;
 mod running;
 mod snapshot;
 mod token;
+mod window;
 
 pub use init::{Initialised, initialise};
 pub use running::Running;
@@ -72,6 +73,9 @@ enum Command {
     /// Sự cố / incidents
     #[command(subcommand)]
     Incident(incident::Incident),
+    /// Khung giờ thay đổi / change windows
+    #[command(subcommand)]
+    Window(window::Window),
     /// Luật phát hiện / detection rules
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -101,6 +105,7 @@ impl Command {
             | Self::Token(_)
             | Self::Host(_)
             | Self::Incident(_)
+            | Self::Window(_)
             | Self::Person(_)
             | Self::Audit(_) => true,
         }
@@ -192,6 +197,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Token(token) => token.run(&setting).await?,
             Command::Host(host) => host.run(&setting).await?,
             Command::Incident(incident) => incident.run(&setting).await?,
+            Command::Window(window) => window.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
             Command::Snapshot(snapshot) => return snapshot.run(&setting).await,

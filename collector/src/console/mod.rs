@@ -6,7 +6,7 @@
 //! | [`assets`] | style, scripts |
 //! | [`live`] | "something changed" |
 //! | [`sign_in`], [`account`] | coming, going, own settings |
-//! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`journal`] | one page each |
+//! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`windows`], [`journal`] | one page each |
 //! | [`difference`], [`licences`] | a file before and after; licences of a host's software |
 
 use axum::Router;
@@ -34,6 +34,7 @@ mod live;
 mod overview;
 mod rules;
 mod sign_in;
+mod windows;
 
 /// Bytes of a form at most; the longest note takes a third of it.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -61,6 +62,9 @@ pub fn router(desk: Desk) -> Router {
         .route("/may/{id}/phan-mem", get(host::software))
         .route("/tuan-thu", get(compliance::show))
         .route("/tuan-thu/{plan}/{clause}", get(compliance::clause))
+        .route("/khung-gio", get(windows::show).post(windows::open))
+        .route("/khung-gio/{id}", get(windows::one))
+        .route("/khung-gio/{id}/dong", post(windows::close))
         .route("/luat", get(rules::show))
         .route("/luat/{id}", get(rules::one))
         .route("/bang-chung/{id}", get(evidence::show))

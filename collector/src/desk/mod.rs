@@ -10,6 +10,7 @@
 //! | [`password`], [`throttle`] | signing in |
 //! | [`account`] | own language and password |
 //! | [`casework`] | what people do to incidents |
+//! | [`windows`] | opening and closing change windows |
 //! | [`words`] | every word in two languages; moments and numbers as people write them |
 //! | [`sentence`] | an observation as a sentence |
 //! | [`compliance`] | the state of each clause |
@@ -24,6 +25,7 @@ pub mod password;
 pub mod sentence;
 pub mod state;
 pub mod throttle;
+pub mod windows;
 pub mod words;
 
 pub use caller::Caller;

@@ -14,8 +14,10 @@ use vonggac_rules::judge::{Context, Judge};
 use vonggac_rules::ruleset::RuleSet;
 
 use super::state::{self, Known, Tables};
+use super::windows::{can_be_quiet, quiet_by};
 use crate::clock;
 use crate::store::observations::{self, Kept, UNKNOWN_KIND};
+use crate::store::windows::{self, Window};
 use crate::store::{Store, hosts, rule_sets};
 
 /// Observations weighed again at once while a judge that has just started fills its windows.
@@ -47,6 +49,8 @@ pub struct Weighed {
     pub rules: Arc<RuleSet>,
     /// What they concluded.
     pub findings: Vec<Finding>,
+    /// What change windows kept quiet: window and observation.
+    pub quiet: Vec<(i64, i64)>,
     /// The last observation of the stretch.
     pub cursor: i64,
     /// When.
@@ -107,16 +111,20 @@ impl Bench {
             stretch.iter().filter(|kept| state::changes_state(&kept.kind)).map(|kept| kept.id.host).collect();
         // Read before anything is counted, so that an error here leaves nothing half weighed.
         let states = self.read_states(store, changed.into_iter().collect()).await?;
-        let mut findings = Vec::new();
+        let windows = read_windows(store, &stretch).await?;
+        let (mut findings, mut quiet) = (Vec::new(), Vec::new());
         for kept in &stretch {
-            findings.extend(self.weigh(kept));
+            match self.window_over(&windows, kept) {
+                Some(window) => quiet.push((window, kept.order)),
+                None => findings.extend(self.weigh(kept)),
+            }
         }
         for known in &states {
             findings.extend(self.weigh_state(known, now));
         }
         self.cursor = last;
 
-        Ok(Some(self.weighed(findings, now)))
+        Ok(Some(self.weighed(findings, quiet, now)))
     }
 
     /// Weighs what is known of every host: a patch becomes late, a support ends, without anything happening.
@@ -133,13 +141,16 @@ impl Bench {
             }
         }
 
-        Ok(self.weighed(findings, now))
+        Ok(self.weighed(findings, Vec::new(), now))
     }
 
     /// Counts observations that were judged before the collector stopped.
     async fn warm(&mut self, store: &Store, most: usize) -> anyhow::Result<usize> {
         let Some((stretch, last)) = self.read_next(store, most).await? else { return Ok(0) };
-        for kept in &stretch {
+        // As it was concluded then, whatever happened to the windows since.
+        let first = stretch.first().map_or(last, |kept| kept.order);
+        let quiet = store.read(move |db| windows::quiet_between(db, first, last)).await?;
+        for kept in stretch.iter().filter(|kept| !quiet.contains(&kept.order)) {
             self.weigh(kept);
         }
         self.cursor = last;
@@ -176,8 +187,19 @@ impl Bench {
             .await
     }
 
-    fn weighed(&self, findings: Vec<Finding>, now: Timestamp) -> Weighed {
-        Weighed { rules: Arc::clone(self.judge.rules()), findings, cursor: self.cursor, now }
+    fn weighed(&self, findings: Vec<Finding>, quiet: Vec<(i64, i64)>, now: Timestamp) -> Weighed {
+        Weighed { rules: Arc::clone(self.judge.rules()), findings, quiet, cursor: self.cursor, now }
+    }
+
+    /// The number of the window that keeps this observation quiet.
+    fn window_over(&self, windows: &[Window], kept: &Kept) -> Option<i64> {
+        if windows.is_empty() || !can_be_quiet(&kept.kind) {
+            return None;
+        }
+        let observation = Observation::decode(&kept.body).ok()?;
+        let host = kept.id.host;
+
+        quiet_by(windows, host, &kept.agency, &observation, kept.received_at).map(|window| window.id)
     }
 
     fn weigh_state(&mut self, known: &Known, now: Timestamp) -> Vec<Finding> {
@@ -217,6 +239,17 @@ impl Bench {
             at,
         })
     }
+}
+
+/// The windows that may cover something of this stretch.
+async fn read_windows(store: &Store, stretch: &[Kept]) -> anyhow::Result<Vec<Window>> {
+    // A burst may be counted up to a little after the moment that it was told of, never after its arrival.
+    let moments = || stretch.iter().filter(|kept| can_be_quiet(&kept.kind));
+    let first = moments().map(|kept| kept.at.min(kept.received_at)).min();
+    let last = moments().map(|kept| kept.received_at).max();
+    let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
+
+    store.read(move |db| windows::in_force(db, first, last)).await
 }
 
 fn faces(db: &Connection) -> anyhow::Result<BTreeMap<HostId, Face>> {

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`folder`] | where rules come from |
 //! | [`state`] | what is known of a host at this moment, for rules about states |
+//! | [`windows`] | what change windows keep quiet |
 //! | [`mod@bench`] | the judge with what it knows of hosts; weighing a stretch of observations |
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::store::{Store, rule_sets};
 pub mod bench;
 pub mod folder;
 pub mod state;
+pub mod windows;
 
 use bench::{Bench, Weighed};
 use folder::{Folder, Stamp};
@@ -241,6 +243,9 @@ fn file_in(tx: &rusqlite::Transaction<'_>, weighed: &Weighed) -> anyhow::Result<
             Filed::Joined(id) => (id, false),
         };
         all.push(News { incident, agency: finding.agency.to_string(), opened });
+    }
+    for (window, observation) in &weighed.quiet {
+        crate::store::windows::keep_quiet(tx, *window, *observation)?;
     }
     rule_sets::set_cursor(tx, weighed.cursor)?;
 

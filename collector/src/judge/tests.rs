@@ -12,6 +12,8 @@ use super::*;
 use crate::store::agencies::{self, Level};
 use crate::store::hosts::{self, HostState};
 use crate::store::observations::{self, LaneOf, Row};
+use crate::store::view::Scope;
+use crate::store::windows::{self, Doer, Done, Wanted};
 
 const HOST: HostId = HostId([5; 16]);
 
@@ -66,6 +68,46 @@ fn page_changed(path: &str) -> Kind {
 }
 
 impl World {
+    /// Opens a window as of that moment.
+    async fn open_window(&self, roots: &[&str], at: Timestamp) -> i64 {
+        let roots = roots.iter().map(|root| (*root).to_owned()).collect();
+        let agency = Some("so-tttt".to_owned());
+        let wanted = Wanted { agency, host: None, roots, hours: 1, reason: "nâng cấp".to_owned() };
+        let open = move |tx: &rusqlite::Transaction<'_>| {
+            let doer = Doer { person: "an", audited: "an", scope: &Scope::All, at };
+            windows::open(tx, doer, &wanted)
+        };
+        match self.store.write(open).await.unwrap() {
+            Done::Kept(id) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn observe_at(&self, at: Timestamp, kind: Kind) {
+        self.store
+            .write(move |tx| {
+                let of = LaneOf { host: HOST, epoch: Epoch(1), lane: Lane::Prompt };
+                let seq: Seq = observations::mark(tx, of)?.next();
+                let word = kind.word();
+                let body = Observation { at, kind }.encode();
+                observations::insert(tx, of, Row { seq, at, kind: word, body: &body }, clock::now())?;
+                observations::set_mark(tx, of, seq)
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn kept_by(&self, window: i64) -> (u64, Vec<String>) {
+        self.store
+            .read(move |db| {
+                let kept = windows::find(db, window)?.unwrap().kept;
+                let newest = windows::newest_kept(db, window, 10)?;
+                Ok((kept, newest.into_iter().map(|seen| seen.kind).collect()))
+            })
+            .await
+            .unwrap()
+    }
+
     async fn observe(&self, kinds: Vec<Kind>) {
         self.store
             .write(move |tx| {
@@ -193,4 +235,69 @@ async fn a_changed_folder_is_taken_over_whole_and_a_broken_one_is_reported_and_l
         .await
         .unwrap();
     assert_eq!(noted, ["rules.refused", "rules.replaced"]);
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test]
+async fn a_window_keeps_changes_and_raises_nothing_by_the_moment_of_seeing_however_late_they_arrive() {
+    let world = world().await;
+    let opened = clock::now().minus(5 * HOUR);
+    let window = world.open_window(&[], opened).await;
+    // Delivered four hours after the window has closed by itself.
+    world.observe_at(opened.plus(HOUR / 2), page_changed("/srv/www/index.html")).await;
+
+    world.judge_all().await;
+    assert_eq!(world.counts().await.0, 0);
+    assert_eq!(world.kept_by(window).await, (1, vec!["file_changed".to_owned()]));
+
+    world.observe_at(opened.plus(HOUR * 2), page_changed("/srv/www/index.html")).await;
+    world.judge_all().await;
+    assert_eq!(world.counts().await.0, 1);
+    assert_eq!(world.kept_by(window).await.0, 1);
+}
+
+#[tokio::test]
+async fn judging_again_after_a_restart_concludes_the_same_whatever_became_of_the_window() {
+    let world = world().await;
+    let opened = clock::now().minus(HOUR / 2);
+    let window = world.open_window(&[], opened).await;
+    world.observe(vec![page_changed("/srv/www/index.html")]).await;
+    let cursor = world.judge_all().await;
+    world
+        .store
+        .write(move |tx| {
+            let doer = Doer { person: "an", audited: "an", scope: &Scope::All, at: opened.plus(HOUR / 4) };
+            windows::close(tx, doer, window)
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(world.judge_all().await, cursor);
+    assert_eq!(world.counts().await.0, 0);
+    assert_eq!(world.kept_by(window).await.0, 1);
+}
+
+#[tokio::test]
+async fn a_window_never_silences_what_is_no_change_of_a_file() {
+    let world = world().await;
+    let window = world.open_window(&[], clock::now().minus(HOUR / 2)).await;
+    world.observe(vec![Kind::AgentStopped(AgentStopped { reason: "service".to_owned() })]).await;
+
+    world.judge_all().await;
+
+    assert_eq!(world.counts().await.0, 1);
+    assert_eq!(world.kept_by(window).await.0, 0);
+}
+
+#[tokio::test]
+async fn a_window_over_other_paths_keeps_nothing_quiet() {
+    let world = world().await;
+    let window = world.open_window(&["/opt"], clock::now().minus(HOUR / 2)).await;
+    world.observe(vec![page_changed("/srv/www/index.html")]).await;
+
+    world.judge_all().await;
+
+    assert_eq!(world.counts().await.0, 1);
+    assert_eq!(world.kept_by(window).await.0, 0);
 }

@@ -1,7 +1,7 @@
 //! Change windows: who opened which span for what, when it closed, and what it kept quiet.
 //!
 //! A window is in force from the moment it was opened until its end, or until somebody closes it before. Nothing
-//! about it is ever removed. Which observations it keeps quiet is decided in `judge::windows`.
+//! about it is ever removed. Which observations it keeps quiet is decided in [`crate::judge::windows`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -323,8 +323,10 @@ fn note(
 }
 
 const COLUMNS: &str = "w.id, w.agency, w.host, h.name, w.roots, w.reason, w.opened_by, w.opened_at, w.ends_at, \
-                       w.closed_by, w.closed_at, \
-                       (SELECT count(*) FROM window_kept k WHERE k.change_window = w.id)";
+                       w.closed_by, w.closed_at";
+
+/// How many observations a window kept quiet.
+const KEPT: &str = "(SELECT count(*) FROM window_kept k WHERE k.change_window = w.id)";
 
 fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
     let roots: String = row.get(4)?;
@@ -350,8 +352,9 @@ fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
 /// # Errors
 /// If the store fails.
 pub fn find(connection: &Connection, id: i64) -> anyhow::Result<Option<Window>> {
-    let query =
-        format!("SELECT {COLUMNS} FROM change_window w LEFT JOIN host h ON h.id = w.host WHERE w.id = ?1");
+    let query = format!(
+        "SELECT {COLUMNS}, {KEPT} FROM change_window w LEFT JOIN host h ON h.id = w.host WHERE w.id = ?1"
+    );
 
     connection.prepare_cached(&query)?.query_row([id], window).optional().context("read a change window")
 }
@@ -380,7 +383,7 @@ pub fn list(
 ) -> anyhow::Result<Rows<Window>> {
     let after = after.unwrap_or(Cursor::START);
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM change_window w LEFT JOIN host h ON h.id = w.host
+        "SELECT {COLUMNS}, {KEPT} FROM change_window w LEFT JOIN host h ON h.id = w.host
          WHERE (?1 IS NULL OR w.agency = ?1) AND w.id < ?2 ORDER BY w.id DESC LIMIT ?3"
     ))?;
     let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
@@ -390,17 +393,13 @@ pub fn list(
     Ok(Rows::cut(windows, limit, |window: &Window| Cursor { at: window.opened_at.0, id: window.id }))
 }
 
-/// Windows that were in force at some moment from `from` to `until`, the oldest first.
+/// Windows that were in force at some moment from `from` to `until`, the oldest first; what they kept is not counted.
 ///
 /// # Errors
 /// If the store fails.
-pub fn in_force(
-    connection: &Connection,
-    from: Timestamp,
-    until: Timestamp,
-) -> anyhow::Result<Vec<Window>> {
+pub fn in_force(connection: &Connection, from: Timestamp, until: Timestamp) -> anyhow::Result<Vec<Window>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM change_window w LEFT JOIN host h ON h.id = w.host
+        "SELECT {COLUMNS}, 0 FROM change_window w LEFT JOIN host h ON h.id = w.host
          WHERE w.opened_at <= ?2 AND coalesce(w.closed_at, w.ends_at) > ?1 ORDER BY w.id"
     ))?;
     let rows = statement.query_map([from.0, until.0], window)?;
@@ -442,8 +441,8 @@ pub fn newest_kept(connection: &Connection, id: i64, limit: usize) -> anyhow::Re
         "SELECT {columns} FROM window_kept k JOIN observation o ON o.id = k.observation JOIN host h ON h.id = o.host
          WHERE k.change_window = ?1 ORDER BY k.observation DESC LIMIT ?2"
     ))?;
-    let rows = statement
-        .query_map(params![id, i64::try_from(limit).unwrap_or(i64::MAX)], observations::evidence)?;
+    let rows =
+        statement.query_map(params![id, i64::try_from(limit).unwrap_or(i64::MAX)], observations::evidence)?;
 
     rows.collect::<Result<_, _>>().context("read what a window kept quiet")
 }

@@ -8,4 +8,5 @@ mod programs;
 mod scope;
 mod seed;
 mod signing_in;
+mod windows;
 mod words;

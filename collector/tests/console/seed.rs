@@ -17,7 +17,7 @@ use vonggac_collector::store::agencies::{self, Level};
 use vonggac_collector::store::hosts::{self, HostState};
 use vonggac_collector::store::observations::{self, LaneOf, Row};
 use vonggac_collector::store::people::{self, PersonRole};
-use vonggac_collector::store::{Store, incidents};
+use vonggac_collector::store::{Store, incidents, windows};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged, FileKind, FileState};
 use vonggac_protocol::host::{Health, HostDescribed, Role};
@@ -106,6 +106,9 @@ pub(crate) async fn judge(store: &Store, set: Arc<vonggac_rules::ruleset::RuleSe
                 for finding in &weighed.findings {
                     let rule = set.rule(&finding.rule).unwrap();
                     incidents::file_finding(tx, finding, rule, set.digest(), now)?;
+                }
+                for (window, observation) in &weighed.quiet {
+                    windows::keep_quiet(tx, *window, *observation)?;
                 }
                 tx.execute("UPDATE judge SET cursor = ?1", [weighed.cursor])?;
                 Ok(())

@@ -10,6 +10,8 @@
 //! | [`owner`] | names of users and groups |
 //! | [`machine`] | which machine and kernel this is |
 //! | [`disk`] | free space |
+//! | [`fanotify`] | notices of whole file systems |
+//! | [`mounts`] | which file system stands where |
 //! | [`own`] | what our own process uses |
 //! | [`protect`] | keeping a file to its owner |
 //! | [`priority`] | stepping behind everybody else |
@@ -18,12 +20,12 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{disk, file, machine, own, owner, paths, priority, protect, service};
+pub use linux::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, protect, service};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{disk, file, machine, own, owner, paths, priority, protect, service};
+pub use windows::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, protect, service};
 
 use vonggac_protocol::file::FileKind;
 
@@ -51,6 +53,46 @@ pub const IMMUTABLE: u32 = 1;
 
 /// In [`Stat::flags`]: the file can only grow.
 pub const APPEND_ONLY: u32 = 2;
+
+/// A file system, or a part of one, that can be seen at a path.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Mount {
+    /// Its number among the mounts.
+    pub id: u64,
+    /// Where it can be seen.
+    pub point: std::path::PathBuf,
+    /// Which part of the file system can be seen there; `/` for all of it.
+    pub part: std::path::PathBuf,
+    /// The file system's number, `major:minor`.
+    pub device: String,
+    /// The kind of file system, such as `ext4`.
+    pub kind: String,
+}
+
+impl Mount {
+    /// Whether other machines, or programs behind the kernel's back, may change it without a notice here.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        const KINDS: [&str; 16] = [
+            "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gfs2", "ocfs2", "glusterfs",
+            "virtiofs", "vboxsf", "vmhgfs", "ncpfs",
+        ];
+
+        KINDS.contains(&self.kind.as_str()) || self.kind == "fuse" || self.kind.starts_with("fuse.")
+    }
+
+    /// Whether it holds files, and not a view of the kernel or a promise of a mount to come.
+    #[must_use]
+    pub fn holds_files(&self) -> bool {
+        const KINDS: [&str; 20] = [
+            "proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "mqueue", "debugfs", "tracefs", "securityfs",
+            "pstore", "bpf", "configfs", "fusectl", "hugetlbfs", "binfmt_misc", "autofs", "nsfs", "rpc_pipefs",
+            "efivarfs",
+        ];
+
+        !KINDS.contains(&self.kind.as_str())
+    }
+}
 
 /// Metadata of one name, links not followed. Access times are left out by design.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

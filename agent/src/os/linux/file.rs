@@ -188,6 +188,16 @@ impl Dir {
         Ok(opened.into())
     }
 
+    /// Takes hold of a name in it without opening what stands there; a link is held itself.
+    ///
+    /// # Errors
+    /// If it is missing or out of reach.
+    pub(super) fn open_name(&self, name: &OsStr) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+
+        Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?)
+    }
+
     /// Where a link in it points, as written.
     ///
     /// # Errors

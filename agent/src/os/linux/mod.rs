@@ -1,8 +1,10 @@
 //! Linux.
 
 pub mod disk;
+pub mod fanotify;
 pub mod file;
 pub mod machine;
+pub mod mounts;
 pub mod own;
 pub mod owner;
 pub mod paths;

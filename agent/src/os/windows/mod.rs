@@ -1,8 +1,10 @@
 //! Windows. Not yet run on a real machine; see docs/limits.md.
 
 pub mod disk;
+pub mod fanotify;
 pub mod file;
 pub mod machine;
+pub mod mounts;
 pub mod own;
 pub mod owner;
 pub mod paths;

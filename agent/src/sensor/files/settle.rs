@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::claims::{Claim, Claims};
+
 /// Editors and package managers finish one file within this.
 pub(super) const QUIET: Duration = Duration::from_millis(80);
 
@@ -34,6 +36,7 @@ pub(super) struct Settle {
 struct Touched {
     at_latest: Instant,
     due: Instant,
+    claims: Claims,
 }
 
 impl Settle {
@@ -42,7 +45,27 @@ impl Settle {
     }
 
     /// Takes note of a touch. `false`: there is no room, and a scan must find this path instead.
-    pub(super) fn handle_touched(&mut self, path: &Path, now: Instant) -> bool {
+    pub(super) fn handle_touched(&mut self, path: &Path, claim: Option<Claim>, now: Instant) -> bool {
+        let is_noted = self.note(path, now);
+        if let (Some(claim), Some(touched)) = (claim, self.touched.get_mut(path)) {
+            touched.claims.add(claim);
+        }
+
+        is_noted
+    }
+
+    /// Takes a path back that was looked at too early, with what was known of it.
+    pub(super) fn put_back(&mut self, path: &Path, claims: Claims, now: Instant) -> bool {
+        let is_noted = self.note(path, now);
+        if let Some(touched) = self.touched.get_mut(path) {
+            let newer = std::mem::replace(&mut touched.claims, claims);
+            touched.claims.join(newer);
+        }
+
+        is_noted
+    }
+
+    fn note(&mut self, path: &Path, now: Instant) -> bool {
         if let Some(known) = self.touched.get_mut(path) {
             let due = (now + QUIET).min(known.at_latest);
             if due != known.due {
@@ -63,13 +86,13 @@ impl Settle {
         let shared: Arc<Path> = Arc::from(path);
         let due = now + QUIET;
         self.due.insert((due, Arc::clone(&shared)));
-        self.touched.insert(shared, Touched { at_latest: now + ceiling, due });
+        self.touched.insert(shared, Touched { at_latest: now + ceiling, due, claims: Claims::default() });
 
         true
     }
 
     /// The next path to measure, if any is ready.
-    pub(super) fn poll_ready(&mut self, now: Instant) -> Option<Arc<Path>> {
+    pub(super) fn poll_ready(&mut self, now: Instant) -> Option<(Arc<Path>, Claims)> {
         if self.due.first()?.0 > now {
             return None;
         }
@@ -81,7 +104,7 @@ impl Settle {
             self.busy.remove(&*path);
         }
 
-        Some(path)
+        Some((path, touched.claims))
     }
 
     /// When to call [`poll_ready`](Self::poll_ready) again.
@@ -113,15 +136,15 @@ mod tests {
     use super::*;
 
     fn ready(settle: &mut Settle, now: Instant) -> Option<PathBuf> {
-        settle.poll_ready(now).map(|path| path.to_path_buf())
+        settle.poll_ready(now).map(|(path, _)| path.to_path_buf())
     }
 
     #[test]
     fn a_path_is_ready_after_quiet_and_only_once() {
         let now = crate::clock::instant();
         let mut settle = Settle::new(4);
-        settle.handle_touched(Path::new("/a"), now);
-        settle.handle_touched(Path::new("/a"), now + QUIET / 2);
+        settle.handle_touched(Path::new("/a"), None, now);
+        settle.handle_touched(Path::new("/a"), None, now + QUIET / 2);
 
         assert_eq!(ready(&mut settle, now + QUIET), None);
         let at = settle.poll_timeout().unwrap();
@@ -138,7 +161,7 @@ mod tests {
         let mut seen = Vec::new();
         for step in 0..1_000 {
             let now = start + Duration::from_millis(10) * step;
-            settle.handle_touched(Path::new("/log"), now);
+            settle.handle_touched(Path::new("/log"), None, now);
             if ready(&mut settle, now).is_some() {
                 seen.push(now - start);
             }
@@ -153,10 +176,10 @@ mod tests {
         let now = crate::clock::instant();
         let mut settle = Settle::new(1);
 
-        assert!(settle.handle_touched(Path::new("/a"), now));
-        assert!(!settle.handle_touched(Path::new("/b"), now));
-        assert!(settle.handle_touched(Path::new("/a"), now));
+        assert!(settle.handle_touched(Path::new("/a"), None, now));
+        assert!(!settle.handle_touched(Path::new("/b"), None, now));
+        assert!(settle.handle_touched(Path::new("/a"), None, now));
         assert_eq!(ready(&mut settle, now + QUIET), Some("/a".into()));
-        assert!(settle.handle_touched(Path::new("/b"), now));
+        assert!(settle.handle_touched(Path::new("/b"), None, now));
     }
 }

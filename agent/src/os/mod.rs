@@ -59,6 +59,8 @@ pub const APPEND_ONLY: u32 = 2;
 pub struct Mount {
     /// Its number among the mounts.
     pub id: u64,
+    /// The number of the mount that it was put upon.
+    pub parent: u64,
     /// Where it can be seen.
     pub point: std::path::PathBuf,
     /// Which part of the file system can be seen there; `/` for all of it.

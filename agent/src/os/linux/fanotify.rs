@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -141,7 +142,7 @@ pub enum Raw<'a> {
     },
 }
 
-/// Wakes a thread that waits in [`FileSystemWatch::wait`].
+/// Wakes a thread that waits in [`wait`].
 #[derive(Debug)]
 pub struct Waker(OwnedFd);
 
@@ -209,28 +210,6 @@ impl FileSystemWatch {
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Waits for notices, for a change of the mounts, for the waker or for this long; says whether the mounts changed.
-    ///
-    /// # Errors
-    /// If the kernel cannot wait on them.
-    pub fn wait(&self, mounts: &Mounts, waker: &Waker, at_most: Option<std::time::Duration>) -> io::Result<bool> {
-        let timeout = at_most.and_then(|wait| Timespec::try_from(wait).ok());
-        let mut polled = vec![
-            PollFd::new(&self.group, PollFlags::IN),
-            PollFd::new(&waker.0, PollFlags::IN),
-            PollFd::from_borrowed_fd(mounts.as_fd(), PollFlags::PRI),
-        ];
-        match rustix::event::poll(&mut polled, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let mut count = [0; 8];
-        // An empty counter is no failure.
-        drop(rustix::io::read(&waker.0, &mut count));
-
-        Ok(polled[2].revents().intersects(PollFlags::PRI | PollFlags::ERR))
-    }
-
     /// Hands out what the kernel has at hand, at most one buffer of it; says whether there was anything.
     ///
     /// # Errors
@@ -253,6 +232,33 @@ impl FileSystemWatch {
 
         Ok(length > 0)
     }
+}
+
+/// Waits for notices, for a change of the mounts, for the waker or for this long; says whether the mounts changed.
+///
+/// # Errors
+/// If the kernel cannot wait on them.
+pub fn wait(
+    watch: Option<&FileSystemWatch>,
+    mounts: &Mounts,
+    waker: &Waker,
+    at_most: Option<Duration>,
+) -> io::Result<bool> {
+    let timeout = at_most.and_then(|wait| Timespec::try_from(wait).ok());
+    let mut polled = vec![
+        PollFd::from_borrowed_fd(mounts.as_fd(), PollFlags::PRI),
+        PollFd::new(&waker.0, PollFlags::IN),
+    ];
+    polled.extend(watch.map(|watch| PollFd::new(&watch.group, PollFlags::IN)));
+    match rustix::event::poll(&mut polled, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut count = [0; 8];
+    // An empty counter is no failure.
+    drop(rustix::io::read(&waker.0, &mut count));
+
+    Ok(polled[0].revents().intersects(PollFlags::PRI | PollFlags::ERR))
 }
 
 /// The first notice and the bytes behind it; `None` if the bytes are of no form that we know.

@@ -44,12 +44,13 @@ fn parse(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     let id = text(fields.next()?)?.parse().ok()?;
-    let device = text(fields.nth(1)?)?;
+    let parent = text(fields.next()?)?.parse().ok()?;
+    let device = text(fields.next()?)?;
     let part = unescape(fields.next()?);
     let point = unescape(fields.next()?);
     let kind = text(fields.skip_while(|field| *field != b"-").nth(1)?)?;
 
-    Some(Mount { id, point, part, device, kind })
+    Some(Mount { id, parent, point, part, device, kind })
 }
 
 /// Spaces, tabs, line ends and backslashes are written as three octal digits behind a backslash.
@@ -83,7 +84,8 @@ mod tests {
 
         let mount = parse(line).unwrap();
 
-        assert_eq!((mount.id, mount.device.as_str(), mount.kind.as_str()), (36, "98:0", "ext4"));
+        assert_eq!((mount.id, mount.parent), (36, 35));
+        assert_eq!((mount.device.as_str(), mount.kind.as_str()), ("98:0", "ext4"));
         assert_eq!(mount.part, PathBuf::from("/sub a"));
         assert_eq!(mount.point, PathBuf::from(r"/mnt/b\c"));
         assert!(parse(b"36 35 98:0 /").is_none());

@@ -113,12 +113,12 @@ pub enum Raw<'a> {
 pub struct Waker(());
 
 impl Waker {
-    /// Says that there is none.
+    /// Makes one for nobody.
     ///
     /// # Errors
-    /// Always.
+    /// Never.
     pub fn new() -> io::Result<Self> {
-        Err(io::ErrorKind::Unsupported.into())
+        Ok(Self(()))
     }
 
     /// Wakes nobody.
@@ -150,17 +150,22 @@ impl FileSystemWatch {
     ///
     /// # Errors
     /// Cannot be reached.
-    pub fn wait(&self, _mounts: &Mounts, _waker: &Waker, _at_most: Option<Duration>) -> io::Result<bool> {
-        match self.0 {}
-    }
-
-    /// Cannot be reached.
-    ///
-    /// # Errors
-    /// Cannot be reached.
     pub fn read(&mut self, _take: &mut dyn FnMut(Raw<'_>)) -> io::Result<bool> {
         match self.0 {}
     }
+}
+
+/// Says that there is nothing to wait for.
+///
+/// # Errors
+/// Always.
+pub fn wait(
+    _watch: Option<&FileSystemWatch>,
+    _mounts: &Mounts,
+    _waker: &Waker,
+    _at_most: Option<Duration>,
+) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Never.

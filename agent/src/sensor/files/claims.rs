@@ -52,6 +52,22 @@ impl Claims {
         self.list.is_empty()
     }
 
+    /// The same, to be looked at for the last time: it is not put back.
+    pub(super) fn at_last(mut self) -> Self {
+        self.put_back = u8::MAX - 1;
+
+        self
+    }
+
+    /// The last claim of a change.
+    pub(super) fn last_change(&self) -> Option<Claim> {
+        self.list.iter().rev().find(|claim| claim.is_change).cloned()
+    }
+
+    pub(super) fn into_list(self) -> Vec<Claim> {
+        self.list
+    }
+
     pub(super) fn add(&mut self, claim: Claim) {
         let is_same = |known: &&mut Claim| known.about == claim.about;
         if let Some(at) = self.list.iter_mut().find(is_same) {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, anyhow};
 use vonggac_protocol::file::{FileKind, WatchLossReason};
 
+use super::claims::Claim;
 use super::key::Key;
 use super::ledger::{Stopped, lock};
 use super::watch::Watched;
@@ -26,7 +27,7 @@ impl Watchman {
     /// Sets watches on a root; all of it is listed by its scan.
     pub(super) fn watch_root(&mut self, path: &Path) -> Result<()> {
         if is_directory(path) {
-            return self.walk_directories(path, Touching::Nothing);
+            return self.watch_uncovered(path);
         }
         // A single file is watched through its directory: editors put new files in its place.
         if let Some(parent) = path.parent()
@@ -38,13 +39,35 @@ impl Watchman {
         Ok(())
     }
 
-    /// A directory came: watches it and all beneath it, and touches every name in it, for whatever was there before the
-    /// watch stood gave no notice.
-    pub(super) fn enlist(&mut self, dir: &Path) -> Result<()> {
-        self.walk_directories(dir, Touching::All)
+    /// Sets watches on those parts of a root whose file systems are not watched whole.
+    pub(super) fn watch_uncovered(&mut self, path: &Path) -> Result<()> {
+        let key = Key::of(path);
+        let points: Vec<PathBuf> =
+            self.watch.survey.of(&key).map(|holding| holding.mount.point.clone()).collect();
+        if !self.watch.covers(path) {
+            self.walk_directories(path, Touching::Nothing, None)?;
+        }
+        for point in points {
+            if Key::of(&point).is_within(&key) && point != path && !self.watch.covers(&point) {
+                self.walk_directories(&point, Touching::Nothing, None)?;
+            }
+        }
+
+        Ok(())
     }
 
-    pub(super) fn walk_directories(&mut self, dir: &Path, touching: Touching) -> Result<()> {
+    /// A directory came: watches it and all beneath it, and touches every name in it, for whatever was there before the
+    /// watch stood gave no notice.
+    pub(super) fn enlist(&mut self, dir: &Path, mover: Option<&Claim>) -> Result<()> {
+        self.walk_directories(dir, Touching::All, mover)
+    }
+
+    pub(super) fn walk_directories(
+        &mut self,
+        dir: &Path,
+        touching: Touching,
+        mover: Option<&Claim>,
+    ) -> Result<()> {
         let mut dirs = vec![dir.to_owned()];
         while let Some(dir) = dirs.pop() {
             if self.watch.add(&dir) == Watched::Limit {
@@ -52,8 +75,8 @@ impl Watchman {
             }
             for (path, is_dir) in self.list(&dir) {
                 match touching {
-                    Touching::All => self.touch(&path),
-                    Touching::New if !self.settle.holds(&path) => self.touch(&path),
+                    Touching::All => self.touch(&path, mover.cloned()),
+                    Touching::New if !self.settle.holds(&path) => self.touch(&path, None),
                     Touching::New | Touching::Nothing => {}
                 }
                 if is_dir {
@@ -75,7 +98,7 @@ impl Watchman {
         }
         for (path, _) in self.list(dir) {
             if !lock(&self.ledger).knows(&Key::of(&path))? {
-                self.touch(&path);
+                self.touch(&path, None);
             }
         }
 

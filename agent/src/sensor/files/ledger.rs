@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tokio::sync::mpsc;
 use vonggac_protocol::file::{
-    Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost,
+    Actor, Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost, WatchModeChanged,
 };
 use vonggac_protocol::observation::{Kind, Observation, SensorFailed};
 use vonggac_protocol::path::HostPath;
@@ -86,6 +86,8 @@ pub(super) struct Circumstance {
     /// gone, changed while off.
     pub(super) watched_from: Option<Timestamp>,
     pub(super) not_before: Option<Timestamp>,
+    /// Who did it, if that is known for sure.
+    pub(super) actor: Option<Arc<Actor>>,
 }
 
 /// Where a path lies.
@@ -268,7 +270,7 @@ impl Ledger {
                     after: after.as_ref().map(|entry| entry.state.clone()),
                     while_off,
                     not_before: how.not_before,
-                    actor: None,
+                    actor: how.actor.as_deref().cloned(),
                     package,
                     text: None,
                 });
@@ -341,6 +343,10 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<()> {
         self.tell(at, Kind::WatchLost(WatchLost { roots, reason, from, until }), Update::Nothing)
+    }
+
+    pub(super) fn tell_mode(&mut self, told: WatchModeChanged, at: Timestamp) -> Result<()> {
+        self.tell(at, Kind::WatchModeChanged(told), Update::Nothing)
     }
 
     pub(super) fn tell_failed(&mut self, reason: &str, at: Timestamp) -> Result<()> {

@@ -11,7 +11,11 @@
 //! | `key` | paths in the order of a walk |
 //! | `bounds` | what is never looked at |
 //! | `roots` | what is watched, and for which purpose |
-//! | `watch` | notices of the system |
+//! | `watch` | notices of directories |
+//! | `lookout` | notices of whole file systems, and the mounts |
+//! | `survey` | which mounts hold what is watched; by which means |
+//! | `modes` | by which means each root is watched; mounts that come and go |
+//! | `claims` | who touched a path; pure |
 //! | `settle` | when a touched path is worth measuring; pure |
 //! | `measure` | the state of one path |
 //! | `compare` | what a difference means; pure |
@@ -55,13 +59,16 @@
 
 mod baseline;
 mod bounds;
+mod claims;
 mod compare;
 mod crew;
 mod directories;
 mod front;
 mod key;
 mod ledger;
+mod lookout;
 mod measure;
+mod modes;
 pub mod once;
 mod pace;
 mod packaged;
@@ -71,6 +78,7 @@ mod scan;
 mod sensor;
 pub mod settings;
 mod settle;
+mod survey;
 mod walk;
 mod watch;
 mod watchman;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::time::Timestamp;
 
 use super::key::Key;
@@ -39,6 +40,14 @@ pub(super) struct Plans {
     pub(super) absent: BTreeSet<Key>,
     /// Roots that the system does not let us watch whole, and when they were last scanned.
     pub(super) unwatched: BTreeMap<Key, Instant>,
+    /// How each root is watched, as last told.
+    pub(super) modes: BTreeMap<Key, WatchMode>,
+    /// Mounts that were there when what is on them was first recorded.
+    pub(super) belonging: BTreeSet<Key>,
+    /// Those of them that are away.
+    pub(super) detached: BTreeSet<Key>,
+    /// Roots on file systems that others change too, and when they were last scanned.
+    pub(super) remote: BTreeMap<Key, Instant>,
     pub(super) watched_until: Option<Timestamp>,
     /// Since when all watches stand.
     pub(super) watched_from: Timestamp,
@@ -62,6 +71,10 @@ impl Plans {
             unscanned: BTreeSet::new(),
             absent: BTreeSet::new(),
             unwatched: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            belonging: BTreeSet::new(),
+            detached: BTreeSet::new(),
+            remote: BTreeMap::new(),
             watched_until,
             watched_from: clock::now(),
             quiet_at: clock::now(),

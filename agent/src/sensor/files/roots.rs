@@ -62,6 +62,11 @@ impl Roots {
         self.0.range(first..end).next().is_some()
     }
 
+    /// The roots that lie in or are this directory.
+    pub(super) fn within<'a>(&'a self, dir: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Root)> {
+        self.0.range(dir.clone()..).take_while(move |(key, _)| key.is_within(dir))
+    }
+
     pub(super) fn get(&self, key: &Key) -> Option<&Root> {
         self.0.get(key)
     }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::mpsc;
+use vonggac_protocol::file::{WatchLossReason, WatchMode};
 use vonggac_protocol::time::Timestamp;
 
 use super::baseline::Baseline;
 use super::bounds::Bounds;
+use super::lookout::{Lookout, Post};
 use super::ledger::{Ledger, Shared, Stopped, lock};
 use super::measure::Measurer;
 use super::pace::Pace;
@@ -19,12 +21,13 @@ use super::packaged::Packaged;
 use super::plans::Plans;
 use super::roots::Roots;
 use super::scan::{Effort, Progress, SUSPECTS_MAX, Scanner};
-use super::settings::FilesSettings;
+use super::settings::{FilesSettings, WatchBy};
 use super::settle::{Settle, TOUCHED_MAX};
 use super::watch::{NOTICES_MAX, Notice, Watch};
 use super::watchman::Watchman;
 use super::{Change, Ticket};
 use crate::clock;
+use crate::os::fanotify::Waker;
 
 /// How the sensor fares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +40,8 @@ pub struct FilesStats {
     pub exclusions: u32,
     /// Whether all watches stand.
     pub is_watching: bool,
+    /// The weakest means by which any root is watched; `None` before that is known.
+    pub mode: Option<WatchMode>,
     /// Whether every root was scanned since the start.
     pub is_scanned: bool,
 }
@@ -46,6 +51,7 @@ pub(super) struct Counters {
     pub(super) losses: AtomicU64,
     pub(super) paths: AtomicU64,
     pub(super) is_watching: AtomicBool,
+    pub(super) mode: Mutex<Option<WatchMode>>,
     pub(super) is_scanned: AtomicBool,
     pub(super) scan: Arc<Progress>,
     /// Everything touched was looked at before the end.
@@ -61,6 +67,7 @@ pub struct FilesSensor {
     inbox: SyncSender<Notice>,
     exclusions: u32,
     watched_until: Option<Timestamp>,
+    waker: Arc<Waker>,
     threads: Vec<JoinHandle<Result<()>>>,
 }
 
@@ -94,12 +101,29 @@ impl FilesSensor {
             inbox: inbox_in.clone(),
             progress: Arc::clone(&counters.scan),
         };
+        let waker = Arc::new(Waker::new().context("make a waker")?);
+        let post = Post {
+            bounds: Arc::clone(&bounds),
+            roots: Arc::clone(&roots),
+            shared: Arc::clone(&shared),
+            inbox: inbox_in.clone(),
+            overloaded: Arc::clone(&overloaded),
+            waker: Arc::clone(&waker),
+        };
+        let lookout = post_lookout(post, settings.watch_by);
+        let survey = lookout.as_ref().map(Lookout::survey).unwrap_or_default();
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
         let mut watchman = Watchman {
             measurer: measurer(),
             pace: Pace::new(settings.scan_cpu_percent, Duration::ZERO),
             plans: Plans::new(watched_until, settings.rescan_every),
-            watch: Watch::new(inbox_in.clone(), Arc::clone(&overloaded), settings.watches_max)?,
+            watch: Watch::new(
+                inbox_in.clone(),
+                Arc::clone(&overloaded),
+                settings.watches_max,
+                survey,
+                settings.watch_by,
+            )?,
             packaged: Packaged::new(&settings),
             settings,
             bounds,
@@ -117,7 +141,7 @@ impl FilesSensor {
             "the baseline could not be read; it was put aside and everything is measured anew, so changes made since \
              the last start cannot be told",
         );
-        let end = HangUp(Arc::clone(&ledger), Arc::clone(&shared));
+        let end = HangUp(Arc::clone(&ledger), Arc::clone(&shared), Arc::clone(&waker));
         let watching = Builder::new()
             .name("files-watch".to_owned())
             .spawn(move || {
@@ -128,6 +152,23 @@ impl FilesSensor {
                 orderly(result)
             })
             .context("start the watching thread")?;
+        let looking = lookout
+            .map(|lookout| {
+                let inbox = inbox_in.clone();
+                let without_file_systems = lookout.survey().without_file_systems();
+                let looking = move || {
+                    let result = lookout.run();
+                    if result.is_err() {
+                        // Gone means that the loop has ended too.
+                        drop(inbox.send(Notice::Mounts(Box::new(without_file_systems))));
+                        drop(inbox.send(Notice::Lost(WatchLossReason::WatcherFailed, false)));
+                    }
+                    result
+                };
+                Builder::new().name("files-lookout".to_owned()).spawn(looking)
+            })
+            .transpose()
+            .context("start the reading thread")?;
         let scanning = Builder::new()
             .name("files-scan".to_owned())
             .spawn(move || orderly(scanner.run(&orders)))
@@ -140,7 +181,8 @@ impl FilesSensor {
             inbox: inbox_in,
             exclusions,
             watched_until,
-            threads: vec![scanning, watching],
+            waker,
+            threads: [Some(scanning), Some(watching), looking].into_iter().flatten().collect(),
         })
     }
 
@@ -165,6 +207,7 @@ impl FilesSensor {
             baseline_paths: self.counters.paths.load(Ordering::Acquire),
             exclusions: self.exclusions,
             is_watching: self.counters.is_watching.load(Ordering::Acquire),
+            mode: *lock(&self.counters.mode),
             is_scanned: self.counters.is_scanned.load(Ordering::Acquire),
         }
     }
@@ -172,6 +215,7 @@ impl FilesSensor {
     /// Asks both threads to end. What was touched is still told; then the channel ends.
     pub fn ask_to_stop(&self) {
         self.shared.stop();
+        self.waker.wake();
         drop(self.inbox.try_send(Notice::Wake));
     }
 
@@ -201,11 +245,12 @@ impl Drop for FilesSensor {
 }
 
 /// Ends the channel and the other thread however the watching thread ends.
-struct HangUp(Arc<Mutex<Ledger>>, Arc<Shared>);
+struct HangUp(Arc<Mutex<Ledger>>, Arc<Shared>, Arc<Waker>);
 
 impl Drop for HangUp {
     fn drop(&mut self) {
         self.1.stop();
+        self.2.wake();
         lock(&self.0).hang_up();
     }
 }
@@ -236,4 +281,15 @@ fn forget_unwatched(baseline: &mut Baseline, bounds: &Bounds, roots: &Roots) -> 
     baseline.commit()?;
 
     baseline.wipe_log()
+}
+
+/// Where nothing is told of whole file systems and mounts, every directory is watched by itself.
+fn post_lookout(post: Post, by: WatchBy) -> Option<Lookout> {
+    match Lookout::open(post, by) {
+        Ok(lookout) => Some(lookout),
+        Err(error) => {
+            tracing::info!(%error, "Mounts and whole file systems are not watched");
+            None
+        }
+    }
 }

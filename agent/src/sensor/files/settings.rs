@@ -23,6 +23,9 @@ pub const RESCAN_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How often roots that cannot be watched are scanned instead.
 pub const UNWATCHED_RESCAN_EVERY: Duration = Duration::from_secs(60);
 
+/// How often roots on file systems that other machines change too are scanned: their changes give no notice.
+pub const REMOTE_RESCAN_EVERY: Duration = Duration::from_secs(5 * 60);
+
 /// Directories we watch at most: about 0.5 KiB of our memory and 1.3 KiB of the kernel's each.
 pub const WATCHES_MAX: usize = 100_000;
 
@@ -67,6 +70,8 @@ pub struct FilesSettings {
     pub rescan_every: Duration,
     /// How often roots that cannot be watched are scanned.
     pub unwatched_rescan_every: Duration,
+    /// How often roots on file systems that others change too are scanned.
+    pub remote_rescan_every: Duration,
     /// Directories we watch at most.
     pub watches_max: usize,
     /// By which means changes are noticed.
@@ -89,6 +94,7 @@ impl FilesSettings {
             scan_disk_bytes_per_second: None,
             rescan_every: RESCAN_EVERY,
             unwatched_rescan_every: UNWATCHED_RESCAN_EVERY,
+            remote_rescan_every: REMOTE_RESCAN_EVERY,
             watches_max: WATCHES_MAX,
             watch_by: WatchBy::default(),
         }

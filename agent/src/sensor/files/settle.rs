@@ -117,6 +117,11 @@ impl Settle {
         self.touched.contains_key(path)
     }
 
+    /// Whether it is, and who touched it is known.
+    pub(super) fn holds_claims(&self, path: &Path) -> bool {
+        self.touched.get(path).is_some_and(|touched| !touched.claims.is_empty())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.touched.is_empty()
     }

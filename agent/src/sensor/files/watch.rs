@@ -15,7 +15,10 @@ use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use vonggac_protocol::file::WatchLossReason;
 
-use crate::os::file::is_absence;
+use super::claims::Claims;
+use super::settings::WatchBy;
+use super::survey::Survey;
+use crate::os::file::{Dir, is_absence};
 use crate::os::paths::WATCH_EACH_DIRECTORY;
 
 /// Notices between two looks at the queue; at some 50 bytes each it stays below half a MiB.
@@ -28,10 +31,22 @@ pub(super) enum Notice {
     Touched(PathBuf),
     /// A name appeared or went: there may be a new directory, whose watch and contents are due.
     Structure(PathBuf),
-    /// Notices were lost.
-    Lost(WatchLossReason),
+    /// A whole file system's notices of this path, joined.
+    Seen(PathBuf, Seen),
+    /// Notices were lost: of whole file systems (`true`), or of directories.
+    Lost(WatchLossReason, bool),
+    /// Something watched stands on another mount than before, or is watched by other means.
+    Mounts(Box<Survey>),
     /// A confirmation or a scan has something for the loop.
     Wake,
+}
+
+/// What a whole file system's notices say of a path.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Seen {
+    /// A directory came with all that is in it, or the way to a root changed.
+    pub(super) is_structure: bool,
+    pub(super) claims: Claims,
 }
 
 /// What became of a wish to watch.
@@ -45,25 +60,42 @@ pub(super) enum Watched {
     Limit,
 }
 
-/// The system's watcher.
+/// The system's watcher of directories; none for those whose file system is watched whole.
 pub(super) struct Watch {
+    pub(super) survey: Survey,
+    is_refused: bool,
     watcher: RecommendedWatcher,
     count: usize,
     limit: usize,
 }
 
 impl Watch {
-    pub(super) fn new(inbox: SyncSender<Notice>, overloaded: Arc<AtomicBool>, limit: usize) -> Result<Self> {
+    pub(super) fn new(
+        inbox: SyncSender<Notice>,
+        overloaded: Arc<AtomicBool>,
+        limit: usize,
+        survey: Survey,
+        by: WatchBy,
+    ) -> Result<Self> {
         let config = Config::default().with_follow_symlinks(false);
         let watcher = RecommendedWatcher::new(move |event| pass_on(event, &inbox, &overloaded), config)
             .context("start the system's watcher")?;
 
-        Ok(Self { watcher, count: 0, limit })
+        Ok(Self { survey, is_refused: by == WatchBy::FileSystem, watcher, count: 0, limit })
+    }
+
+    /// Whether the file system that this directory lies on is watched whole.
+    pub(super) fn covers(&self, dir: &Path) -> bool {
+        !self.survey.0.is_empty()
+            && Dir::open(dir).and_then(|dir| dir.own_stat()).is_ok_and(|stat| self.survey.covers(stat.device))
     }
 
     /// Watches a directory; on systems where one watch covers a tree, all beneath it too.
     pub(super) fn add(&mut self, dir: &Path) -> Watched {
-        if self.count >= self.limit {
+        if self.covers(dir) {
+            return Watched::Yes;
+        }
+        if self.count >= self.limit || self.is_refused {
             return Watched::Limit;
         }
         let mode = if WATCH_EACH_DIRECTORY { RecursiveMode::NonRecursive } else { RecursiveMode::Recursive };
@@ -98,8 +130,8 @@ fn pass_on(event: notify::Result<Event>, inbox: &SyncSender<Notice>, overloaded:
             | ErrorKind::WatchNotFound
             | ErrorKind::Generic(_)
             | ErrorKind::InvalidConfig(_) => WatchLossReason::WatcherFailed,
-        })),
-        Ok(event) if event.need_rescan() => push(Notice::Lost(WatchLossReason::QueueOverflow)),
+        }, false)),
+        Ok(event) if event.need_rescan() => push(Notice::Lost(WatchLossReason::QueueOverflow, false)),
         Ok(event) => {
             for path in event.paths {
                 if let Some(notice) = notice(event.kind, path) {
@@ -152,7 +184,7 @@ mod tests {
 
         pass_on(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), &sender, &AtomicBool::new(false));
 
-        assert_eq!(receiver.try_recv(), Ok(Notice::Lost(WatchLossReason::QueueOverflow)));
+        assert_eq!(receiver.try_recv(), Ok(Notice::Lost(WatchLossReason::QueueOverflow, false)));
     }
 
     #[test]

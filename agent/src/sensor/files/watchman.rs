@@ -1,5 +1,6 @@
 //! The loop that joins notices, scans, measuring and the ledger. It alone tells of paths.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
@@ -7,9 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use vonggac_protocol::file::{BaselineTaken, FileKind, WatchLossReason};
+use vonggac_protocol::file::{Actor, BaselineTaken, FileKind, WatchLossReason};
 
 use super::bounds::Bounds;
+use super::claims::{About, Claim, Claims};
+use super::compare::Entry;
 use super::directories::{Touching, is_directory};
 use super::key::Key;
 use super::ledger::{Circumstance, Ledger, Place, Shared, Stopped, lock};
@@ -22,9 +25,9 @@ use super::scan::{Found, Order};
 use super::sensor::Counters;
 use super::settings::FilesSettings;
 use super::settle::Settle;
-use super::watch::{Notice, Watch};
+use super::watch::{Notice, Seen, Watch};
 use crate::clock;
-use crate::os::own;
+use crate::os::{fanotify, own};
 
 /// A notice may be this long on its way to us.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
@@ -40,6 +43,16 @@ const PAGE: usize = 256;
 
 /// After a stop is asked for, this much time goes into what was touched and not yet measured.
 const LAST_LOOKS: Duration = Duration::from_secs(2);
+
+/// A path whose latest change nobody's notice explains yet is put back this often; then it is told without a name.
+const PUT_BACK_MAX: u8 = 2;
+
+/// What is known of who did it.
+enum Who {
+    Told(Option<Arc<Actor>>),
+    /// A notice is on its way.
+    NotYet,
+}
 
 /// What the loop owns.
 pub(super) struct Watchman {
@@ -64,7 +77,10 @@ pub(super) struct Watchman {
 impl Watchman {
     /// Watches until asked to stop.
     pub(super) fn run(&mut self) -> Result<()> {
+        self.belong();
         self.begin()?;
+        self.tell_modes()?;
+        self.tell_remote()?;
         self.plans.watched_from = clock::now();
         self.counters.is_watching.store(true, Ordering::Release);
         while !self.shared.is_stopping() {
@@ -134,7 +150,7 @@ impl Watchman {
             self.take_notice(notice)?;
         }
         if self.overloaded.swap(false, Ordering::AcqRel) {
-            self.lose(WatchLossReason::AgentOverloaded)?;
+            self.lose(WatchLossReason::AgentOverloaded, None)?;
         }
 
         Ok(())
@@ -158,14 +174,19 @@ impl Watchman {
 
     fn take_notice(&mut self, notice: Notice) -> Result<()> {
         match notice {
-            Notice::Touched(path) => self.touch(&path),
+            Notice::Touched(path) => self.touch(&path, None),
             Notice::Structure(path) => {
                 if self.is_watched(&path) && is_directory(&path) {
-                    self.enlist(&path)?;
+                    self.enlist(&path, None)?;
                 }
-                self.touch(&path);
+                self.touch(&path, None);
             }
-            Notice::Lost(reason) => self.lose(reason)?,
+            Notice::Seen(path, seen) => self.take_seen(&path, seen)?,
+            Notice::Lost(reason, of_file_systems) => {
+                let roots = self.watch.survey.roots_by(of_file_systems);
+                self.lose(reason, (!roots.is_empty()).then_some(roots))?;
+            }
+            Notice::Mounts(survey) => self.take_survey(*survey)?,
             Notice::Wake => {}
         }
 
@@ -178,28 +199,54 @@ impl Watchman {
         self.bounds.allow(&key) && self.roots.find(&key).is_some()
     }
 
-    pub(super) fn touch(&mut self, path: &Path) {
+    pub(super) fn touch(&mut self, path: &Path, claim: Option<Claim>) {
         let key = Key::of(path);
         let Some((root, _)) = self.roots.find(&key).filter(|_| self.bounds.allow(&key)) else {
             return;
         };
-        if !self.settle.handle_touched(path, clock::instant()) {
+        if !self.settle.handle_touched(path, claim, clock::instant()) {
             let cause = Cause::Again(Some(self.plans.quiet_at));
             self.plans.want(root, cause);
         }
     }
 
-    /// Notices were lost: says so once, and has everything scanned that may have changed meanwhile.
-    fn lose(&mut self, reason: WatchLossReason) -> Result<()> {
+    /// Notices were lost, of these roots or of all: says so once, and has everything scanned that may have changed
+    /// meanwhile.
+    pub(super) fn lose(&mut self, reason: WatchLossReason, of: Option<BTreeSet<Key>>) -> Result<()> {
         self.counters.losses.fetch_add(1, Ordering::AcqRel);
         let from = self.plans.quiet_at;
-        let is_told = self.plans.due.iter().any(|(_, cause)| matches!(cause, Cause::Lost(_)));
-        for key in self.roots.by_weight() {
-            self.plans.want(&key, Cause::Lost(from));
+        let mut concerned: Vec<Key> = self.roots.by_weight();
+        if let Some(of) = &of {
+            concerned.retain(|key| of.contains(key));
+        }
+        let is_due = |key: &Key| {
+            self.plans.due.iter().any(|(due, cause)| due == key && matches!(cause, Cause::Lost(_)))
+        };
+        let is_told = concerned.iter().all(is_due);
+        for key in &concerned {
+            self.plans.want(key, Cause::Lost(from));
         }
         if !is_told {
             let now = clock::now();
-            lock(&self.ledger).tell_lost(Vec::new(), reason, from, Some(now), now)?;
+            let is_all = concerned.len() == self.roots.iter().count();
+            let named = if is_all { Vec::new() } else { concerned.iter().map(Key::host_path).collect() };
+            lock(&self.ledger).tell_lost(named, reason, from, Some(now), now)?;
+        }
+
+        Ok(())
+    }
+
+    /// A whole file system's notices of a path.
+    fn take_seen(&mut self, path: &Path, seen: Seen) -> Result<()> {
+        if self.plans.absent.contains(&Key::of(path)) {
+            self.find_absent_roots()?;
+        }
+        if seen.is_structure && self.is_watched(path) && is_directory(path) {
+            let mover = seen.claims.last_change().map(|claim| Claim { about: About::Brought, ..claim });
+            self.enlist(path, mover.as_ref())?;
+        }
+        for claim in seen.claims.into_list() {
+            self.touch(path, Some(claim));
         }
 
         Ok(())
@@ -207,14 +254,14 @@ impl Watchman {
 
     fn look_at_ready(&mut self, now: Instant, at_most: usize) -> Result<()> {
         for _ in 0..at_most {
-            let Some(path) = self.settle.poll_ready(now) else { break };
+            let Some((path, claims)) = self.settle.poll_ready(now) else { break };
             let at = clock::now();
             let key = Key::of(&path);
             let not_before = self.roots.find(&key).and_then(|(root, _)| {
                 let is_unscanned = self.plans.unscanned.contains(root) && !self.plans.first.contains(root);
                 self.plans.watched_until.filter(|_| is_unscanned)
             });
-            self.look(&path, &Circumstance { at, watched_from: None, not_before })?;
+            self.look(&path, &Circumstance { at, watched_from: None, not_before, actor: None }, &claims)?;
             if self.shared.is_stopping() {
                 break;
             }
@@ -257,7 +304,11 @@ impl Watchman {
             Cause::Again(from) => (None, *from),
         };
         let Some(path) = key.path() else { return Ok(()) };
-        self.look(&path, &Circumstance { at: clock::now(), watched_from, not_before })?;
+        // Who did it is known to those notices that are waiting: they bring us back soon.
+        if !self.settle.holds_claims(&path) {
+            let how = Circumstance { at: clock::now(), watched_from, not_before, actor: None };
+            self.look(&path, &how, &Claims::default())?;
+        }
         // A directory that came while notices were lost may have no watch.
         if is_directory(&path) && self.is_watched(&path) {
             self.enlist_unknown(&path)?;
@@ -267,15 +318,16 @@ impl Watchman {
     }
 
     /// Measures a path and tells what changed; follows up on directories that came or went.
-    fn look(&mut self, path: &Path, how: &Circumstance) -> Result<()> {
+    fn look(&mut self, path: &Path, how: &Circumstance, claims: &Claims) -> Result<()> {
         let key = Key::of(path);
-        let Some((before, after)) = self.measure_and_file(path, &key, how)? else { return Ok(()) };
+        let mut how = how.clone();
+        let Some((before, after)) = self.measure_and_file(path, &key, &mut how, claims)? else { return Ok(()) };
         let is_dir = |found: &Option<(FileKind, u64)>| matches!(found, Some((FileKind::Directory, _)));
         if is_dir(&before) && !is_dir(&after) {
-            self.sweep(&key, how)?;
+            self.sweep(&key, &how)?;
         }
-        if is_dir(&after) && before != after {
-            self.walk_directories(path, Touching::New)?;
+        if is_dir(&after) && before != after && !self.watch.covers(path) {
+            self.walk_directories(path, Touching::New, None)?;
         }
         if is_dir(&before) && after.is_none() && self.roots.get(&key).is_some() {
             self.plans.absent.insert(key.clone());
@@ -300,19 +352,32 @@ impl Watchman {
         &mut self,
         path: &Path,
         key: &Key,
-        how: &Circumstance,
+        how: &mut Circumstance,
+        claims: &Claims,
     ) -> Result<Option<(Option<(FileKind, u64)>, Option<(FileKind, u64)>)>> {
-        let found = self.roots.find(key).filter(|_| self.bounds.allow(key));
+        let roots = Arc::clone(&self.roots);
+        let found = roots.find(key).filter(|_| self.bounds.allow(key));
         let Some((root, area)) = found.map(|(key, root)| (key, root.area)) else { return Ok(None) };
+        if self.is_detached(key) {
+            return Ok(None);
+        }
         let owners = self.packaged.owners(key);
         let is_recorded = owners.iter().any(|owner| owner.recorded.is_some());
         let (after, md5) = match self.measurer.at_path_with_md5(path, is_recorded) {
+            Ok((Measured::Gone, _)) if self.is_about_to_be_detached(key) => return Ok(None),
             Ok((Measured::Found(entry), md5)) => (Some(entry), md5),
             Ok((Measured::Gone, _)) => (None, None),
             // Out of reach or out of bounds: it is there, and nothing more can be said.
             Ok((Measured::OutOfBounds, _)) | Err(_) => return Ok(None),
         };
         let package = judge(&owners, after.as_ref().map(|entry| &entry.state), md5);
+        if !claims.is_empty() {
+            let is_new = lock(&self.ledger).known(key)?.is_none();
+            match self.who_did(path, after.as_ref(), is_new, claims) {
+                Who::Told(actor) => how.actor = actor,
+                Who::NotYet => return Ok(None),
+            }
+        }
         let place = Place { root, area, is_new: self.plans.first.contains(root) };
         let mut ledger = lock(&self.ledger);
         let before = ledger.known(key)?.map(|entry| (entry.state.kind, entry.mark.inode));
@@ -330,14 +395,34 @@ impl Watchman {
             let Some(last) = keys.last() else { return Ok(()) };
             next = last.successor();
             for key in &keys {
-                if let Some(path) = key.path() {
-                    self.measure_and_file(&path, key, how)?;
+                // What is waiting is looked at by itself, with what is known of who did it.
+                if let Some(path) = key.path().filter(|path| !self.settle.holds_claims(path)) {
+                    self.measure_and_file(&path, key, &mut how.clone(), &Claims::default())?;
                 }
                 if self.shared.is_stopping() {
                     return Err(anyhow!(Stopped));
                 }
             }
         }
+    }
+
+    /// Who made this path what was measured.
+    fn who_did(&mut self, path: &Path, after: Option<&Entry>, is_new: bool, claims: &Claims) -> Who {
+        let Some(entry) = after else { return Who::Told(claims.who(None)) };
+        let changed = entry.state.changed;
+        // Whatever comes and goes in a directory changes its time too; who made it stays the same.
+        let is_new_directory = is_new && entry.state.kind == FileKind::Directory;
+        if !is_new_directory && claims.until().is_none_or(|until| changed > until) {
+            // Somebody changed it since; that notice is on its way, and so is its name.
+            let mut again = claims.clone();
+            again.put_back += 1;
+            let is_kept =
+                again.put_back <= PUT_BACK_MAX && self.settle.put_back(path, again, clock::instant());
+            return if is_kept { Who::NotYet } else { Who::Told(None) };
+        }
+        let handle = fanotify::handle_of(path).filter(|(_, inode)| *inode == entry.mark.inode);
+
+        Who::Told(handle.and_then(|(handle, _)| claims.who(Some((&handle, changed)))))
     }
 
     fn order_scan(&mut self) -> Result<()> {
@@ -401,6 +486,7 @@ impl Watchman {
                 self.plans.want(&key, Cause::Again(Some(self.plans.quiet_at)));
             }
         }
+        self.want_remote_scans(now);
         let every = self.settings.unwatched_rescan_every;
         let late: Vec<(Key, Instant)> =
             self.plans.unwatched.iter().map(|(key, at)| (key.clone(), *at)).collect();
@@ -425,7 +511,7 @@ impl Watchman {
             if std::fs::symlink_metadata(&root.path).is_ok() {
                 self.plans.absent.remove(&key);
                 self.watch_root(&root.path)?;
-                self.touch(&root.path);
+                self.touch(&root.path, None);
                 self.plans.want(&key, Cause::Again(Some(self.plans.quiet_at)));
             }
         }
@@ -437,11 +523,13 @@ impl Watchman {
     fn last_looks(&mut self) -> Result<()> {
         let until = clock::instant() + LAST_LOOKS;
         let far = until + Duration::from_secs(3_600);
-        while let Some(path) = self.settle.poll_ready(far) {
+        while let Some((path, claims)) = self.settle.poll_ready(far) {
             if clock::instant() > until {
                 return Ok(());
             }
-            self.look(&path, &Circumstance { at: clock::now(), watched_from: None, not_before: None })?;
+            let how =
+                Circumstance { at: clock::now(), watched_from: None, not_before: None, actor: None };
+            self.look(&path, &how, &claims.at_last())?;
         }
         if self.plans.is_idle() {
             self.counters.ended_quiet.store(true, Ordering::Release);

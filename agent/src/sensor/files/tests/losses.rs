@@ -6,6 +6,7 @@ use std::time::Duration;
 use vonggac_protocol::file::{FileChanged, WatchLossReason, WatchLost};
 use vonggac_protocol::observation::Kind;
 
+use super::super::WatchBy;
 use super::{FilesSettings, Ground, Watcher};
 
 enum Told {
@@ -29,11 +30,22 @@ fn next(watcher: &mut Watcher) -> Told {
 
 #[test]
 fn a_burst_beyond_every_queue_is_told_as_a_loss_and_nothing_of_it_is_missing() {
+    assert!(losses_of_a_burst(WatchBy::Directories) >= 1);
+}
+
+#[test]
+fn nothing_is_missed_of_a_burst_that_whole_file_systems_tell_of() {
+    losses_of_a_burst(WatchBy::Auto);
+}
+
+/// Losses told of a burst of which nothing is missed.
+fn losses_of_a_burst(watch_by: WatchBy) -> u64 {
     let ground = Ground::new();
     for number in 0..50 {
         std::fs::create_dir(ground.path(format!("d{number}"))).unwrap();
     }
-    let mut watcher = ground.settled();
+    let mut watcher = ground.start_with(FilesSettings { watch_by, ..ground.settings() });
+    watcher.taken();
     // Nobody confirms and nobody listens: the sensor waits, its queue fills.
     watcher.confirms = false;
     let mut wanted = BTreeSet::new();
@@ -63,9 +75,10 @@ fn a_burst_beyond_every_queue_is_told_as_a_loss_and_nothing_of_it_is_missing() {
             Told::Taken => panic!("taken twice"),
         }
     }
-    assert!(losses >= 1, "{:?}", watcher.sensor.stats());
-    assert!(watcher.sensor.stats().watch_losses >= 1);
+    assert!(watcher.sensor.stats().watch_losses >= losses);
     watcher.stop();
+
+    losses
 }
 
 #[test]
@@ -76,6 +89,7 @@ fn where_no_watch_is_to_be_had_a_scan_finds_changes_and_the_collector_is_told_on
     }
     let settings = FilesSettings {
         watches_max: 3,
+        watch_by: WatchBy::Directories,
         unwatched_rescan_every: Duration::from_millis(200),
         ..ground.settings()
     };

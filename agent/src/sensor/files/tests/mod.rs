@@ -104,8 +104,14 @@ impl Watcher {
         Some((change.ticket, change.observation))
     }
 
+    /// The next word, except by which means the folder is watched.
     fn next(&mut self) -> Observation {
-        self.next_with_ticket().expect("the sensor ended").1
+        loop {
+            let observation = self.next_with_ticket().expect("the sensor ended").1;
+            if !matches!(observation.kind, Kind::WatchModeChanged(_)) {
+                return observation;
+            }
+        }
     }
 
     fn next_file(&mut self) -> FileChanged {

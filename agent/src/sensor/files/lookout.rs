@@ -1,0 +1,366 @@
+//! The thread that reads notices of whole file systems and looks after the mounts.
+//!
+//! It only resolves, drops what is out of bounds or elsewhere, joins what concerns one path, and pushes into the loop's
+//! bounded queue. Where the queue stays full it says so by a flag, and a scan finds what was missed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use vonggac_protocol::file::{Actor, WatchLossReason};
+use vonggac_protocol::time::Timestamp;
+
+use super::bounds::Bounds;
+use super::claims::{About, Claim};
+use super::key::Key;
+use super::ledger::Shared;
+use super::roots::Roots;
+use super::settings::WatchBy;
+use super::survey::{Holding, Means, Survey, holders, is_seen_through};
+use super::watch::{Notice, Seen};
+use crate::clock;
+use crate::os::Mount;
+use crate::os::fanotify::{self, FileSystemId, FileSystemWatch, Handle, Raw, Waker, What, Wish};
+use crate::os::file::Dir;
+use crate::os::mounts::Mounts;
+
+/// Buffers read before what they hold is handed on; more of a storm stays with the kernel, which joins like notices.
+const BUFFERS_AT_ONCE: usize = 4;
+
+/// Directories whose paths are remembered, twice: those used lately, and those used before.
+const DIRECTORIES_MAX: usize = 4_096;
+
+/// How long a full queue is waited for before notices are given up. Meanwhile the kernel keeps what comes.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Between two tries at a full queue.
+const TRY_EVERY: Duration = Duration::from_millis(5);
+
+/// The reading thread's belongings.
+pub(super) struct Lookout {
+    watch: Option<FileSystemWatch>,
+    mounts: Mounts,
+    waker: Arc<Waker>,
+    shared: Arc<Shared>,
+    inbox: SyncSender<Notice>,
+    overloaded: Arc<AtomicBool>,
+    by: WatchBy,
+    refused: Option<String>,
+    sorter: Sorter,
+    survey: Survey,
+}
+
+/// What the loop and the sensor's face share with it.
+pub(super) struct Post {
+    pub(super) bounds: Arc<Bounds>,
+    pub(super) roots: Arc<Roots>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: SyncSender<Notice>,
+    pub(super) overloaded: Arc<AtomicBool>,
+    pub(super) waker: Arc<Waker>,
+}
+
+impl Lookout {
+    /// Opens the queue if the settings want one, and surveys the mounts for the first time.
+    ///
+    /// # Errors
+    /// If this system tells nothing of its mounts.
+    pub(super) fn open(post: Post, by: WatchBy) -> Result<Self> {
+        let (watch, refused) = match by {
+            WatchBy::Directories => (None, Some("chosen in the configuration".to_owned())),
+            WatchBy::Auto | WatchBy::FileSystem => match FileSystemWatch::open() {
+                Ok(watch) => (Some(watch), None),
+                Err(error) => (None, Some(format!("the system gives no notices of whole file systems: {error}"))),
+            },
+        };
+        let mut lookout = Self {
+            watch,
+            mounts: Mounts::open().context("open the list of mounts")?,
+            waker: post.waker,
+            shared: post.shared,
+            inbox: post.inbox,
+            overloaded: post.overloaded,
+            by,
+            refused,
+            sorter: Sorter::new(post.bounds, post.roots),
+            survey: Survey::default(),
+        };
+        lookout.survey = lookout.survey_mounts()?;
+
+        Ok(lookout)
+    }
+
+    pub(super) fn survey(&self) -> Survey {
+        self.survey.clone()
+    }
+
+    /// Reads until asked to stop.
+    pub(super) fn run(mut self) -> Result<()> {
+        while !self.shared.is_stopping() {
+            let mounts_changed = fanotify::wait(self.watch.as_ref(), &self.mounts, &self.waker, None)
+                .context("wait for notices")?;
+            if mounts_changed {
+                self.look_at_mounts()?;
+            }
+            self.round()?;
+        }
+
+        Ok(())
+    }
+
+    /// Marks what can be marked, and says by which means each mount that matters is watched.
+    fn survey_mounts(&mut self) -> Result<Survey> {
+        let mounts = self.mounts.list().context("list the mounts")?;
+        let held = holders(&mounts, &self.sorter.roots, &self.sorter.bounds);
+        let mut found = Vec::new();
+        for (mount, roots) in held {
+            let means = self.mark(&mount);
+            let device = Dir::open(&mount.point).and_then(|dir| dir.own_stat()).map_or(0, |stat| stat.device);
+            found.push(Holding { mount, roots, means, device });
+        }
+        self.sorter.see_through(&found);
+
+        Ok(Survey(found))
+    }
+
+    fn mark(&self, mount: &Mount) -> Means {
+        let worse = |reason: String| match self.by {
+            WatchBy::FileSystem => Means::Nothing(reason),
+            WatchBy::Auto | WatchBy::Directories => Means::Directories(reason),
+        };
+        if mount.is_remote() {
+            return worse("a file system that others change too".to_owned());
+        }
+        let Some(watch) = &self.watch else {
+            return worse(self.refused.clone().unwrap_or_default());
+        };
+        match watch.mark(&mount.point, Wish::Changes) {
+            Ok(()) => Means::FileSystem,
+            Err(error) => worse(format!("{} gives no notices of the whole: {error}", mount.kind)),
+        }
+    }
+
+    fn look_at_mounts(&mut self) -> Result<()> {
+        let survey = self.survey_mounts()?;
+        if survey != self.survey {
+            self.survey = survey.clone();
+            self.sorter.forget();
+            self.push(Notice::Mounts(Box::new(survey)));
+        }
+
+        Ok(())
+    }
+
+    /// Hands on what the kernel has.
+    fn round(&mut self) -> Result<()> {
+        let Some(watch) = &mut self.watch else { return Ok(()) };
+        let sorter = &mut self.sorter;
+        for _ in 0..BUFFERS_AT_ONCE {
+            if !watch.read(&mut |raw| sorter.take(raw)).context("read notices")? {
+                break;
+            }
+        }
+        let until = clock::now();
+        let events = std::mem::take(&mut self.sorter.events);
+        let mut seen: BTreeMap<PathBuf, Seen> = BTreeMap::new();
+        let mut order = Vec::new();
+        for event in events {
+            let claim = event.claim(until);
+            for path in event.paths {
+                let one = seen.entry(path.clone()).or_insert_with(|| {
+                    order.push(path);
+                    Seen::default()
+                });
+                one.is_structure |= event.is_structure;
+                one.claims.add(claim.clone());
+            }
+        }
+        for path in order {
+            if let Some(one) = seen.remove(&path) {
+                self.push(Notice::Seen(path, one));
+            }
+        }
+        if std::mem::take(&mut self.sorter.is_overflown) {
+            self.push(Notice::Lost(WatchLossReason::QueueOverflow, true));
+        }
+
+        Ok(())
+    }
+
+    /// Into the queue; when that stays full the flag is raised instead.
+    fn push(&self, notice: Notice) {
+        let mut notice = notice;
+        let mut waited = Duration::ZERO;
+        while let Err(error) = self.inbox.try_send(notice) {
+            match error {
+                TrySendError::Full(back) if waited < PATIENCE && !self.overloaded.load(Ordering::Acquire) => {
+                    notice = back;
+                    self.shared.wait(None, TRY_EVERY);
+                    waited += TRY_EVERY;
+                }
+                TrySendError::Full(Notice::Mounts(survey)) if !self.shared.is_stopping() => {
+                    notice = Notice::Mounts(survey);
+                    self.shared.wait(None, TRY_EVERY);
+                }
+                TrySendError::Full(_) => {
+                    self.overloaded.store(true, Ordering::Release);
+                    return;
+                }
+                TrySendError::Disconnected(_) => return,
+            }
+        }
+    }
+}
+
+/// A notice that concerns us.
+struct Event {
+    what: What,
+    process: u32,
+    target: Option<Handle>,
+    paths: Vec<PathBuf>,
+    is_structure: bool,
+}
+
+impl Event {
+    fn claim(&self, until: Timestamp) -> Claim {
+        let actor = (self.process > 0)
+            .then(|| Arc::new(Actor { process: self.process, program: None, user: None, session: None }));
+        let about = match (&self.target, self.what.is_removal()) {
+            // One process made it and took it away again: what stands there now is not of its making.
+            (_, true) => About::Removal,
+            (Some(target), false) => About::File(target.clone()),
+            (None, false) => About::Unsaid,
+        };
+
+        Claim { actor, about, is_change: self.what.is_change(), until }
+    }
+}
+
+/// Where a directory can be seen.
+#[derive(Clone, Debug)]
+enum Place {
+    /// At these paths, which are watched or lead to what is.
+    Here(Arc<[PathBuf]>),
+    /// Nowhere that concerns us.
+    Elsewhere,
+}
+
+/// Tells the few notices that concern us from all others, early and cheaply.
+struct Sorter {
+    bounds: Arc<Bounds>,
+    roots: Arc<Roots>,
+    /// The mounts to look through, by file system.
+    windows: BTreeMap<FileSystemId, Vec<PathBuf>>,
+    young: BTreeMap<Handle, Place>,
+    old: BTreeMap<Handle, Place>,
+    events: Vec<Event>,
+    is_overflown: bool,
+}
+
+impl Sorter {
+    fn new(bounds: Arc<Bounds>, roots: Arc<Roots>) -> Self {
+        let (windows, young, old) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+
+        Self { bounds, roots, windows, young, old, events: Vec::new(), is_overflown: false }
+    }
+
+    /// From now on paths are looked for through these mounts.
+    fn see_through(&mut self, held: &[Holding]) {
+        self.windows.clear();
+        for holding in held.iter().filter(|holding| holding.means == Means::FileSystem) {
+            if held.iter().any(|other| is_seen_through(&holding.mount, &other.mount)) {
+                continue;
+            }
+            if let Some(id) = fanotify::file_system_of(&holding.mount.point) {
+                self.windows.entry(id).or_default().push(holding.mount.point.clone());
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+
+    fn take(&mut self, raw: Raw<'_>) {
+        match raw {
+            Raw::Overflow => self.is_overflown = true,
+            Raw::Named { what, process, dir, name, target } => {
+                // Our own writes lie out of bounds; our reading makes no notices.
+                if !what.is_notice() {
+                    return;
+                }
+                if let Place::Here(dirs) = self.place(dir) {
+                    self.sort(what, process, &dirs, name, target);
+                }
+                if what.is_directory() && what.is_move() {
+                    // Everything beneath it has another path now.
+                    self.forget();
+                }
+            }
+        }
+    }
+
+    fn sort(&mut self, what: What, process: u32, dirs: &[PathBuf], name: &OsStr, target: Option<&Handle>) {
+        let mut paths = Vec::new();
+        let mut is_structure = what.is_directory() && what.is_arrival();
+        for dir in dirs {
+            let path = if name == "." { dir.clone() } else { dir.join(OsString::from(name)) };
+            let key = Key::of(&path);
+            if !self.bounds.allow(&key) {
+                continue;
+            }
+            if self.roots.find(&key).is_some() {
+                paths.push(path);
+            } else if what.is_move() || what.is_removal() || what.is_written() {
+                // The way to a root came, went or moved.
+                let on_the_way = self.roots.within(&key).map(|(_, root)| root.path.clone());
+                let before = paths.len();
+                paths.extend(on_the_way.filter(|_| name != "."));
+                is_structure |= paths.len() > before;
+            }
+        }
+        if !paths.is_empty() {
+            let target = target.cloned();
+            self.events.push(Event { what, process, target, paths, is_structure });
+        }
+    }
+
+    fn place(&mut self, dir: &Handle) -> Place {
+        if let Some(place) = self.young.get(dir) {
+            return place.clone();
+        }
+        let place = self.old.remove(dir).unwrap_or_else(|| self.find(dir));
+        if self.young.len() >= DIRECTORIES_MAX {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(dir.clone(), place.clone());
+
+        place
+    }
+
+    fn find(&self, dir: &Handle) -> Place {
+        let windows = self.windows.get(&dir.file_system()).map(Vec::as_slice).unwrap_or_default();
+        let paths: BTreeSet<PathBuf> = windows
+            .iter()
+            .filter_map(|window| fanotify::resolve(dir, window))
+            .filter(|path| self.concerns(path))
+            .collect();
+        if paths.is_empty() {
+            return Place::Elsewhere;
+        }
+
+        Place::Here(paths.into_iter().collect())
+    }
+
+    fn concerns(&self, dir: &Path) -> bool {
+        let key = Key::of(dir);
+
+        self.bounds.allow(&key) && (self.roots.find(&key).is_some() || self.roots.within(&key).next().is_some())
+    }
+}

@@ -76,8 +76,22 @@ impl Mount {
     #[must_use]
     pub fn is_remote(&self) -> bool {
         const KINDS: [&str; 16] = [
-            "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gfs2", "ocfs2", "glusterfs",
-            "virtiofs", "vboxsf", "vmhgfs", "ncpfs",
+            "nfs",
+            "nfs4",
+            "cifs",
+            "smb3",
+            "smbfs",
+            "9p",
+            "ceph",
+            "afs",
+            "lustre",
+            "gfs2",
+            "ocfs2",
+            "glusterfs",
+            "virtiofs",
+            "vboxsf",
+            "vmhgfs",
+            "ncpfs",
         ];
 
         KINDS.contains(&self.kind.as_str()) || self.kind == "fuse" || self.kind.starts_with("fuse.")
@@ -87,8 +101,25 @@ impl Mount {
     #[must_use]
     pub fn holds_files(&self) -> bool {
         const KINDS: [&str; 20] = [
-            "proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "mqueue", "debugfs", "tracefs", "securityfs",
-            "pstore", "bpf", "configfs", "fusectl", "hugetlbfs", "binfmt_misc", "autofs", "nsfs", "rpc_pipefs",
+            "proc",
+            "sysfs",
+            "cgroup",
+            "cgroup2",
+            "devpts",
+            "devtmpfs",
+            "mqueue",
+            "debugfs",
+            "tracefs",
+            "securityfs",
+            "pstore",
+            "bpf",
+            "configfs",
+            "fusectl",
+            "hugetlbfs",
+            "binfmt_misc",
+            "autofs",
+            "nsfs",
+            "rpc_pipefs",
             "efivarfs",
         ];
 

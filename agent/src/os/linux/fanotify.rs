@@ -245,10 +245,8 @@ pub fn wait(
     at_most: Option<Duration>,
 ) -> io::Result<bool> {
     let timeout = at_most.and_then(|wait| Timespec::try_from(wait).ok());
-    let mut polled = vec![
-        PollFd::from_borrowed_fd(mounts.as_fd(), PollFlags::PRI),
-        PollFd::new(&waker.0, PollFlags::IN),
-    ];
+    let mut polled =
+        vec![PollFd::from_borrowed_fd(mounts.as_fd(), PollFlags::PRI), PollFd::new(&waker.0, PollFlags::IN)];
     polled.extend(watch.map(|watch| PollFd::new(&watch.group, PollFlags::IN)));
     match rustix::event::poll(&mut polled, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -355,9 +353,8 @@ pub fn resolve(handle: &Handle, mount: &Path) -> Option<PathBuf> {
     wanted.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
     let flags = libc::O_PATH | libc::O_CLOEXEC;
     // SAFETY: the handle is laid out as the kernel reads it, no longer than it says, and lives until the call returns.
-    let opened = unsafe {
-        libc::syscall(libc::SYS_open_by_handle_at, mount.as_raw_fd(), &raw const wanted, flags)
-    };
+    let opened =
+        unsafe { libc::syscall(libc::SYS_open_by_handle_at, mount.as_raw_fd(), &raw const wanted, flags) };
     let opened = i32::try_from(opened).ok().filter(|opened| *opened >= 0)?;
     // SAFETY: the descriptor is new and nobody else's.
     let opened = unsafe { OwnedFd::from_raw_fd(opened) };
@@ -373,11 +370,8 @@ pub fn resolve(handle: &Handle, mount: &Path) -> Option<PathBuf> {
 #[must_use]
 pub fn handle_of(path: &Path) -> Option<(Handle, u64)> {
     let opened = Dir::open(path.parent()?).ok()?.open_name(path.file_name()?).ok()?;
-    let mut found = KernelHandle {
-        length: u32::try_from(HANDLE_BYTES_MAX).ok()?,
-        kind: 0,
-        bytes: [0; HANDLE_BYTES_MAX],
-    };
+    let mut found =
+        KernelHandle { length: u32::try_from(HANDLE_BYTES_MAX).ok()?, kind: 0, bytes: [0; HANDLE_BYTES_MAX] };
     let mut mount: i32 = 0;
     // SAFETY: the kernel writes at most the length that the handle says it has room for, and one number.
     let done = unsafe {

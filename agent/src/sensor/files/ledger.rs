@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tokio::sync::mpsc;
 use vonggac_protocol::file::{
-    Actor, Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost, WatchModeChanged,
+    Actor, Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost,
+    WatchModeChanged,
 };
 use vonggac_protocol::observation::{Kind, Observation, SensorFailed};
 use vonggac_protocol::path::HostPath;

@@ -75,7 +75,9 @@ impl Lookout {
             WatchBy::Directories => (None, Some("chosen in the configuration".to_owned())),
             WatchBy::Auto | WatchBy::FileSystem => match FileSystemWatch::open() {
                 Ok(watch) => (Some(watch), None),
-                Err(error) => (None, Some(format!("the system gives no notices of whole file systems: {error}"))),
+                Err(error) => {
+                    (None, Some(format!("the system gives no notices of whole file systems: {error}")))
+                }
             },
         };
         let mut lookout = Self {
@@ -361,6 +363,7 @@ impl Sorter {
     fn concerns(&self, dir: &Path) -> bool {
         let key = Key::of(dir);
 
-        self.bounds.allow(&key) && (self.roots.find(&key).is_some() || self.roots.within(&key).next().is_some())
+        self.bounds.allow(&key)
+            && (self.roots.find(&key).is_some() || self.roots.within(&key).next().is_some())
     }
 }

@@ -25,7 +25,10 @@ impl Watchman {
                 Means::Nothing(reason) => Some(reason.clone()),
                 Means::FileSystem | Means::Directories(_) => None,
             });
-            return (WatchMode::ScanOnly, reasons.next().unwrap_or_else(|| "no more watches to be had".to_owned()));
+            return (
+                WatchMode::ScanOnly,
+                reasons.next().unwrap_or_else(|| "no more watches to be had".to_owned()),
+            );
         }
         let worst = self.watch.survey.of(root).map(|holding| holding.means.clone()).max();
         match worst {
@@ -62,7 +65,10 @@ impl Watchman {
         let now = self.watch.survey.clone();
         let point = |holding: &Holding| Key::of(&holding.mount.point);
         let stands = |survey: &Survey, one: &Holding| {
-            survey.0.iter().any(|other| other.mount.id == one.mount.id && other.mount.point == one.mount.point)
+            survey
+                .0
+                .iter()
+                .any(|other| other.mount.id == one.mount.id && other.mount.point == one.mount.point)
         };
         let (mut gone, mut differs) = (BTreeSet::new(), BTreeSet::new());
         for holding in before.0.iter().filter(|holding| !stands(&now, holding)) {

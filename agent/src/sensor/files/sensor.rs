@@ -13,8 +13,8 @@ use vonggac_protocol::time::Timestamp;
 
 use super::baseline::Baseline;
 use super::bounds::Bounds;
-use super::lookout::{Lookout, Post};
 use super::ledger::{Ledger, Shared, Stopped, lock};
+use super::lookout::{Lookout, Post};
 use super::measure::Measurer;
 use super::pace::Pace;
 use super::packaged::Packaged;

@@ -123,14 +123,17 @@ fn pass_on(event: notify::Result<Event>, inbox: &SyncSender<Notice>, overloaded:
         Err(TrySendError::Full(_)) => overloaded.store(true, Ordering::Release),
     };
     match event {
-        Err(error) => push(Notice::Lost(match error.kind {
-            ErrorKind::MaxFilesWatch => WatchLossReason::WatchLimit,
-            ErrorKind::Io(_)
-            | ErrorKind::PathNotFound
-            | ErrorKind::WatchNotFound
-            | ErrorKind::Generic(_)
-            | ErrorKind::InvalidConfig(_) => WatchLossReason::WatcherFailed,
-        }, false)),
+        Err(error) => push(Notice::Lost(
+            match error.kind {
+                ErrorKind::MaxFilesWatch => WatchLossReason::WatchLimit,
+                ErrorKind::Io(_)
+                | ErrorKind::PathNotFound
+                | ErrorKind::WatchNotFound
+                | ErrorKind::Generic(_)
+                | ErrorKind::InvalidConfig(_) => WatchLossReason::WatcherFailed,
+            },
+            false,
+        )),
         Ok(event) if event.need_rescan() => push(Notice::Lost(WatchLossReason::QueueOverflow, false)),
         Ok(event) => {
             for path in event.paths {

@@ -321,7 +321,9 @@ impl Watchman {
     fn look(&mut self, path: &Path, how: &Circumstance, claims: &Claims) -> Result<()> {
         let key = Key::of(path);
         let mut how = how.clone();
-        let Some((before, after)) = self.measure_and_file(path, &key, &mut how, claims)? else { return Ok(()) };
+        let Some((before, after)) = self.measure_and_file(path, &key, &mut how, claims)? else {
+            return Ok(());
+        };
         let is_dir = |found: &Option<(FileKind, u64)>| matches!(found, Some((FileKind::Directory, _)));
         if is_dir(&before) && !is_dir(&after) {
             self.sweep(&key, &how)?;
@@ -527,8 +529,7 @@ impl Watchman {
             if clock::instant() > until {
                 return Ok(());
             }
-            let how =
-                Circumstance { at: clock::now(), watched_from: None, not_before: None, actor: None };
+            let how = Circumstance { at: clock::now(), watched_from: None, not_before: None, actor: None };
             self.look(&path, &how, &claims.at_last())?;
         }
         if self.plans.is_idle() {

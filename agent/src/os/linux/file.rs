@@ -1,7 +1,7 @@
 //! Looking at files without following links and without waiting on them.
 //!
-//! Every path is walked component by component from the root, each opened with `O_NOFOLLOW`: a directory swapped
-//! for a link leads nowhere. Pipes and devices are never opened.
+//! Every path is walked without following any link on the way, in one step where the kernel can (`openat2`), else
+//! component by component: a directory swapped for a link leads nowhere. Pipes and devices are never opened.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, Statx, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::file::FileKind;
@@ -74,14 +75,25 @@ impl Dir {
     /// # Errors
     /// If any component is missing, a link, no directory or out of reach.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let is_plain =
+            |component: Component<'_>| matches!(component, Component::RootDir | Component::Normal(_));
+        if !path.is_absolute() || !path.components().all(is_plain) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // The kernel goes the whole way in one step and refuses every link on it.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+            // Before Linux 5.6, in front of a filter that does not know it, or longer than one call takes.
+            Err(Errno::NOSYS | Errno::PERM | Errno::NAMETOOLONG) => Self::open_step_by_step(path),
+            opened => Ok(Self(opened?)),
+        }
+    }
+
+    fn open_step_by_step(path: &Path) -> io::Result<Self> {
         let mut at = rustix::fs::open("/", WALK, Mode::empty())?;
         for component in path.components() {
-            match component {
-                Component::RootDir => {}
-                Component::Normal(name) => at = rustix::fs::openat(&at, name, WALK, Mode::empty())?,
-                Component::Prefix(_) | Component::CurDir | Component::ParentDir => {
-                    return Err(io::ErrorKind::InvalidInput.into());
-                }
+            if let Component::Normal(name) = component {
+                at = rustix::fs::openat(&at, name, WALK, Mode::empty())?;
             }
         }
 
@@ -103,7 +115,7 @@ impl Dir {
     pub fn open_child_to_list(&self, name: &OsStr) -> io::Result<Self> {
         let opened = match rustix::fs::openat(&self.0, name, LIST | OFlags::NOATIME, Mode::empty()) {
             // Only the owner of a directory may leave its access time alone.
-            Err(rustix::io::Errno::PERM) => rustix::fs::openat(&self.0, name, LIST, Mode::empty())?,
+            Err(Errno::PERM) => rustix::fs::openat(&self.0, name, LIST, Mode::empty())?,
             other => other?,
         };
 
@@ -181,7 +193,7 @@ impl Dir {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let opened = match rustix::fs::openat(&self.0, name, flags | OFlags::NOATIME, Mode::empty()) {
             // Only the owner of a file may leave its access time alone.
-            Err(rustix::io::Errno::PERM) => rustix::fs::openat(&self.0, name, flags, Mode::empty())?,
+            Err(Errno::PERM) => rustix::fs::openat(&self.0, name, flags, Mode::empty())?,
             other => other?,
         };
 
@@ -243,7 +255,7 @@ fn attributes(file: impl AsFd) -> Option<Digest> {
     let list = match rustix::fs::flistxattr(&file, few.as_mut_slice()) {
         Ok(0) => return None,
         Ok(size) => few.get(..size)?,
-        Err(rustix::io::Errno::RANGE) => {
+        Err(Errno::RANGE) => {
             many.resize(ATTRIBUTE_BYTES_MAX, 0);
             let size = rustix::fs::flistxattr(&file, many.as_mut_slice()).ok()?;
             many.get(..size)?
@@ -270,7 +282,7 @@ fn attributes(file: impl AsFd) -> Option<Digest> {
 #[must_use]
 pub fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+        || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// What is asked of the kernel.
@@ -287,7 +299,7 @@ fn look(at: impl AsFd, name: &OsStr, flags: AtFlags) -> io::Result<Stat> {
     match rustix::fs::statx(&at, name, flags, MASK) {
         Ok(found) => Ok(convert(&found)),
         // Before Linux 4.11, or in a container that forbids it: the same without flags.
-        Err(rustix::io::Errno::NOSYS) => Ok(convert_old(&rustix::fs::statat(&at, name, flags)?)),
+        Err(Errno::NOSYS) => Ok(convert_old(&rustix::fs::statat(&at, name, flags)?)),
         Err(error) => Err(error.into()),
     }
 }
@@ -367,5 +379,26 @@ mod tests {
 
         let found: Vec<&OsStr> = (0..).map_while(|at| listing.name(at)).collect();
         assert_eq!(found, names.iter().map(OsStr::new).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn both_ways_of_opening_a_directory_agree() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(base.join("a/b")).unwrap();
+        std::fs::write(base.join("a/file"), "x").unwrap();
+        std::os::unix::fs::symlink("a", base.join("link")).unwrap();
+
+        for (path, is_there) in
+            [("a/b", true), ("a", true), ("a/file", false), ("link", false), ("link/b", false), ("no", false)]
+        {
+            let path = base.join(path);
+            let (at_once, in_steps) = (Dir::open(&path), Dir::open_step_by_step(&path));
+            assert_eq!((at_once.is_ok(), in_steps.is_ok()), (is_there, is_there), "{path:?}");
+            if let (Err(one), Err(other)) = (at_once, in_steps) {
+                assert!(is_absence(&one) && is_absence(&other), "{one} {other}");
+            }
+        }
+        assert!(Dir::open(Path::new("relative")).is_err() && Dir::open(&base.join("a/../a")).is_err());
     }
 }

@@ -325,7 +325,8 @@ impl Watchman {
             return Ok(());
         };
         let is_dir = |found: &Option<(FileKind, u64)>| matches!(found, Some((FileKind::Directory, _)));
-        if is_dir(&before) && !is_dir(&after) {
+        // Another directory under the same name, too: what was beneath the old one may be nowhere now.
+        if is_dir(&before) && before != after {
             self.sweep(&key, &how)?;
         }
         if is_dir(&after) && before != after && !self.watch.covers(path) {
@@ -397,8 +398,10 @@ impl Watchman {
             let Some(last) = keys.last() else { return Ok(()) };
             next = last.successor();
             for key in &keys {
-                // What is waiting is looked at by itself, with what is known of who did it.
-                if let Some(path) = key.path().filter(|path| !self.settle.holds_claims(path)) {
+                // What is waiting is looked at by itself, with what is known of who did it. What was told as gone is not
+                // looked for again, once for every directory above it.
+                let is_known = lock(&self.ledger).known(key)?.is_some();
+                if let Some(path) = key.path().filter(|path| is_known && !self.settle.holds_claims(path)) {
                     self.measure_and_file(&path, key, &mut how.clone(), &Claims::default())?;
                 }
                 if self.shared.is_stopping() {

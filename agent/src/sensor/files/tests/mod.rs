@@ -4,6 +4,7 @@
 mod bounds;
 mod changes;
 mod crashes;
+mod kernel;
 mod losses;
 mod once;
 mod packaged;
@@ -19,7 +20,7 @@ use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged};
 use vonggac_protocol::observation::{Kind, Observation};
 
-use super::{Change, FilesSensor, FilesSettings, Ticket};
+use super::{Change, FilesSensor, FilesSettings, Ticket, WatchBy};
 
 /// Far beyond what anything here takes, on a machine shared with others.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,15 +28,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A folder with something to watch and a place for the baseline; survives restarts of the sensor.
 struct Ground {
     dir: TempDir,
+    watch_by: WatchBy,
 }
 
 impl Ground {
     fn new() -> Self {
+        Self::by(WatchBy::Auto)
+    }
+
+    /// Changes are noticed by this means and no other.
+    fn by(watch_by: WatchBy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("state")).unwrap();
         std::fs::create_dir(dir.path().join("watched")).unwrap();
 
-        Self { dir }
+        Self { dir, watch_by }
     }
 
     /// A path in the watched folder.
@@ -58,6 +65,7 @@ impl Ground {
             watch,
             package_root: self.outside("root"),
             scan_cpu_percent: 100,
+            watch_by: self.watch_by,
             ..FilesSettings::new(self.outside("state").join("baseline.db"))
         }
     }

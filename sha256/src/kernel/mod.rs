@@ -2,7 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`reference`] | one stream, by the `sha2` crate |
+//! | [`mod@reference`] | one stream, by the `sha2` crate |
 //! | `x86` or `other` | the kernels that this processor has, found when the program runs |
 //! | `x86::instructions` | one or two streams on the SHA instructions |
 //! | `x86::avx2` | eight streams |

@@ -7,10 +7,13 @@ use std::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_load_si512, _mm512_loadu_si512, _mm512_ror_epi32, _mm512_set1_epi32,
     _mm512_set4_epi32, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_srli_epi32,
     _mm512_store_si512, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
-    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm_prefetch, _MM_HINT_T0,
 };
 
 use crate::kernel::{BLOCK, ROUNDS, States, WIDTH};
+
+/// Blocks between the one that is taken and the one that is asked for from the outer caches.
+const AHEAD: usize = 4;
 
 /// Truth tables of three inputs.
 const XOR: i32 = 0x96;
@@ -31,6 +34,9 @@ pub(crate) fn compress(states: &mut States, bytes: &[u8], at: &[usize; WIDTH], b
         for (row, at) in w.iter_mut().zip(at) {
             // SAFETY: the assertion above: from `at`, `blocks` blocks are within `bytes`, and `block` is one of them.
             *row = unsafe { _mm512_loadu_si512(bytes.as_ptr().add(at + block * BLOCK).cast()) };
+            let ahead = bytes.as_ptr().wrapping_add(at + (block + AHEAD) * BLOCK);
+            // SAFETY: a hint, which reads nothing and may name any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
         }
         let after = rounds(words, transpose(w));
         for (word, after) in words.iter_mut().zip(after) {

@@ -1,6 +1,7 @@
 //! One entry for every parser of foreign bytes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use vonggac_protocol::enrolment::EnrolmentString;
@@ -14,12 +15,13 @@ use vonggac_protocol::time::Timestamp;
 use vonggac_agent::spool::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES};
 use vonggac_agent::spool::{Limits, Spool};
 use vonggac_rules::ruleset::{RuleSet, RuleSource};
+use vonggac_sha256::{Engine, Hasher, Next};
 
 /// An entry: panics if what it holds is broken.
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -33,6 +35,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("dpkg_status", dpkg_status),
     ("apt_list", apt_list),
     ("rpm_ndb", rpm_ndb),
+    ("sha256_lanes", sha256_lanes),
 ];
 
 /// The entry of this name.
@@ -211,6 +214,52 @@ fn read_packages(root: &Path) {
         let now = Timestamp(1_795_312_345_678);
         drop(vonggac_agent::sensor::patches::read(root, now, &inventory.packages, "6.1.0-28-amd64", None));
         drop(vonggac_agent::sensor::packages::report(None, None, &inventory.packages));
+    }
+}
+
+/// Files of the lengths that the bytes say, read in the pieces and at the moments that they say: every engine gives the
+/// digests of one stream in memory.
+pub fn sha256_lanes(bytes: &[u8]) {
+    let plan: Vec<[u8; 3]> = bytes.as_chunks::<3>().0.iter().copied().take(200).collect();
+    for engine in Engine::available() {
+        let mut hasher = Hasher::new(*engine, 1 + 16 * bytes.len());
+        let (mut taken, mut over, mut late) = (0, 0, false);
+        hasher.run(
+            &mut |idle| {
+                let Some([high, low, how]) = plan.get(taken) else { return Next::End };
+                // An odd third byte comes late, when other lanes may run dry.
+                late = !late && how % 2 == 1;
+                if late && !idle {
+                    return Next::NotNow;
+                }
+                taken += 1;
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                Next::Job(Pieces { rest: bytes.iter().copied().cycle().take(length).collect(), most: *how })
+            },
+            &mut |job, result| {
+                over += 1;
+                let hashed = result.expect("these files can be read");
+                let length = usize::try_from(hashed.bytes).expect("short files");
+                let whole: Vec<u8> = bytes.iter().copied().cycle().take(length).collect();
+                assert!(job.rest.is_empty(), "read to its end");
+                assert_eq!(hashed.digest, vonggac_sha256::digest(&whole), "{engine}");
+            },
+        );
+        assert_eq!((taken, over), (plan.len(), plan.len()), "every job comes back once");
+    }
+}
+
+/// A file that gives at most so many times ten bytes at once.
+struct Pieces {
+    rest: VecDeque<u8>,
+    most: u8,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(10 + 10 * usize::from(self.most));
+
+        self.rest.read(&mut buffer[..most])
     }
 }
 

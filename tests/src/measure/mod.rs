@@ -7,11 +7,13 @@
 //! | [`idle`] | `idle` |
 //! | [`inventory`] | `inventory` |
 //! | [`exposure`] | `unit-exposure` |
+//! | [`lanes`] | `sha256-lanes` |
 
 mod exposure;
 mod idle;
 mod inventory;
 mod kills;
+mod lanes;
 mod latency;
 
 use std::path::PathBuf;
@@ -54,6 +56,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "unit-exposure",
         about: "systemd-analyze security of both units, lower is better",
         run: exposure::measure,
+    },
+    Measurement {
+        name: "sha256-lanes",
+        about: "SHA-256 of many files in memory: MB per processor second of each engine, and against the sha2 crate",
+        run: lanes::measure,
     },
 ];
 

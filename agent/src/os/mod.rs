@@ -14,18 +14,19 @@
 //! | [`mounts`] | which file system stands where |
 //! | [`own`] | what our own process uses |
 //! | [`protect`] | keeping a file to its owner |
+//! | [`processes`] | what processes do |
 //! | [`priority`] | stepping behind everybody else |
 //! | [`service`] | being asked to stop |
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, protect, service};
+pub use linux::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, protect, service};
+pub use windows::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service};
 
 use vonggac_protocol::file::FileKind;
 

@@ -9,5 +9,6 @@ pub mod own;
 pub mod owner;
 pub mod paths;
 pub mod priority;
+pub mod processes;
 pub mod protect;
 pub mod service;

@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use vonggac_protocol::file::{Actor, WatchLossReason};
+use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
 
+use super::actors::{Actors, Touch, Witness};
 use super::bounds::Bounds;
 use super::claims::{About, Claim};
 use super::key::Key;
@@ -28,12 +30,26 @@ use crate::os::Mount;
 use crate::os::fanotify::{self, FileSystemId, FileSystemWatch, Handle, Raw, Waker, What, Wish};
 use crate::os::file::Dir;
 use crate::os::mounts::Mounts;
+use crate::os::paths;
+use crate::os::processes::{self, ProcessEvents, Taken};
 
 /// Buffers read before what they hold is handed on; more of a storm stays with the kernel, which joins like notices.
 const BUFFERS_AT_ONCE: usize = 4;
 
 /// Directories whose paths are remembered, twice: those used lately, and those used before.
 const DIRECTORIES_MAX: usize = 4_096;
+
+/// Mounts of one file system that programs are looked for through.
+const DOORS_MAX: usize = 8;
+
+/// Directories of programs whose paths are remembered.
+const HALLS_MAX: usize = 1_024;
+
+/// How long what processes do may wait for us when no file changes.
+const HEAR_EVERY: Duration = Duration::from_millis(250);
+
+/// How often the lists of users are looked at again.
+const NAMES_EVERY: Duration = Duration::from_secs(5);
 
 /// How long a full queue is waited for before notices are given up. Meanwhile the kernel keeps what comes.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -53,6 +69,8 @@ pub(super) struct Lookout {
     refused: Option<String>,
     sorter: Sorter,
     survey: Survey,
+    /// Who does what; `None` where the system does not tell of processes.
+    who: Option<(ProcessEvents, Actors<System>)>,
 }
 
 /// What the loop and the sensor's face share with it.
@@ -91,7 +109,11 @@ impl Lookout {
             refused,
             sorter: Sorter::new(post.bounds, post.roots),
             survey: Survey::default(),
+            who: None,
         };
+        if lookout.watch.is_some() {
+            lookout.who = hear_of_processes();
+        }
         lookout.survey = lookout.survey_mounts()?;
 
         Ok(lookout)
@@ -103,13 +125,20 @@ impl Lookout {
 
     /// Reads until asked to stop.
     pub(super) fn run(mut self) -> Result<()> {
+        let mut names_due = clock::instant() + NAMES_EVERY;
         while !self.shared.is_stopping() {
-            let mounts_changed = fanotify::wait(self.watch.as_ref(), &self.mounts, &self.waker, None)
+            let at_most = self.who.as_ref().map(|_| HEAR_EVERY);
+            let mounts_changed = fanotify::wait(self.watch.as_ref(), &self.mounts, &self.waker, at_most)
                 .context("wait for notices")?;
             if mounts_changed {
                 self.look_at_mounts()?;
             }
             self.round()?;
+            let now = clock::instant();
+            if let Some((_, actors)) = self.who.as_mut().filter(|_| now >= names_due) {
+                actors.refresh_names();
+                names_due = now + NAMES_EVERY;
+            }
         }
 
         Ok(())
@@ -126,6 +155,7 @@ impl Lookout {
             found.push(Holding { mount, roots, means, device });
         }
         self.sorter.see_through(&found);
+        self.watch_programs(&mounts);
 
         Ok(Survey(found))
     }
@@ -147,6 +177,21 @@ impl Lookout {
         }
     }
 
+    /// Programs may lie on any file system; where they are run without our being told the system is asked.
+    fn watch_programs(&mut self, mounts: &[Mount]) {
+        let Some(watch) = self.watch.as_ref().filter(|_| self.who.is_some()) else { return };
+        for mount in mounts.iter().filter(|mount| mount.holds_files() && !mount.is_remote()) {
+            if watch.mark(&mount.point, Wish::Programs).is_ok()
+                && let Some(id) = fanotify::file_system_of(&mount.point)
+            {
+                let points = self.sorter.doors.entry(id).or_default();
+                if !points.contains(&mount.point) && points.len() < DOORS_MAX {
+                    points.push(mount.point.clone());
+                }
+            }
+        }
+    }
+
     fn look_at_mounts(&mut self) -> Result<()> {
         let survey = self.survey_mounts()?;
         if survey != self.survey {
@@ -162,17 +207,21 @@ impl Lookout {
     fn round(&mut self) -> Result<()> {
         let Some(watch) = &mut self.watch else { return Ok(()) };
         let sorter = &mut self.sorter;
+        let (mut is_drained, mut until_ns) = (false, 0);
         for _ in 0..BUFFERS_AT_ONCE {
+            until_ns = processes::steady_ns();
             if !watch.read(&mut |raw| sorter.take(raw)).context("read notices")? {
+                is_drained = true;
                 break;
             }
         }
         let until = clock::now();
         let events = std::mem::take(&mut self.sorter.events);
+        self.hear(is_drained, until_ns)?;
         let mut seen: BTreeMap<PathBuf, Seen> = BTreeMap::new();
         let mut order = Vec::new();
         for event in events {
-            let claim = event.claim(until);
+            let claim = event.claim(self.judge(&event, is_drained), until);
             for path in event.paths {
                 let one = seen.entry(path.clone()).or_insert_with(|| {
                     order.push(path);
@@ -187,11 +236,58 @@ impl Lookout {
                 self.push(Notice::Seen(path, one));
             }
         }
+        if let Some((_, actors)) = self.who.as_mut().filter(|_| is_drained) {
+            actors.end_round(until_ns);
+        }
         if std::mem::take(&mut self.sorter.is_overflown) {
             self.push(Notice::Lost(WatchLossReason::QueueOverflow, true));
         }
 
         Ok(())
+    }
+
+    /// Takes in what processes did, so that everything before the touches of this round is known.
+    fn hear(&mut self, is_drained: bool, until_ns: u64) -> Result<()> {
+        let opened = std::mem::take(&mut self.sorter.opened);
+        let Some((events, actors)) = &mut self.who else { return Ok(()) };
+        for (process, place, program) in opened {
+            actors.handle_opened(process, place, until_ns, program.as_deref());
+        }
+        let mut is_lost = false;
+        loop {
+            let taken = events.read(&mut |event| is_lost |= !actors.handle_event(event));
+            match taken.context("read what processes did")? {
+                Taken::Some => {}
+                Taken::Nothing => break,
+                Taken::Lost => is_lost = true,
+            }
+        }
+        if is_lost {
+            actors.begin_anew(processes::steady_ns());
+        } else if is_drained {
+            actors.apply(until_ns);
+        }
+
+        Ok(())
+    }
+
+    fn judge(&mut self, event: &Event, is_drained: bool) -> Option<Arc<Actor>> {
+        let path = event.paths.first()?;
+        let (_, actors) = self.who.as_mut()?;
+        let touch = Touch {
+            process: event.process,
+            place: event.place,
+            may_be_joined: event.what.is_written(),
+            path,
+        };
+        let mut actor = actors.judge(&touch, is_drained)?;
+        // A program out of bounds is not named either.
+        let is_nameable = |program: &HostPath| {
+            paths::from_bytes(program.to_bytes()).is_some_and(|path| self.sorter.bounds.allow(&Key::of(&path)))
+        };
+        actor.program = actor.program.filter(is_nameable);
+
+        Some(Arc::new(actor))
     }
 
     /// Into the queue; when that stays full the flag is raised instead.
@@ -219,19 +315,59 @@ impl Lookout {
     }
 }
 
+fn hear_of_processes() -> Option<(ProcessEvents, Actors<System>)> {
+    match ProcessEvents::open() {
+        Ok(events) => Some((events, Actors::new(System, processes::steady_ns()))),
+        Err(error) => {
+            tracing::warn!(%error, "Processes are not told of; nobody is named for a change");
+            None
+        }
+    }
+}
+
+/// The system's own word.
+struct System;
+
+impl Witness for System {
+    fn all(&self) -> Vec<u32> {
+        processes::all()
+    }
+
+    fn program(&self, process: u32) -> Option<HostPath> {
+        processes::program(process).map(|path| HostPath::from_bytes(&paths::to_bytes(&path)))
+    }
+
+    fn user(&self, process: u32) -> Option<u32> {
+        processes::user(process)
+    }
+
+    fn session(&self, process: u32) -> Option<u32> {
+        processes::session(process)
+    }
+
+    fn changed_ns(&self, path: &Path) -> Option<u64> {
+        let stat = Dir::open(path.parent()?).ok()?.stat(path.file_name()?).ok()?;
+        // Rather a thousandth early than late: our clock counts whole ones.
+        let now = (i128::from(clock::now().0) + 1) * 1_000_000;
+        let since = now - i128::from(stat.changed_ns);
+
+        u64::try_from(i128::from(processes::steady_ns()) - since).ok()
+    }
+}
+
 /// A notice that concerns us.
 struct Event {
     what: What,
     process: u32,
+    /// Its place in the queue.
+    place: u64,
     target: Option<Handle>,
     paths: Vec<PathBuf>,
     is_structure: bool,
 }
 
 impl Event {
-    fn claim(&self, until: Timestamp) -> Claim {
-        let actor = (self.process > 0)
-            .then(|| Arc::new(Actor { process: self.process, program: None, user: None, session: None }));
+    fn claim(&self, actor: Option<Arc<Actor>>, until: Timestamp) -> Claim {
         let about = match (&self.target, self.what.is_removal()) {
             // One process made it and took it away again: what stands there now is not of its making.
             (_, true) => About::Removal,
@@ -262,13 +398,32 @@ struct Sorter {
     old: BTreeMap<Handle, Place>,
     events: Vec<Event>,
     is_overflown: bool,
+    /// Places given to notices so far.
+    place: u64,
+    /// One mount or a few of each file system that programs may lie on.
+    doors: BTreeMap<FileSystemId, Vec<PathBuf>>,
+    /// Directories of programs; emptied when full.
+    halls: BTreeMap<Handle, Option<PathBuf>>,
+    opened: Vec<(u32, u64, Option<PathBuf>)>,
 }
 
 impl Sorter {
     fn new(bounds: Arc<Bounds>, roots: Arc<Roots>) -> Self {
         let (windows, young, old) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
 
-        Self { bounds, roots, windows, young, old, events: Vec::new(), is_overflown: false }
+        Self {
+            bounds,
+            roots,
+            windows,
+            young,
+            old,
+            events: Vec::new(),
+            is_overflown: false,
+            place: 0,
+            doors: BTreeMap::new(),
+            halls: BTreeMap::new(),
+            opened: Vec::new(),
+        }
     }
 
     /// From now on paths are looked for through these mounts.
@@ -287,12 +442,18 @@ impl Sorter {
     fn forget(&mut self) {
         self.young.clear();
         self.old.clear();
+        self.halls.clear();
     }
 
     fn take(&mut self, raw: Raw<'_>) {
         match raw {
             Raw::Overflow => self.is_overflown = true,
             Raw::Named { what, process, dir, name, target } => {
+                self.place += 1;
+                if what.is_run() {
+                    let program = self.hall(dir).map(|dir| dir.join(name));
+                    self.opened.push((process, self.place, program));
+                }
                 // Our own writes lie out of bounds; our reading makes no notices.
                 if !what.is_notice() {
                     return;
@@ -329,7 +490,8 @@ impl Sorter {
         }
         if !paths.is_empty() {
             let target = target.cloned();
-            self.events.push(Event { what, process, target, paths, is_structure });
+            let place = self.place;
+            self.events.push(Event { what, process, place, target, paths, is_structure });
         }
     }
 
@@ -344,6 +506,21 @@ impl Sorter {
         self.young.insert(dir.clone(), place.clone());
 
         place
+    }
+
+    /// Where a directory of programs is.
+    fn hall(&mut self, dir: &Handle) -> Option<PathBuf> {
+        if let Some(known) = self.halls.get(dir) {
+            return known.clone();
+        }
+        let doors = self.doors.get(&dir.file_system()).map(Vec::as_slice).unwrap_or_default();
+        let found = doors.iter().find_map(|door| fanotify::resolve(dir, door));
+        if self.halls.len() >= HALLS_MAX {
+            self.halls.clear();
+        }
+        self.halls.insert(dir.clone(), found.clone());
+
+        found
     }
 
     fn find(&self, dir: &Handle) -> Place {

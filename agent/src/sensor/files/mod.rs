@@ -15,6 +15,7 @@
 //! | `lookout` | notices of whole file systems, and the mounts |
 //! | `survey` | which mounts hold what is watched; by which means |
 //! | `modes` | by which means each root is watched; mounts that come and go |
+//! | `actors` | who does it: what every process runs and as whom |
 //! | `claims` | who touched a path; pure |
 //! | `settle` | when a touched path is worth measuring; pure |
 //! | `measure` | the state of one path |
@@ -57,6 +58,7 @@
 //! Tickets rise in the order of the channel; `confirm` covers everything up to its ticket. What was never confirmed
 //! is observed again after the next start, as changed while off.
 
+mod actors;
 mod baseline;
 mod bounds;
 mod claims;

@@ -1,6 +1,7 @@
 //! The whole sensor against the real kernel, in folders of its own. Nothing sleeps: silence is proved by a later
 //! change, which comes after everything before it.
 
+mod actors;
 mod bounds;
 mod changes;
 mod crashes;

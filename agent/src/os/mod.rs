@@ -21,12 +21,16 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service};
+pub use linux::{
+    disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service,
+};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service};
+pub use windows::{
+    disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service,
+};
 
 use vonggac_protocol::file::FileKind;
 

@@ -307,7 +307,8 @@ impl<W: Witness> Actors<W> {
             }
             process.is_copy = false;
         }
-        let state = settle(&process.phases, touch, self.round_from_ns, || self.witness.changed_ns(touch.path));
+        let state =
+            settle(&process.phases, touch, self.round_from_ns, || self.witness.changed_ns(touch.path));
 
         Some(Actor {
             program: state.program.as_deref().cloned(),
@@ -387,7 +388,8 @@ fn agreed(phases: &[Phase]) -> State {
 /// Whether this is the system's dynamic loader, which the kernel opens besides the program itself.
 fn is_loader(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let is_named = ["ld-linux", "ld-musl-", "ld.so", "ld64.so", "ld-2."].iter().any(|one| name.starts_with(one));
+    let is_named =
+        ["ld-linux", "ld-musl-", "ld.so", "ld64.so", "ld-2."].iter().any(|one| name.starts_with(one));
 
     is_named && (path.starts_with("/lib") || path.starts_with("/usr/lib") || is_in_lib64(path))
 }
@@ -484,7 +486,8 @@ mod tests {
 
     #[test]
     fn what_was_touched_between_two_programs_is_the_firsts_and_after_both_the_seconds() {
-        let mut actors = child(&["/usr/bin/setpriv", "/usr/lib/ld-linux.so.2", "/bin/tee", "/usr/lib/ld-linux.so.2"]);
+        let mut actors =
+            child(&["/usr/bin/setpriv", "/usr/lib/ld-linux.so.2", "/bin/tee", "/usr/lib/ld-linux.so.2"]);
         actors.handle_event(event(2, 2, Deed::Ran));
         actors.handle_event(event(3, 2, Deed::BecameUser(65_534)));
         actors.handle_event(event(4, 2, Deed::Ran));

@@ -283,7 +283,8 @@ impl Lookout {
         let mut actor = actors.judge(&touch, is_drained)?;
         // A program out of bounds is not named either.
         let is_nameable = |program: &HostPath| {
-            paths::from_bytes(program.to_bytes()).is_some_and(|path| self.sorter.bounds.allow(&Key::of(&path)))
+            paths::from_bytes(program.to_bytes())
+                .is_some_and(|path| self.sorter.bounds.allow(&Key::of(&path)))
         };
         actor.program = actor.program.filter(is_nameable);
 

@@ -11,7 +11,8 @@ use crate::sensor::files::WatchBy;
 
 /// Whether nothing can be told here; said aloud.
 fn is_in_the_dark(watcher: &Watcher) -> bool {
-    let is_dark = watcher.sensor.stats().mode != Some(WatchMode::FileSystem) || ProcessEvents::open().is_err();
+    let is_dark =
+        watcher.sensor.stats().mode != Some(WatchMode::FileSystem) || ProcessEvents::open().is_err();
     if is_dark {
         tracing::error!("SKIPPED: no right to watch file systems or processes");
     }
@@ -61,11 +62,13 @@ fn programs_that_end_at_once_are_named_with_their_user() {
 
     let copied = run("/bin/cp", &["/etc/hostname", &path("copied")]);
     let echoed = run("/bin/sh", &["-c", &format!("echo x > {}", path("echoed"))]);
-    let redirected = run("/bin/sh", &["-c", &format!("exec /bin/cat /etc/hostname > {}", path("redirected"))]);
+    let redirected =
+        run("/bin/sh", &["-c", &format!("exec /bin/cat /etc/hostname > {}", path("redirected"))]);
     let scripted = run(ground.outside("job").to_str().unwrap(), &[]);
     let removed = run("/bin/rm", &[&path("doomed")]);
     let modified = run("/bin/chmod", &["0640", &path("old")]);
-    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/touch", &path("nobodys")];
+    let nobody =
+        ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/touch", &path("nobodys")];
     let lesser = run("/usr/bin/setpriv", &nobody);
 
     let told = watcher.until_now();
@@ -94,7 +97,8 @@ fn whoever_still_writes_to_a_file_that_was_replaced_is_not_taken_for_whoever_rep
     let mut still_open = std::fs::File::options().append(true).open(ground.path("log")).unwrap();
     std::fs::write(ground.outside("new"), "new").unwrap();
 
-    let mover = run("/bin/mv", &[ground.outside("new").to_str().unwrap(), ground.path("log").to_str().unwrap()]);
+    let mover =
+        run("/bin/mv", &[ground.outside("new").to_str().unwrap(), ground.path("log").to_str().unwrap()]);
     std::io::Write::write_all(&mut still_open, b"more").unwrap();
 
     let told = watcher.until_now();
@@ -112,7 +116,8 @@ fn what_comes_with_a_directory_is_of_whoever_moved_it() {
         return watcher.stop();
     }
 
-    let mover = run("/bin/mv", &[ground.outside("new").to_str().unwrap(), ground.path("new").to_str().unwrap()]);
+    let mover =
+        run("/bin/mv", &[ground.outside("new").to_str().unwrap(), ground.path("new").to_str().unwrap()]);
 
     let told = watcher.until_now();
     assert_did(of(&told, "/new"), mover, "/bin/mv", "root");

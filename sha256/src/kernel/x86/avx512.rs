@@ -35,8 +35,8 @@ pub(crate) fn compress(states: &mut States, bytes: &[u8], at: &[usize; WIDTH], b
             // SAFETY: the assertion above: from `at`, `blocks` blocks are within `bytes`, and `block` is one of them.
             *row = unsafe { _mm512_loadu_si512(bytes.as_ptr().add(at + block * BLOCK).cast()) };
             let ahead = bytes.as_ptr().wrapping_add(at + (block + AHEAD) * BLOCK);
-            // SAFETY: a hint, which reads nothing and may name any address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
+            // A hint, which reads nothing and may name any address.
+            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
         }
         let after = rounds(words, transpose(w));
         for (word, after) in words.iter_mut().zip(after) {

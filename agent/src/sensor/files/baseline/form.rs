@@ -77,6 +77,8 @@ fn try_open(path: &Path) -> Result<Baseline> {
     let db = Connection::open(path)?;
     db.set_prepared_statement_cache_capacity(32);
     db.busy_timeout(Duration::from_secs(10))?;
+    // One process has it open at a time: its index of the log needs no file of its own, and its reads no locks.
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "cache_size", -1_024)?;

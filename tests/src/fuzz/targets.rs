@@ -21,7 +21,7 @@ use vonggac_sha256::{Engine, Hasher, Next};
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -36,6 +36,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("apt_list", apt_list),
     ("rpm_ndb", rpm_ndb),
     ("sha256_lanes", sha256_lanes),
+    ("baseline_block", baseline_block),
 ];
 
 /// The entry of this name.
@@ -178,6 +179,16 @@ pub fn spool_folder(bytes: &[u8]) {
         }
         assert_eq!(count, spool.waiting(lane), "as many as are said to wait");
     }
+}
+
+/// A block of the baseline: what can be read says the same after it was written again.
+pub fn baseline_block(bytes: &[u8]) {
+    use vonggac_agent::sensor::files::{reread_block, sealed_block};
+
+    drop(reread_block(bytes));
+    // The checksum would keep the fuzzer out.
+    let Some(again) = reread_block(&sealed_block(bytes)) else { return };
+    assert_eq!(reread_block(&again).as_ref(), Some(&again), "read, written, read");
 }
 
 /// The database of dpkg.

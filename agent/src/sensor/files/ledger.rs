@@ -102,7 +102,7 @@ pub(super) struct Place<'a> {
 
 #[derive(Debug)]
 enum Update {
-    Path(Key, Option<Entry>),
+    Path(Key, Option<Arc<Entry>>),
     Taken(Box<Taking>),
     Nothing,
 }
@@ -132,7 +132,7 @@ pub(super) struct Ledger {
     baseline: Baseline,
     pending: VecDeque<(u64, Update)>,
     /// The last told and unconfirmed state of a path, and the ticket that told it.
-    told: BTreeMap<Key, (u64, Option<Entry>)>,
+    told: BTreeMap<Key, (u64, Option<Arc<Entry>>)>,
     last: u64,
     paths: u64,
     sender: Option<mpsc::Sender<Change>>,
@@ -195,7 +195,7 @@ impl Ledger {
                 Update::Nothing => {}
             }
         }
-        let sorted: Vec<_> = paths.iter().map(|(key, entry)| (key, entry.as_ref())).collect();
+        let sorted: Vec<_> = paths.iter().map(|(key, entry)| (key, entry.as_deref())).collect();
         self.baseline.begin()?;
         let moved = self.baseline.put_or_remove(&sorted)?;
         for taking in takings {
@@ -211,7 +211,7 @@ impl Ledger {
     /// What is known of a path: told last, or else confirmed.
     pub(super) fn known(&self, key: &Key) -> Result<Option<Entry>> {
         match self.told.get(key) {
-            Some((_, entry)) => Ok(entry.clone()),
+            Some((_, entry)) => Ok(entry.as_deref().cloned()),
             None => self.baseline.find(key),
         }
     }
@@ -275,7 +275,7 @@ impl Ledger {
                     package,
                     text: None,
                 });
-                self.tell(how.at, kind, Update::Path(key.clone(), after))?;
+                self.tell(how.at, kind, Update::Path(key.clone(), after.map(Arc::new)))?;
             }
         }
 

@@ -88,6 +88,7 @@ mod watchman;
 #[cfg(test)]
 mod tests;
 
+pub use baseline::{reread as reread_block, sealed as sealed_block};
 pub use sensor::{FilesSensor, FilesStats};
 pub use settings::{FilesSettings, WatchBy};
 

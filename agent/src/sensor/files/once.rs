@@ -200,7 +200,7 @@ impl Bench {
         if !bounds.allow(&root) {
             return Err(FolderError::Excluded.into());
         }
-        let (baseline, aside) = Baseline::open(&folder.baseline_path)?;
+        let (baseline, aside) = Baseline::open_whole(&folder.baseline_path)?;
         if let Some(aside) = aside {
             return Err(FolderError::Damaged(aside).into());
         }

@@ -78,7 +78,7 @@ impl FilesSensor {
     /// # Errors
     /// If the baseline cannot be opened or made, or the system gives no watcher or thread.
     pub fn start(settings: FilesSettings, sender: mpsc::Sender<Change>) -> Result<Self> {
-        let (mut baseline, aside) = Baseline::open(&settings.baseline_path)?;
+        let (mut baseline, opened) = Baseline::open(&settings.baseline_path)?;
         let bounds = Arc::new(Bounds::of(&settings));
         let roots = Arc::new(Roots::of(&settings.watch, &bounds));
         forget_unwatched(&mut baseline, &bounds, &roots)?;
@@ -137,10 +137,7 @@ impl FilesSensor {
             found,
             settle: Settle::new(TOUCHED_MAX),
         };
-        let first_word = aside.is_some().then_some(
-            "the baseline could not be read; it was put aside and everything is measured anew, so changes made since \
-             the last start cannot be told",
-        );
+        let first_word = opened.first_word();
         let end = HangUp(Arc::clone(&ledger), Arc::clone(&shared), Arc::clone(&waker));
         let watching = Builder::new()
             .name("files-watch".to_owned())

@@ -310,7 +310,7 @@ impl Packer {
     }
 
     fn close(&mut self) {
-        let mut body = std::mem::replace(&mut self.body, Vec::with_capacity(self.limit));
+        let mut body = std::mem::replace(&mut self.body, Vec::with_capacity(BODY_BYTES));
         seal(&mut body);
         self.done.push(Packed { first: std::mem::take(&mut self.first), body });
         self.last.clear();
@@ -428,4 +428,25 @@ fn kind(flags: u8) -> FileKind {
         2 => FileKind::Link,
         _ => FileKind::Other,
     }
+}
+
+/// Foreign bytes with the checksum of a block, for whoever tests what is made of them.
+#[must_use]
+pub fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let mut body = [&[0; CHECKSUM_BYTES], bytes].concat();
+    seal(&mut body);
+
+    body
+}
+
+/// Reads a block and writes its entries again as one; `None` if these bytes are no block.
+#[must_use]
+pub fn reread(body: &[u8]) -> Option<Vec<u8>> {
+    check(body).ok()?;
+    let (mut place, mut packer) = (Place::new(), Packer::new(usize::MAX));
+    while let Some(fields) = place.next(body).ok()? {
+        packer.push(place.key(), &fields);
+    }
+
+    packer.finish().pop().map(|packed| packed.body)
 }

@@ -12,8 +12,8 @@ use vonggac_protocol::path::HostPath;
 
 use super::super::compare::{Entry, Mark, moment};
 use super::super::key::Key;
-use super::Baseline;
 use super::block::Damaged;
+use super::{Baseline, Opened};
 
 const FORM: i64 = 2;
 
@@ -28,7 +28,8 @@ CREATE TABLE place (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE name (
     number INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE           -- of an owner or group
+    name TEXT NOT NULL,                 -- of an owner or group
+    checksum INTEGER NOT NULL           -- CRC-32 of number and name
 ) STRICT;
 CREATE TABLE history (
     number INTEGER PRIMARY KEY,
@@ -61,19 +62,30 @@ CREATE TABLE moment (
 /// Rows of the older form in memory at once.
 const MOVED_AT_ONCE: usize = 2_048;
 
-pub(super) fn open(path: &Path) -> Result<(Baseline, Option<PathBuf>)> {
-    match try_open(path) {
-        Ok(baseline) => Ok((baseline, None)),
+/// What is done about a damaged block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Damage {
+    /// It is dropped, and what lay there measured anew.
+    Mended,
+    /// The whole file is put aside.
+    PutAside,
+}
+
+pub(super) fn open(path: &Path, damage: Damage) -> Result<(Baseline, Opened)> {
+    match try_open(path, damage) {
+        Ok((baseline, true)) => Ok((baseline, Opened::Mended)),
+        Ok((baseline, false)) => Ok((baseline, Opened::Sound)),
         Err(error) if is_damage(&error) => {
             let aside = put_aside(path).context("put the unreadable baseline aside")?;
-            let baseline = try_open(path).context("begin a new baseline")?;
-            Ok((baseline, Some(aside)))
+            let (baseline, _) = try_open(path, damage).context("begin a new baseline")?;
+            Ok((baseline, Opened::PutAside(aside)))
         }
         Err(error) => Err(error).context("open the baseline"),
     }
 }
 
-fn try_open(path: &Path) -> Result<Baseline> {
+/// Opens it; whether some of it had to be mended.
+fn try_open(path: &Path, damage: Damage) -> Result<(Baseline, bool)> {
     let db = Connection::open(path)?;
     db.set_prepared_statement_cache_capacity(32);
     db.busy_timeout(Duration::from_secs(10))?;
@@ -91,14 +103,24 @@ fn try_open(path: &Path) -> Result<Baseline> {
         0 => {
             db.execute_batch(&format!("BEGIN; {SCHEMA_1} {SCHEMA} PRAGMA user_version = {FORM}; COMMIT;"))?
         }
-        1 => return from_form_1(db),
-        FORM => {}
+        1 => return Ok((from_form_1(db)?, false)),
+        FORM => check_pages(&db)?,
         _ => return Err(rusqlite::Error::InvalidQuery.into()),
     }
     let mut baseline = Baseline::over(db)?;
-    baseline.check()?;
+    let is_mended = baseline.check(damage)?;
 
-    Ok(baseline)
+    Ok((baseline, is_mended))
+}
+
+/// The pages themselves: a block that fell out of a rotten one would look like paths that were never there.
+fn check_pages(db: &Connection) -> Result<()> {
+    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None).into())
 }
 
 /// A row for every path becomes an entry of a block; all of it or nothing.

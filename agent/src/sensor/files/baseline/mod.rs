@@ -2,8 +2,8 @@
 //!
 //! SQLite with a write-ahead log and `synchronous = NORMAL`: after a power cut the file is sound and at worst some of
 //! the last confirmations are forgotten, so those observations are made again. Paths are packed into blocks of a page
-//! each, in the order of a walk (`docs/decisions/0015`). An unreadable file is put aside, kept, and told about; it
-//! never stops the agent.
+//! each, in the order of a walk (`docs/decisions/0015`). A damaged block is let go of, an unreadable file put aside and
+//! kept; both are told, and neither stops the agent.
 //!
 //! | module | subject |
 //! |---|---|
@@ -15,10 +15,12 @@
 //! | `rows` | the baseline as a stream |
 //! | `sums` | sums over a root |
 //! | `moments` | which roots are taken, when, by whom; how far a task came |
+//! | `check` | reading all of it once, mending what is damaged |
 //! | `form` | the file: made, opened, brought from an older form |
 
 mod block;
 mod blocks;
+mod check;
 mod entry;
 mod form;
 mod merge;
@@ -37,8 +39,10 @@ use vonggac_protocol::file::FileKind;
 
 use super::compare::{Entry, Mark};
 use super::key::Key;
+pub use block::{reread, sealed};
 use block::{BODY_BYTES, Place};
 use blocks::Blocks;
+use form::Damage;
 use merge::{Change, Known, merge, retain};
 pub(super) use moments::Taking;
 use names::Names;
@@ -55,6 +59,34 @@ pub(super) struct Glance {
     pub(super) mark: Mark,
 }
 
+/// How a baseline was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Opened {
+    /// As it was left, or new.
+    Sound,
+    /// Some of it was damaged and is to be measured anew.
+    Mended,
+    /// It could not be read at all; it was put aside there.
+    PutAside(PathBuf),
+}
+
+impl Opened {
+    /// What is to be said of it, if anything.
+    pub(super) fn first_word(&self) -> Option<&'static str> {
+        match self {
+            Self::Sound => None,
+            Self::Mended => Some(
+                "part of the baseline was damaged; what it held is measured anew, so changes made there since the last \
+                 start cannot be told",
+            ),
+            Self::PutAside(_) => Some(
+                "the baseline could not be read; it was put aside and everything is measured anew, so changes made \
+                 since the last start cannot be told",
+            ),
+        }
+    }
+}
+
 /// The file.
 #[derive(Debug)]
 pub(super) struct Baseline {
@@ -66,36 +98,24 @@ pub(super) struct Baseline {
 }
 
 impl Baseline {
-    /// Opens it, making it if it is not there. The path: an unreadable one was put aside there.
-    pub(super) fn open(path: &Path) -> Result<(Self, Option<PathBuf>)> {
-        form::open(path)
+    /// Opens it, making it if it is not there, and reads all of it once.
+    pub(super) fn open(path: &Path) -> Result<(Self, Opened)> {
+        form::open(path, Damage::Mended)
+    }
+
+    /// As [`open`](Self::open), but a damaged one is put aside whole: for whoever asks what differs, and must not hear
+    /// that nothing does because it was forgotten. The path: there it lies.
+    pub(super) fn open_whole(path: &Path) -> Result<(Self, Option<PathBuf>)> {
+        Ok(match form::open(path, Damage::PutAside)? {
+            (baseline, Opened::PutAside(aside)) => (baseline, Some(aside)),
+            (baseline, Opened::Sound | Opened::Mended) => (baseline, None),
+        })
     }
 
     fn over(db: Connection) -> Result<Self> {
         let names = Names::load(&db)?;
 
         Ok(Self { db, names, paths: 0, generation: 0 })
-    }
-
-    /// Reads all of it once: every block must be as it was written, in order. Counts the paths.
-    fn check(&mut self) -> Result<()> {
-        let (mut body, mut place, mut last) = (Vec::new(), Place::new(), None);
-        let mut found = self.blocks().around(&[], &mut body)?;
-        while found {
-            place.rewind();
-            while let Some(fields) = place.next(&body)? {
-                self.names.name(fields.rights.owner)?;
-                self.names.name(fields.rights.group)?;
-                if last.take().is_some_and(|last: Vec<u8>| last.as_slice() >= place.key()) {
-                    return Err(block::Damaged.into());
-                }
-                self.paths += 1;
-            }
-            last = Some(place.key().to_vec());
-            found = self.blocks().after(place.key(), &mut body)?;
-        }
-
-        Ok(())
     }
 
     fn blocks(&self) -> Blocks<'_> {
@@ -176,6 +196,7 @@ impl Baseline {
     }
 
     /// Forgets a path; whether it was there.
+    #[cfg(test)]
     pub(super) fn remove(&mut self, key: &Key) -> Result<bool> {
         Ok(self.apply(&[(key, None)], Known::Replaced)? == -1)
     }

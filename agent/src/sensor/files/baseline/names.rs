@@ -18,11 +18,15 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn load(db: &Connection) -> rusqlite::Result<Self> {
         let mut names = Self::default();
-        let mut statement = db.prepare("SELECT number, name FROM name ORDER BY number")?;
+        let mut statement = db.prepare("SELECT number, name, checksum FROM name ORDER BY number")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (number, name): (u32, String) = (row.get(0)?, row.get(1)?);
-            names.remember(number, name.into());
+            let (number, name) = (row.get::<_, u32>(0)?, row.get_ref(1)?.as_bytes()?);
+            match std::str::from_utf8(name) {
+                Ok(name) if row.get::<_, u32>(2)? == checksum(number, name) => names.remember(number, name.into()),
+                // Damaged: no number of a name, and so is every block that uses it.
+                Ok(_) | Err(_) => {}
+            }
         }
 
         Ok(names)
@@ -50,9 +54,20 @@ impl Names {
             return Ok(*number);
         }
         let number = u32::try_from(self.by_number.len())?;
-        db.execute("INSERT INTO name VALUES (?1, ?2)", params![number, name])?;
+        db.execute(
+            "INSERT OR REPLACE INTO name VALUES (?1, ?2, ?3)",
+            params![number, name, checksum(number, name)],
+        )?;
         self.remember(number, name.into());
 
         Ok(number)
     }
+}
+
+fn checksum(number: u32, name: &str) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&number.to_le_bytes());
+    hasher.update(name.as_bytes());
+
+    hasher.finalize()
 }

@@ -54,7 +54,7 @@ impl Baseline {
                 }
                 hash_entry(&mut hasher, &key, &state);
             }
-            found = place.key() < end.as_bytes() && self.blocks().after(&place.key().to_vec(), &mut body)?;
+            found = place.key() < end.as_bytes() && self.blocks().after(place.key(), &mut body)?;
         }
         sums.digest = Digest(hasher.finalize().into());
 

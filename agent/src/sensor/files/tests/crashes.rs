@@ -191,3 +191,39 @@ fn an_unreadable_baseline_is_put_aside_and_told() {
     assert!(ground.outside("state/baseline.db.unreadable-1").exists());
     watcher.stop();
 }
+
+#[test]
+fn a_damaged_part_of_the_baseline_is_told_and_measured_anew_and_nothing_is_invented() {
+    let ground = Ground::new();
+    for number in 0..300 {
+        ground.write(format!("f-{number:03}"), "before");
+    }
+    let mut watcher = ground.settled();
+    watcher.until_now();
+    watcher.stop();
+    let db = rusqlite::Connection::open(ground.outside("state/baseline.db")).unwrap();
+    let last = "SELECT block FROM place ORDER BY first DESC LIMIT 1";
+    db.execute(&format!("UPDATE block SET body = CAST(substr(body, 2) || x'00' AS BLOB) WHERE id = ({last})"), []).unwrap();
+    drop(db);
+    ground.write("f-000", "after");
+    ground.write("f-299", "after");
+
+    let mut watcher = ground.start();
+
+    let Kind::SensorFailed(failed) = watcher.next().kind else { panic!("damage is told first") };
+    assert!(failed.reason.contains("part of the baseline was damaged"), "{}", failed.reason);
+    let mut told = Vec::new();
+    let taken = loop {
+        let kind = watcher.next().kind;
+        if let Kind::BaselineTaken(taken) = kind {
+            break taken;
+        }
+        let Kind::FileChanged(changed) = kind else { panic!("unexpected {kind:?}") };
+        told.push(changed);
+    };
+    told.extend(watcher.until_now());
+    assert_eq!(summary(&told, &ground.path("")), [(FileAction::Modified, "f-000".to_owned())]);
+    // The folder, the files, and the sentinel.
+    assert_eq!(taken.paths, 302);
+    watcher.stop();
+}

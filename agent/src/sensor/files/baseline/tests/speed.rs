@@ -4,6 +4,8 @@
 //! VONGGAC_TREE=/usr cargo test --release -p vonggac-agent --lib baseline::tests::speed -- --ignored --nocapture
 //! ```
 
+#![expect(clippy::print_stderr, reason = "it prints what it measured")]
+
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -43,6 +45,7 @@ fn tree(root: &Path) -> Vec<(Key, Entry)> {
                 changed: moment(changed_ns),
                 link_target: target.map(|target| HostPath::from_bytes(target.as_os_str().as_encoded_bytes())),
                 attributes: None,
+                flags: None,
             };
             found.push((Key::of(&path), Entry { state, mark: Mark { modified_ns, changed_ns, inode: data.ino() } }));
             if kind == FileKind::Directory {
@@ -63,52 +66,25 @@ fn timed<T>(what: &str, count: usize, work: impl FnOnce() -> T) -> T {
     };
     let before = used();
     let done = work();
-    eprintln!("{what}: {:.3} us", (used() - before) as f64 / 1_000.0 / count as f64);
+    eprintln!("{what}: {} ns", (used() - before) / u64::try_from(count).unwrap());
 
     done
 }
 
-#[test]
-#[ignore = "measures, proves nothing"]
-fn what_it_costs_for_each_path() {
-    let root = std::env::var("VONGGAC_TREE").unwrap_or_else(|_| "/usr".to_owned());
-    let entries = tree(Path::new(&root));
-    let count = entries.len();
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("baseline.db");
-    let (mut baseline, _) = Baseline::open(&path).unwrap();
-    eprintln!("{root}: {count} paths");
-
-    timed("first scan, 512 at once", count, || {
-        for batch in entries.chunks(512) {
-            baseline.put_new(batch).unwrap();
-        }
-    });
-    baseline.wipe_log().unwrap();
-    eprintln!("on disk: {:.1} bytes a path", std::fs::metadata(&path).unwrap().len() as f64 / count as f64);
-    timed("compared as a stream", count, || {
-        let mut rows = Rows::of_root(&Key::from_stored(Vec::new()));
-        let mut wanted = entries.iter();
-        while rows.fill(&baseline).unwrap() {
-            while let Some((key, glance)) = rows.peek() {
-                let (own, entry) = wanted.next().unwrap();
-                assert!(key == own.as_bytes() && glance.mark == entry.mark && glance.size == entry.state.size);
-                rows.pop().unwrap();
-            }
-        }
-    });
-    timed("found, one after the other", count, || {
-        for (key, entry) in &entries {
-            assert_eq!(baseline.find(key).unwrap().unwrap().mark, entry.mark);
-        }
-    });
-    let mut scattered = entries.clone();
+/// Half of them, in no order.
+fn scattered(entries: &[(Key, Entry)]) -> Vec<(Key, Entry)> {
+    let mut scattered = entries.to_vec();
     let mut at = 0_usize;
     for index in (1..scattered.len()).rev() {
         at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         scattered.swap(index, (at >> 33) % (index + 1));
     }
-    let changed: Vec<_> = scattered.into_iter().take(count / 2).collect();
+    scattered.truncate(entries.len() / 2);
+
+    scattered
+}
+
+fn changes(baseline: &mut Baseline, entries: &[(Key, Entry)], changed: &[(Key, Entry)]) {
     timed("changed, 2,048 scattered ones at once", changed.len(), || {
         for batch in changed.chunks(2_048) {
             let mut batch = batch.to_vec();
@@ -143,8 +119,47 @@ fn what_it_costs_for_each_path() {
             baseline.put_many(&batch).unwrap();
         }
     });
+}
+
+#[test]
+#[ignore = "measures, proves nothing"]
+fn what_it_costs_for_each_path() {
+    let root = std::env::var("VONGGAC_TREE").unwrap_or_else(|_| "/usr".to_owned());
+    let entries = tree(Path::new(&root));
+    let count = entries.len();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("baseline.db");
+    let (mut baseline, _) = Baseline::open(&path).unwrap();
+    eprintln!("{root}: {count} paths");
+
+    timed("first scan, 512 at once", count, || {
+        for batch in entries.chunks(512) {
+            baseline.put_new(batch).unwrap();
+        }
+    });
     baseline.wipe_log().unwrap();
-    eprintln!("on disk now: {:.1} bytes a path", std::fs::metadata(&path).unwrap().len() as f64 / count as f64);
+    let on_disk = || std::fs::metadata(&path).unwrap().len() / u64::try_from(count).unwrap();
+    eprintln!("on disk: {} bytes a path", on_disk());
+    timed("compared as a stream", count, || {
+        let mut rows = Rows::of_root(&Key::from_stored(Vec::new()));
+        let mut wanted = entries.iter();
+        while rows.fill(&baseline).unwrap() {
+            while let Some((key, glance)) = rows.peek() {
+                let (own, entry) = wanted.next().unwrap();
+                assert!(key == own.as_bytes() && glance.mark == entry.mark && glance.size == entry.state.size);
+                rows.pop().unwrap();
+            }
+        }
+    });
+    timed("found, one after the other", count, || {
+        for (key, entry) in &entries {
+            assert_eq!(baseline.find(key).unwrap().unwrap().mark, entry.mark);
+        }
+    });
+    let changed = scattered(&entries);
+    changes(&mut baseline, &entries, &changed);
+    baseline.wipe_log().unwrap();
+    eprintln!("on disk now: {} bytes a path", on_disk());
     drop(baseline);
     timed("opened and checked", count, || drop(Baseline::open(&path).unwrap()));
 }

@@ -67,7 +67,9 @@ impl Baseline {
             let first = row.get_ref(0)?.as_blob()?;
             let body = row.get_ref(1)?.as_blob_or_null()?.unwrap_or_default();
             match sound(&self.names, body) {
-                Ok((own, sound)) if own == first && findings.last.as_deref().is_none_or(|last| last < first) => {
+                Ok((own, sound))
+                    if own == first && findings.last.as_deref().is_none_or(|last| last < first) =>
+                {
                     if std::mem::take(&mut findings.is_open) {
                         findings.close(Some(first));
                     }

@@ -39,8 +39,8 @@ use vonggac_protocol::file::FileKind;
 
 use super::compare::{Entry, Mark};
 use super::key::Key;
-pub use block::{reread, sealed};
 use block::{BODY_BYTES, Place};
+pub use block::{reread, sealed};
 use blocks::Blocks;
 use form::Damage;
 use merge::{Change, Known, merge, retain};

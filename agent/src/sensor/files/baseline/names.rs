@@ -23,7 +23,9 @@ impl Names {
         while let Some(row) = rows.next()? {
             let (number, name) = (row.get::<_, u32>(0)?, row.get_ref(1)?.as_bytes()?);
             match std::str::from_utf8(name) {
-                Ok(name) if row.get::<_, u32>(2)? == checksum(number, name) => names.remember(number, name.into()),
+                Ok(name) if row.get::<_, u32>(2)? == checksum(number, name) => {
+                    names.remember(number, name.into())
+                }
                 // Damaged: no number of a name, and so is every block that uses it.
                 Ok(_) | Err(_) => {}
             }

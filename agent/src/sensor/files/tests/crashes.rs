@@ -203,7 +203,11 @@ fn a_damaged_part_of_the_baseline_is_told_and_measured_anew_and_nothing_is_inven
     watcher.stop();
     let db = rusqlite::Connection::open(ground.outside("state/baseline.db")).unwrap();
     let last = "SELECT block FROM place ORDER BY first DESC LIMIT 1";
-    db.execute(&format!("UPDATE block SET body = CAST(substr(body, 2) || x'00' AS BLOB) WHERE id = ({last})"), []).unwrap();
+    db.execute(
+        &format!("UPDATE block SET body = CAST(substr(body, 2) || x'00' AS BLOB) WHERE id = ({last})"),
+        [],
+    )
+    .unwrap();
     drop(db);
     ground.write("f-000", "after");
     ground.write("f-299", "after");

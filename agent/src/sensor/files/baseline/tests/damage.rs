@@ -35,7 +35,8 @@ fn rot(path: &Path, block: usize, bit: usize) {
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     };
     let id = ids[block % ids.len()];
-    let mut body: Vec<u8> = db.query_row("SELECT body FROM block WHERE id = ?1", [id], |row| row.get(0)).unwrap();
+    let mut body: Vec<u8> =
+        db.query_row("SELECT body FROM block WHERE id = ?1", [id], |row| row.get(0)).unwrap();
     let bit = bit % (body.len() * 8);
     body[bit / 8] ^= 1 << (bit % 8);
     db.execute("UPDATE block SET body = ?2 WHERE id = ?1", (id, body)).unwrap();

@@ -31,8 +31,10 @@ fn tree(root: &Path) -> Vec<(Key, Entry)> {
                 kind if kind.is_file() => FileKind::File,
                 _ => FileKind::Other,
             };
-            let (modified_ns, changed_ns) =
-                (data.mtime() * 1_000_000_000 + data.mtime_nsec(), data.ctime() * 1_000_000_000 + data.ctime_nsec());
+            let (modified_ns, changed_ns) = (
+                data.mtime() * 1_000_000_000 + data.mtime_nsec(),
+                data.ctime() * 1_000_000_000 + data.ctime_nsec(),
+            );
             let target = std::fs::read_link(&path).ok();
             let state = FileState {
                 kind,
@@ -47,7 +49,10 @@ fn tree(root: &Path) -> Vec<(Key, Entry)> {
                 attributes: None,
                 flags: None,
             };
-            found.push((Key::of(&path), Entry { state, mark: Mark { modified_ns, changed_ns, inode: data.ino() } }));
+            found.push((
+                Key::of(&path),
+                Entry { state, mark: Mark { modified_ns, changed_ns, inode: data.ino() } },
+            ));
             if kind == FileKind::Directory {
                 folders.push(path);
             }
@@ -146,7 +151,9 @@ fn what_it_costs_for_each_path() {
         while rows.fill(&baseline).unwrap() {
             while let Some((key, glance)) = rows.peek() {
                 let (own, entry) = wanted.next().unwrap();
-                assert!(key == own.as_bytes() && glance.mark == entry.mark && glance.size == entry.state.size);
+                assert!(
+                    key == own.as_bytes() && glance.mark == entry.mark && glance.size == entry.state.size
+                );
                 rows.pop().unwrap();
             }
         }

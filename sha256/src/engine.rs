@@ -38,8 +38,7 @@ impl Engine {
 
     /// The engines that this processor has and that gave the known answers, [`Self::Reference`] first.
     ///
-    /// The answers are asked for once in the life of the process, at the first call; that takes less than a
-    /// millisecond. An engine that answers wrongly is left out.
+    /// The answers are asked for once in the life of the process, at the first call. An engine that answers wrongly is left out.
     #[must_use]
     pub fn available() -> &'static [Self] {
         static FOUND: OnceLock<Vec<Engine>> = OnceLock::new();
@@ -124,7 +123,7 @@ const ANSWERS: [(&[u8], &str); 5] = [
 /// Whether every lane, busy or left alone, gives the known answers.
 fn answers_rightly(hasher: &mut Hasher) -> bool {
     let lanes = hasher.engine().lanes();
-    // Every lane gets every message, beside neighbours that hold other ones.
+    // As many of each message as there are lanes, so that all lanes work beside neighbours that hold other ones.
     let mut waiting = (0..ANSWERS.len() * lanes).map(|number| Known::new(number % ANSWERS.len()));
     let mut right = 0;
     hasher.run(&mut |_| waiting.next().map_or(Next::End, Next::Job), &mut |job: Known, result| {

@@ -30,6 +30,7 @@ pub(crate) const START: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// The constants of the sixty-four rounds (FIPS 180-4, 4.2.2).
+#[cfg(target_arch = "x86_64")]
 pub(crate) const ROUNDS: [u32; 64] = [
     0x428a_2f98,
     0x7137_4491,

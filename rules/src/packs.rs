@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &[
     file!("integrity/persistence.yml"),
     file!("integrity/privilege.yml"),
     file!("integrity/programs.yml"),
+    file!("integrity/records.yml"),
     file!("integrity/web.yml"),
     file!("integrity/while-off.yml"),
     file!("licence/crack.yml"),

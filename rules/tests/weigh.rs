@@ -253,6 +253,17 @@ fn every_field_of_a_file_change_is_declared_and_every_declared_one_can_be_had() 
         user: Some("root".to_owned()),
         session: None,
     });
+    whole.package = Some(vonggac_protocol::file::FromPackage {
+        name: "a".to_owned(),
+        version: "1".to_owned(),
+        verdict: vonggac_protocol::file::PackageVerdict::Differs,
+    });
+    whole.text = Some(vonggac_protocol::file::TextDifference {
+        digest: vonggac_protocol::digest::Digest([0; 32]),
+        added: 1,
+        removed: 0,
+        lines: None,
+    });
 
     let event = flatten(&observed(Kind::FileChanged(whole), START));
 

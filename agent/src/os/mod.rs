@@ -8,6 +8,7 @@
 //! | [`paths`] | what is watched unless told otherwise, and where our own files live |
 //! | [`mod@file`] | looking at files without following links and without waiting on them |
 //! | [`owner`] | names of users and groups |
+//! | [`locks`] | who holds a lock on a file |
 //! | [`machine`] | which machine and kernel this is |
 //! | [`disk`] | free space |
 //! | [`fanotify`] | notices of whole file systems |
@@ -22,14 +23,14 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{
-    disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service,
+    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, processes, protect, service,
 };
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub use windows::{
-    disk, fanotify, file, machine, mounts, own, owner, paths, priority, processes, protect, service,
+    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, processes, protect, service,
 };
 
 use vonggac_protocol::file::FileKind;

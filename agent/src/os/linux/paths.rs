@@ -50,7 +50,8 @@ pub fn watched() -> Vec<WatchPath> {
             ],
         ),
         (Area::Web, &["/var/www", "/srv/www", "/usr/share/nginx"]),
-        (Area::Configuration, &["/etc"]),
+        // The package manager's records, beside which its programs are recognised.
+        (Area::Configuration, &["/etc", "/var/lib/dpkg/info"]),
         (Area::Boot, &["/boot"]),
         (Area::Programs, &["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"]),
         (

@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod fanotify;
 pub mod file;
+pub mod locks;
 pub mod machine;
 pub mod mounts;
 pub mod own;

@@ -21,10 +21,14 @@ use vonggac_protocol::time::Timestamp;
 use super::baseline::{Baseline, Taking};
 use super::compare::{Entry, Verdict, weigh};
 use super::key::Key;
+use super::packaged::{INSTALLED_PATHS_MAX, Installation};
 use super::{Change, Ticket};
 
 /// Changes told and not yet confirmed; at the bound the sensor waits, the watch queue fills, and the loss is told.
 pub(super) const PENDING_MAX: usize = 2_048;
+
+/// Paths of installations told and not yet confirmed.
+const PENDING_PATHS_MAX: usize = 2 * INSTALLED_PATHS_MAX;
 
 /// Paths remembered as looked at beside a first scan; beyond it everything the scan measures is measured once more.
 const LOOKED_AT_MAX: usize = 16_384;
@@ -91,6 +95,13 @@ pub(super) struct Circumstance {
     pub(super) actor: Option<Arc<Actor>>,
 }
 
+impl Circumstance {
+    /// Whether what was found happened while no agent was watching.
+    pub(super) fn is_while_off(&self, after: Option<&Entry>) -> bool {
+        self.watched_from.is_some_and(|from| after.is_none_or(|entry| entry.state.changed < from))
+    }
+}
+
 /// Where a path lies.
 #[derive(Clone, Debug)]
 pub(super) struct Place<'a> {
@@ -103,6 +114,8 @@ pub(super) struct Place<'a> {
 #[derive(Debug)]
 enum Update {
     Path(Key, Option<Arc<Entry>>),
+    /// Told together; their states are those in `told`, or have been told anew since.
+    Paths(Vec<Key>),
     Taken(Box<Taking>),
     Nothing,
 }
@@ -131,6 +144,8 @@ pub(super) struct Ledger {
     looked_at: LookedAt,
     baseline: Baseline,
     pending: VecDeque<(u64, Update)>,
+    /// Paths of the installations among them.
+    pending_paths: usize,
     /// The last told and unconfirmed state of a path, and the ticket that told it.
     told: BTreeMap<Key, (u64, Option<Arc<Entry>>)>,
     last: u64,
@@ -148,6 +163,7 @@ impl Ledger {
             looked_at: LookedAt::default(),
             baseline,
             pending,
+            pending_paths: 0,
             told,
             last: 0,
             paths,
@@ -190,6 +206,16 @@ impl Ledger {
                         self.told.remove(&key);
                     }
                     paths.insert(key, entry);
+                }
+                Update::Paths(keys) => {
+                    self.pending_paths -= keys.len();
+                    for key in keys {
+                        if self.told.get(&key).is_some_and(|(last, _)| *last == ticket)
+                            && let Some((_, entry)) = self.told.remove(&key)
+                        {
+                            paths.insert(key, entry);
+                        }
+                    }
                 }
                 Update::Taken(taking) => takings.push(taking),
                 Update::Nothing => {}
@@ -259,9 +285,7 @@ impl Ledger {
                 }
             }
             Verdict::Changed(action) => {
-                let while_off = how
-                    .watched_from
-                    .is_some_and(|from| after.as_ref().is_none_or(|entry| entry.state.changed < from));
+                let while_off = how.is_while_off(after.as_ref());
                 let kind = Kind::FileChanged(FileChanged {
                     path: key.host_path(),
                     area: place.area,
@@ -350,6 +374,23 @@ impl Ledger {
         self.tell(at, Kind::WatchModeChanged(told), Update::Nothing)
     }
 
+    /// Tells an installation; all its paths move into the baseline with its confirmation.
+    pub(super) fn tell_installed(&mut self, installation: Installation, at: Timestamp) -> Result<()> {
+        if installation.is_empty() {
+            return Ok(());
+        }
+        let (installed, paths) = installation.into_told("dpkg");
+        let keys: Vec<Key> = paths.iter().map(|(key, _)| key.clone()).collect();
+        let many = keys.len();
+        self.wait_for_room(PENDING_PATHS_MAX.saturating_sub(many))?;
+        self.tell(at, Kind::FilesInstalled(installed), Update::Paths(keys))?;
+        self.pending_paths += many;
+        let ticket = self.last;
+        self.told.extend(paths.into_iter().map(|(key, entry)| (key, (ticket, entry.map(Arc::new)))));
+
+        Ok(())
+    }
+
     pub(super) fn tell_failed(&mut self, reason: &str, at: Timestamp) -> Result<()> {
         let failed = SensorFailed { sensor: "files".to_owned(), reason: reason.to_owned() };
 
@@ -357,16 +398,7 @@ impl Ledger {
     }
 
     fn tell(&mut self, at: Timestamp, kind: Kind, update: Update) -> Result<()> {
-        while self.pending.len() >= PENDING_MAX {
-            if self.shared.is_stopping() {
-                return Err(anyhow!(Stopped));
-            }
-            let known = self.shared.confirmed();
-            if self.pending.front().is_some_and(|(ticket, _)| *ticket > known) {
-                self.shared.wait(Some(known), Duration::from_secs(1));
-            }
-            self.apply_confirmed()?;
-        }
+        self.wait_for_room(usize::MAX)?;
         let ticket = self.last + 1;
         let change = Change { ticket: Ticket(ticket), observation: Observation { at, kind } };
         let sender = self.sender.as_ref().ok_or_else(|| anyhow!(Stopped))?;
@@ -376,6 +408,22 @@ impl Ledger {
             self.told.insert(key.clone(), (ticket, entry.clone()));
         }
         self.pending.push_back((ticket, update));
+
+        Ok(())
+    }
+
+    /// Waits until there are fewer changes, and at most so many paths of installations, on their way.
+    fn wait_for_room(&mut self, paths_max: usize) -> Result<()> {
+        while self.pending.len() >= PENDING_MAX || self.pending_paths > paths_max {
+            if self.shared.is_stopping() {
+                return Err(anyhow!(Stopped));
+            }
+            let known = self.shared.confirmed();
+            if self.pending.front().is_some_and(|(ticket, _)| *ticket > known) {
+                self.shared.wait(Some(known), Duration::from_secs(1));
+            }
+            self.apply_confirmed()?;
+        }
 
         Ok(())
     }

@@ -90,6 +90,7 @@ impl Watchman {
             if self.settle.poll_timeout().is_none_or(|due| due > clock::instant()) {
                 self.look_at_suspect()?;
             }
+            self.keep_installation()?;
             self.keep_time()?;
             self.counters.paths.store(lock(&self.ledger).paths(), Ordering::Release);
         }
@@ -130,6 +131,8 @@ impl Watchman {
                 self.watch_root(&root.path)?;
             }
         }
+        // What was installed while off is recognised from here on.
+        self.packaged.refresh(clock::instant());
 
         Ok(())
     }
@@ -139,7 +142,7 @@ impl Watchman {
         match self.inbox.recv_timeout(timeout) {
             Ok(notice) => self.take_notice(notice)?,
             Err(RecvTimeoutError::Timeout) => {
-                if self.settle.is_empty() && self.plans.is_idle() && lock(&self.ledger).is_settled() {
+                if self.settle.is_empty() && !self.packaged.is_under_way() && self.plans.is_idle() && lock(&self.ledger).is_settled() {
                     self.plans.quiet_at = clock::now().minus(ON_ITS_WAY);
                 }
             }
@@ -162,6 +165,9 @@ impl Watchman {
         }
         let mut until = self.plans.next_tick;
         if let Some(due) = self.settle.poll_timeout() {
+            until = until.min(due);
+        }
+        if let Some(due) = self.installation_timeout(now) {
             until = until.min(due);
         }
         if self.plans.current.is_some() {
@@ -257,11 +263,17 @@ impl Watchman {
             let Some((path, claims)) = self.settle.poll_ready(now) else { break };
             let at = clock::now();
             let key = Key::of(&path);
-            let not_before = self.roots.find(&key).and_then(|(root, _)| {
-                let is_unscanned = self.plans.unscanned.contains(root) && !self.plans.first.contains(root);
-                self.plans.watched_until.filter(|_| is_unscanned)
+            let is_unscanned = self.roots.find(&key).is_some_and(|(root, _)| {
+                self.plans.unscanned.contains(root) && !self.plans.first.contains(root)
             });
-            self.look(&path, &Circumstance { at, watched_from: None, not_before, actor: None }, &claims)?;
+            let not_before = self.plans.watched_until.filter(|_| is_unscanned);
+            // What a scan met in a directory may be older than the watch; what went after its notice went just now.
+            let is_there = is_unscanned && std::fs::symlink_metadata(&path).is_ok();
+            let watched_from = is_there.then_some(self.plans.watched_from);
+            let how = Circumstance { at, watched_from, not_before, actor: None };
+            if !self.holds_back(&key, &how, &claims) {
+                self.look(&path, &how, &claims)?;
+            }
             if self.shared.is_stopping() {
                 break;
             }
@@ -307,7 +319,9 @@ impl Watchman {
         // Who did it is known to those notices that are waiting: they bring us back soon.
         if !self.settle.holds_claims(&path) {
             let how = Circumstance { at: clock::now(), watched_from, not_before, actor: None };
-            self.look(&path, &how, &Claims::default())?;
+            if !self.holds_back(key, &how, &Claims::default()) {
+                self.look(&path, &how, &Claims::default())?;
+            }
         }
         // A directory that came while notices were lost may have no watch.
         if is_directory(&path) && self.is_watched(&path) {
@@ -318,7 +332,7 @@ impl Watchman {
     }
 
     /// Measures a path and tells what changed; follows up on directories that came or went.
-    fn look(&mut self, path: &Path, how: &Circumstance, claims: &Claims) -> Result<()> {
+    pub(super) fn look(&mut self, path: &Path, how: &Circumstance, claims: &Claims) -> Result<()> {
         let key = Key::of(path);
         let mut how = how.clone();
         let Some((before, after)) = self.measure_and_file(path, &key, &mut how, claims)? else {
@@ -385,7 +399,7 @@ impl Watchman {
         let mut ledger = lock(&self.ledger);
         let before = ledger.known(key)?.map(|entry| (entry.state.kind, entry.mark.inode));
         let now = after.as_ref().map(|entry| (entry.state.kind, entry.mark.inode));
-        ledger.file(key, &place, after, package, how)?;
+        self.packaged.file(&mut ledger, key, &place, after, package, how)?;
 
         Ok(Some((before, now)))
     }
@@ -484,6 +498,9 @@ impl Watchman {
             self.plans.next_tick = now + TICK;
             self.find_absent_roots()?;
             self.measurer.refresh_names();
+            if self.plans.is_idle() {
+                self.packaged.refresh(now);
+            }
         }
         if now >= self.plans.next_rescan {
             self.plans.next_rescan = now + self.settings.rescan_every;
@@ -535,6 +552,13 @@ impl Watchman {
             let how = Circumstance { at: clock::now(), watched_from: None, not_before: None, actor: None };
             self.look(&path, &how, &claims.at_last())?;
         }
+        self.release_all();
+        while self.look_at_released()? {
+            if clock::instant() > until {
+                return self.tell_installations_now();
+            }
+        }
+        self.tell_installations_now()?;
         if self.plans.is_idle() {
             self.counters.ended_quiet.store(true, Ordering::Release);
         }

@@ -34,7 +34,8 @@ CREATE TABLE former (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE reading (
     id INTEGER PRIMARY KEY,
-    stamp BLOB NOT NULL
+    stamp BLOB NOT NULL,
+    told INTEGER NOT NULL               -- whether the changes since the reading before were told and confirmed
 ) STRICT;
 PRAGMA user_version = 1;
 ";
@@ -121,6 +122,14 @@ impl Index {
         Ok(owners.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// A package's version now; empty if it is gone.
+    pub(super) fn version(&self, name: &str) -> Result<String> {
+        let mut statement =
+            self.db.prepare_cached("SELECT coalesce(max(version), '') FROM package WHERE name = ?1")?;
+
+        Ok(statement.query_row([name], |row| row.get(0))?)
+    }
+
     /// Which package owned a path before the last reading and does not now, and that package's version now (empty if it
     /// is gone).
     pub(super) fn former(&self, path: &[u8]) -> Result<Option<(String, String)>> {
@@ -132,15 +141,21 @@ impl Index {
         Ok(statement.query_row([hash(path)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
-    /// The changes of an installation were told: what was owned before it is no longer of interest.
-    pub(super) fn forget_former(&self) -> Result<()> {
+    /// Whether changes of an installation were not told yet, or not confirmed.
+    pub(super) fn is_untold(&self) -> Result<bool> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM reading WHERE NOT told")?.exists([])?)
+    }
+
+    /// The changes of an installation were told and confirmed: what was owned before it is of no interest any more.
+    pub(super) fn set_told(&self) -> Result<()> {
+        self.db.execute("UPDATE reading SET told = 1", [])?;
         self.db.execute("DELETE FROM former", [])?;
 
         Ok(())
     }
 
     /// Reads the database anew: `read` names every package; what it does not name any more is forgotten. Whether
-    /// anything differs from the reading before.
+    /// anything differs from a reading before.
     pub(super) fn read_anew(
         &self,
         stamp: &[u8],
@@ -160,7 +175,9 @@ impl Index {
         stamp: &[u8],
         read: impl FnOnce(&mut dyn FnMut(Met<'_>) -> Result<()>) -> Result<()>,
     ) -> Result<bool> {
-        self.db.execute("INSERT INTO reading (stamp) VALUES (?1)", [stamp])?;
+        let is_first = self.stamp()?.is_none();
+        let is_untold = self.is_untold()?;
+        self.db.execute("INSERT INTO reading (stamp, told) VALUES (?1, ?2)", params![stamp, !is_untold])?;
         let reading = self.db.last_insert_rowid();
         self.db.execute("DELETE FROM reading WHERE id < ?1", [reading])?;
         let mut changed = false;
@@ -176,7 +193,12 @@ impl Index {
         }
         self.db.execute("DELETE FROM former WHERE path IN (SELECT path FROM owned)", [])?;
 
-        Ok(changed || !gone.is_empty())
+        let is_changed = (changed || !gone.is_empty()) && !is_first;
+        if is_changed {
+            self.db.execute("UPDATE reading SET told = 0", [])?;
+        }
+
+        Ok(is_changed)
     }
 
     /// Whether the package differs from what was read before.

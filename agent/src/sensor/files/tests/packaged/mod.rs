@@ -1,5 +1,6 @@
 //! What the package manager does: real packages, built and installed by the real dpkg below a folder of the test's own.
 
+mod installations;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use vonggac_protocol::assignment::WatchPath;
-use vonggac_protocol::file::{Area, FileChanged, PackageVerdict};
+use vonggac_protocol::file::{Area, FileChanged, FilesInstalled, PackageVerdict};
+use vonggac_protocol::observation::Kind;
 
 use super::{Ground, Watcher};
 use crate::sensor::files::FilesSettings;
@@ -45,6 +47,10 @@ impl System {
         for name in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers", "usr/bin", "etc"] {
             std::fs::create_dir_all(system.path(name)).unwrap();
         }
+        for name in ["etc/keep", "usr/bin/keep"] {
+            std::fs::write(system.path(name), "the test's own").unwrap();
+        }
+        std::fs::write(system.path("var/lib/dpkg/info/format"), "1\n").unwrap();
         for name in ["status", "available"] {
             std::fs::write(system.path("var/lib/dpkg").join(name), "").unwrap();
         }
@@ -148,4 +154,23 @@ fn run(command: &mut Command) {
 /// Name, version and verdict of the package that a change names.
 fn package(changed: &FileChanged) -> Option<(&str, &str, PackageVerdict)> {
     changed.package.as_ref().map(|it| (it.name.as_str(), it.version.as_str(), it.verdict))
+}
+
+/// Everything told up to the next installation.
+fn until_installed(watcher: &mut Watcher) -> (Vec<FileChanged>, FilesInstalled) {
+    let mut changes = Vec::new();
+    loop {
+        match watcher.next().kind {
+            Kind::FileChanged(changed) => changes.push(changed),
+            Kind::FilesInstalled(installed) => return (changes, installed),
+            other => panic!("neither a change nor an installation: {other:?}"),
+        }
+    }
+}
+
+/// What else is told of files, an installation being a mistake.
+fn afterwards(watcher: &mut Watcher) -> Vec<String> {
+    let changes = watcher.until_now();
+
+    changes.iter().map(|changed| changed.path.as_str().to_owned()).collect()
 }

@@ -142,7 +142,11 @@ impl Watchman {
         match self.inbox.recv_timeout(timeout) {
             Ok(notice) => self.take_notice(notice)?,
             Err(RecvTimeoutError::Timeout) => {
-                if self.settle.is_empty() && !self.packaged.is_under_way() && self.plans.is_idle() && lock(&self.ledger).is_settled() {
+                if self.settle.is_empty()
+                    && !self.packaged.is_under_way()
+                    && self.plans.is_idle()
+                    && lock(&self.ledger).is_settled()
+                {
                     self.plans.quiet_at = clock::now().minus(ON_ITS_WAY);
                 }
             }

@@ -7,11 +7,11 @@ use anyhow::Result;
 use vonggac_protocol::file::{FileAction, FileKind, FileState, FromPackage, PackageVerdict};
 use vonggac_protocol::time::Timestamp;
 
+use super::dpkg;
 use super::gather::Gather;
 use super::index::{Index, Owner};
 use super::installation::{Account, Common, Installation, is_plain};
 use super::manager::{Manager, may_be_manager};
-use super::dpkg;
 use crate::clock;
 use crate::sensor::files::claims::Claims;
 use crate::sensor::files::compare::{Entry, Verdict, weigh};
@@ -81,7 +81,8 @@ impl Packaged {
 
     /// Reads the package manager's database anew if it changed; then changes may belong to an installation for a while.
     pub(in super::super) fn refresh(&mut self, now: Instant) {
-        let is_fresh = self.refreshed_at.is_some_and(|at| now.saturating_duration_since(at) < REFRESH_WORKING);
+        let is_fresh =
+            self.refreshed_at.is_some_and(|at| now.saturating_duration_since(at) < REFRESH_WORKING);
         if is_fresh && self.manager.is_working(now) {
             return;
         }
@@ -164,9 +165,8 @@ impl Packaged {
         };
         let package = package?;
         let is_accounted = match (after.kind, package.verdict) {
-            (FileKind::File, PackageVerdict::Matches) | (FileKind::Directory, PackageVerdict::NotRecorded) => {
-                true
-            }
+            (FileKind::File, PackageVerdict::Matches)
+            | (FileKind::Directory, PackageVerdict::NotRecorded) => true,
             (FileKind::Link, PackageVerdict::NotRecorded) => self.leads_to_a_package(&path, after),
             (FileKind::File | FileKind::Directory | FileKind::Link | FileKind::Other, _) => false,
         };
@@ -190,7 +190,8 @@ impl Packaged {
                 part => parts.push(part),
             }
         }
-        let resolved: Vec<u8> = parts.iter().flat_map(|part| std::iter::once(&b'/').chain(*part)).copied().collect();
+        let resolved: Vec<u8> =
+            parts.iter().flat_map(|part| std::iter::once(&b'/').chain(*part)).copied().collect();
 
         !self.ask(|index| index.owners(&resolved)).is_empty()
     }
@@ -243,10 +244,13 @@ impl Packaged {
 
     /// The path as the package manager knows it, if packages put files there.
     pub(super) fn relative(&self, key: &Key) -> Option<Vec<u8>> {
-        let rest = key.is_within(&self.root_key).then(|| &key.as_bytes()[self.root_key.as_bytes().len()..])?;
+        let rest =
+            key.is_within(&self.root_key).then(|| &key.as_bytes()[self.root_key.as_bytes().len()..])?;
         let first = rest.get(1..)?.split(|byte| *byte == 0).next()?;
 
-        GROUNDS.contains(&first).then(|| rest.iter().map(|&byte| if byte == 0 { b'/' } else { byte }).collect())
+        GROUNDS
+            .contains(&first)
+            .then(|| rest.iter().map(|&byte| if byte == 0 { b'/' } else { byte }).collect())
     }
 
     fn ask<T: Default>(&mut self, question: impl FnOnce(&Index) -> Result<T>) -> T {

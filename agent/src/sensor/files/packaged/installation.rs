@@ -55,7 +55,14 @@ struct Member {
 
 impl Installation {
     pub(in super::super) fn new(common: Common, from: Timestamp, now: Instant) -> Self {
-        Self { common, from, opened: now, members: BTreeMap::new(), packages: BTreeMap::new(), worker: Worker::Nobody }
+        Self {
+            common,
+            from,
+            opened: now,
+            members: BTreeMap::new(),
+            packages: BTreeMap::new(),
+            worker: Worker::Nobody,
+        }
     }
 
     /// Adds a change; a later one of the same path takes its place.

@@ -85,7 +85,8 @@ impl Watchman {
 
     fn tell_installations(&mut self, now: Instant) -> Result<()> {
         let Some(window) = self.packaged.window else { return Ok(()) };
-        let is_busy = !self.packaged.gather.is_empty() || !self.plans.is_idle() || !self.plans.unscanned.is_empty();
+        let is_busy =
+            !self.packaged.gather.is_empty() || !self.plans.is_idle() || !self.plans.unscanned.is_empty();
         let is_quiet = self.packaged.added_at.is_none_or(|at| now.saturating_duration_since(at) >= QUIET);
         let is_due = !is_busy && is_quiet;
         for slot in 0..2 {

@@ -60,7 +60,8 @@ impl Manager {
 
     fn ask(&mut self, now: Instant) -> bool {
         if let Ok(Some(holder)) = locks::holder(&self.folder.join("lock")) {
-            let is_dpkg = holder.program.as_ref().is_none_or(|it| it.file_name().is_some_and(|it| it == "dpkg"));
+            let is_dpkg =
+                holder.program.as_ref().is_none_or(|it| it.file_name().is_some_and(|it| it == "dpkg"));
             if is_dpkg {
                 self.worked_at = Some(now);
                 self.see(&holder);

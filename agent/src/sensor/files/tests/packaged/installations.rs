@@ -10,7 +10,11 @@ use super::{Recipe, System, afterwards, package, run, until_installed};
 fn version(number: u32) -> Recipe {
     let mut recipe = Recipe::default().conffile("/etc/big.conf", "a = 1\n");
     for file in 0..500 {
-        let content = if (100..400).contains(&file) { format!("{file} of version {number}") } else { format!("{file}") };
+        let content = if (100..400).contains(&file) {
+            format!("{file} of version {number}")
+        } else {
+            format!("{file}")
+        };
         if number == 1 || file < 400 {
             recipe = recipe.file(&format!("/usr/share/big/{file:03}"), &content);
         }
@@ -99,7 +103,11 @@ fn what_a_maintainer_script_writes_is_told_by_itself() {
     let system = System::new();
     let made = system.path("etc/made-by-script");
     let recipe = Recipe {
-        postinst: Some(format!("#!/bin/sh\necho made > {}\nchmod u+s {}\n", made.display(), system.path("usr/bin/tool").display())),
+        postinst: Some(format!(
+            "#!/bin/sh\necho made > {}\nchmod u+s {}\n",
+            made.display(),
+            system.path("usr/bin/tool").display()
+        )),
         ..Recipe::default().file("/usr/bin/tool", "tool")
     };
     let package_file = system.build("tool", "1", &recipe);
@@ -109,7 +117,8 @@ fn what_a_maintainer_script_writes_is_told_by_itself() {
     let (mut changes, installed) = until_installed(&mut watcher);
     changes.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
 
-    let told: Vec<_> = changes.iter().map(|it| (it.path.as_str().rsplit('/').next().unwrap(), package(it))).collect();
+    let told: Vec<_> =
+        changes.iter().map(|it| (it.path.as_str().rsplit('/').next().unwrap(), package(it))).collect();
     assert_eq!(
         told,
         [("made-by-script", None), ("tool", Some(("tool", "1", PackageVerdict::Matches)))],
@@ -191,7 +200,14 @@ fn a_package_manager_killed_in_the_middle_loses_nothing() {
     let mut watcher = system.watched();
 
     // Killed as soon as its first new directory is there.
-    let mut child = system.dpkg().arg("--unpack").arg(&upgrade).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = system
+        .dpkg()
+        .arg("--unpack")
+        .arg(&upgrade)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let until = crate::clock::instant() + super::super::PATIENCE;
     while !system.path("usr/share/big/new").exists() && crate::clock::instant() < until {
         std::thread::yield_now();

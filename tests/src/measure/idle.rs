@@ -67,7 +67,7 @@ fn processor_seconds(process: u32) -> anyhow::Result<f64> {
     Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
 
-fn memory_mib(process: u32, key: &str) -> anyhow::Result<f64> {
+pub(super) fn memory_mib(process: u32, key: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with(key)).context("memory")?;
     let kib: f64 = line.split_whitespace().nth(1).context("memory")?.parse()?;

@@ -8,13 +8,19 @@
 //! | [`inventory`] | `inventory` |
 //! | [`exposure`] | `unit-exposure` |
 //! | [`lanes`] | `sha256-lanes` |
+//! | [`scan`] | `fim-first-scan`, `fim-check-scan`, `fim-memory` |
+//!
+//! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
+mod corpora;
 mod exposure;
 mod idle;
 mod inventory;
 mod kills;
 mod lanes;
 mod latency;
+mod peers;
+mod scan;
 
 use std::path::PathBuf;
 
@@ -61,6 +67,19 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "sha256-lanes",
         about: "SHA-256 of many files in memory: MB per processor second of each engine, and against the sha2 crate",
         run: lanes::measure,
+        name: "fim-first-scan",
+        about: "first scan of a copy of /usr beside aide --init, sha256sum and openssl; one processor and two (VONGGAC_FIM_DIR, VONGGAC_FIM_ROUNDS)",
+        run: scan::first,
+    },
+    Measurement {
+        name: "fim-check-scan",
+        about: "a scan that finds nothing changed, beside aide --check and find -printf, on /usr and 200,000 small files",
+        run: scan::check,
+    },
+    Measurement {
+        name: "fim-memory",
+        about: "peak memory of the whole agent through its first scan of 200,000 and of 1,000,000 files",
+        run: scan::memory,
     },
 ];
 

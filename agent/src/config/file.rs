@@ -34,6 +34,9 @@ struct ConfigFile {
     spool_bytes_max: Option<Spanned<u64>>,
     file_bytes_max: Option<Spanned<u64>>,
     cpu_percent: Option<Spanned<u8>>,
+    scan_processors: Option<Spanned<u16>>,
+    scan_disk_mib_per_second: Option<Spanned<u64>>,
+    rehash_days: Option<Spanned<u32>>,
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
 }
@@ -146,6 +149,19 @@ impl Check<'_> {
                 0..=FILE_BYTES_MOST,
             ),
             cpu_percent: self.range("cpu_percent", file.cpu_percent, standard.cpu_percent, 1..=100),
+            scan_processors: self.range(
+                "scan_processors",
+                file.scan_processors,
+                standard.scan_processors,
+                1..=64,
+            ),
+            scan_disk_mib_per_second: self.range(
+                "scan_disk_mib_per_second",
+                file.scan_disk_mib_per_second,
+                standard.scan_disk_mib_per_second,
+                0..=65_536,
+            ),
+            rehash_days: self.range("rehash_days", file.rehash_days, standard.rehash_days, 0..=365),
             heartbeat_secs: self.range(
                 "heartbeat_secs",
                 file.heartbeat_secs,

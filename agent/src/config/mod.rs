@@ -31,6 +31,13 @@ pub mod defaults {
     /// Percent of one core that hashing may take on average: a first measurement of a server ends within an hour, and
     /// nobody working on it notices.
     pub const CPU_PERCENT: u8 = 25;
+    /// Processors that a scan may use: the others are left to whom the machine belongs.
+    pub const SCAN_PROCESSORS: u16 = 1;
+    /// No limit of its own: a scan reads at idle priority already, and hashing holds it to its share of a processor.
+    pub const SCAN_DISK_MIB_PER_SECOND: u64 = 0;
+    /// Each day a seventh of all content is read again although nothing about it changed: a file whose times were
+    /// forged is found within a week, for a seventh of a first scan a day.
+    pub const REHASH_DAYS: u32 = 7;
     /// One sign of life a minute costs about 10 kB an hour and lets silence be seen within minutes.
     pub const HEARTBEAT_SECS: u32 = 60;
     /// Package databases are read again every hour; reading one takes well under a second.
@@ -65,6 +72,12 @@ pub struct Config {
     pub file_bytes_max: u64,
     /// Percent of one core that hashing may take on average.
     pub cpu_percent: u8,
+    /// Processors that a scan may use; its share of a processor is that of all of them together.
+    pub scan_processors: u16,
+    /// Most that a scan reads of files in a second, MiB; 0: no limit.
+    pub scan_disk_mib_per_second: u64,
+    /// Within so many days all content is read again; 0: never.
+    pub rehash_days: u32,
     /// Seconds between two signs of life, until the collector assigns another number.
     pub heartbeat_secs: u32,
     /// Seconds between two readings of packages and patches, until the collector assigns another number.
@@ -93,6 +106,9 @@ impl Default for Config {
             spool_bytes_max: defaults::SPOOL_BYTES_MAX,
             file_bytes_max: defaults::FILE_BYTES_MAX,
             cpu_percent: defaults::CPU_PERCENT,
+            scan_processors: defaults::SCAN_PROCESSORS,
+            scan_disk_mib_per_second: defaults::SCAN_DISK_MIB_PER_SECOND,
+            rehash_days: defaults::REHASH_DAYS,
             heartbeat_secs: defaults::HEARTBEAT_SECS,
             inventory_secs: defaults::INVENTORY_SECS,
         }

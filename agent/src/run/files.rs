@@ -1,5 +1,6 @@
 //! The files sensor in the life of the agent: started, started anew, ended.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -77,6 +78,9 @@ fn settings(config: &Config, assignment: &Assignment) -> FilesSettings {
     settings.excluded.clone_from(&config.exclude.0);
     settings.hash_bytes_max = config.file_bytes_max;
     settings.scan_cpu_percent = config.cpu_percent;
+    settings.scan_processors = usize::from(config.scan_processors);
+    settings.scan_disk_bytes_per_second = NonZeroU64::new(config.scan_disk_mib_per_second << 20);
+    settings.rehash_days = config.rehash_days;
     settings.watch_by = config.watch_by;
 
     settings

@@ -16,6 +16,9 @@ pub const SCAN_CPU_PERCENT: u8 = 25;
 /// Processors that a scan may use: one leaves the others to whom the machine belongs.
 pub const SCAN_PROCESSORS: usize = 1;
 
+/// Within so many days all content is read again.
+pub const REHASH_DAYS: u32 = 7;
+
 /// How often everything is looked at again although no notice came: a map's writes and other kernels' changes on a
 /// network disk give none.
 pub const RESCAN_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -66,6 +69,8 @@ pub struct FilesSettings {
     pub scan_processors: usize,
     /// What a scan may read of files; `None`: as fast as the disk gives it.
     pub scan_disk_bytes_per_second: Option<NonZeroU64>,
+    /// Within so many days all content is read again, a part of it each day, although nothing about it changed; 0: never.
+    pub rehash_days: u32,
     /// How often everything is looked at again without a notice.
     pub rescan_every: Duration,
     /// How often roots that cannot be watched are scanned.
@@ -92,6 +97,7 @@ impl FilesSettings {
             scan_cpu_percent: SCAN_CPU_PERCENT,
             scan_processors: SCAN_PROCESSORS,
             scan_disk_bytes_per_second: None,
+            rehash_days: REHASH_DAYS,
             rescan_every: RESCAN_EVERY,
             unwatched_rescan_every: UNWATCHED_RESCAN_EVERY,
             remote_rescan_every: REMOTE_RESCAN_EVERY,

@@ -82,16 +82,13 @@ impl<'a> Front<'a> {
         }
         loop {
             let Some(met) = self.walk.next() else {
+                self.count();
                 self.pass_rest()?;
                 return Ok(None);
             };
             self.paths += 1;
             if self.paths >= PATHS_AT_ONCE {
-                self.shift
-                    .scanner
-                    .progress
-                    .paths
-                    .fetch_add(u64::from(std::mem::take(&mut self.paths)), atomic::Ordering::AcqRel);
+                self.count();
                 hand.breathe();
             }
             if self.shift.is_over() {
@@ -106,6 +103,11 @@ impl<'a> Front<'a> {
                 }
             }
         }
+    }
+
+    fn count(&mut self) {
+        let paths = u64::from(std::mem::take(&mut self.paths));
+        self.shift.scanner.progress.paths.fetch_add(paths, atomic::Ordering::AcqRel);
     }
 
     fn compare(&mut self, stat: Stat) -> Result<Option<Wanted>> {

@@ -2,6 +2,7 @@
 //! the service; no watch, no enrolment, no collector.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::key::Key;
 use super::ledger::{Ledger, Shared, lock};
 use super::measure::{Measured, Measurer};
 use super::roots::Roots;
-use super::scan::{Effort, Found, Order, Portion, SUSPECTS_MAX, Scanner};
+use super::scan::{Effort, Found, Order, Portion, Progress, SUSPECTS_MAX, Scanner};
 use super::settings::FilesSettings;
 use crate::clock;
 
@@ -103,7 +104,7 @@ pub enum FolderError {
 /// # Errors
 /// [`FolderError`], or if the baseline cannot be written.
 pub fn create(folder: &Folder) -> Result<Summary> {
-    let bench = Bench::lay(folder)?;
+    let bench = Bench::lay(folder, true)?;
     if lock(&bench.ledger).baseline().is_taken(&bench.root)? {
         return Err(FolderError::Taken.into());
     }
@@ -133,7 +134,7 @@ pub fn check(folder: &Folder, depth: Depth, tell: &mut dyn FnMut(Difference)) ->
     if !folder.baseline_path.is_file() {
         return Err(FolderError::NoBaseline.into());
     }
-    let bench = Bench::lay(folder)?;
+    let bench = Bench::lay(folder, false)?;
     if !lock(&bench.ledger).baseline().is_taken(&bench.root)? {
         return Err(FolderError::OtherFolder.into());
     }
@@ -152,7 +153,7 @@ pub fn check(folder: &Folder, depth: Depth, tell: &mut dyn FnMut(Difference)) ->
         }
         Ok(())
     })?;
-    let paths = lock(&bench.ledger).paths();
+    let paths = bench.progress.paths.load(Ordering::Acquire);
 
     Ok(Checked { paths, differences, unreachable, took: clock::instant().duration_since(began) })
 }
@@ -160,7 +161,7 @@ pub fn check(folder: &Folder, depth: Depth, tell: &mut dyn FnMut(Difference)) ->
 /// What a comparison came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Checked {
-    /// Paths in the baseline.
+    /// Paths met.
     pub paths: u64,
     /// Differences told.
     pub differences: u64,
@@ -176,6 +177,7 @@ type Take<'a> = &'a mut dyn FnMut(&mut Ledger, &Key, Option<Entry>) -> Result<()
 /// What takes part in one scan.
 struct Bench {
     effort: Effort,
+    progress: Arc<Progress>,
     root: Key,
     bounds: Arc<Bounds>,
     roots: Arc<Roots>,
@@ -185,7 +187,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn lay(folder: &Folder) -> Result<Self> {
+    fn lay(folder: &Folder, is_new: bool) -> Result<Self> {
         let dir = resolve(&folder.dir);
         if !dir.is_dir() {
             return Err(FolderError::NoFolder.into());
@@ -200,10 +202,15 @@ impl Bench {
         if !bounds.allow(&root) {
             return Err(FolderError::Excluded.into());
         }
-        let (baseline, aside) = Baseline::open_whole(&folder.baseline_path)?;
-        if let Some(aside) = aside {
-            return Err(FolderError::Damaged(aside).into());
-        }
+        let baseline = if is_new {
+            let (baseline, aside) = Baseline::open_whole(&folder.baseline_path)?;
+            if let Some(aside) = aside {
+                return Err(FolderError::Damaged(aside).into());
+            }
+            baseline
+        } else {
+            Baseline::open_to_compare(&folder.baseline_path)?
+        };
         let shared = Arc::new(Shared::default());
         // Nothing is told through it: differences go to the caller.
         let (sender, _) = mpsc::channel(1);
@@ -218,6 +225,7 @@ impl Bench {
 
         Ok(Self {
             effort,
+            progress: Arc::default(),
             roots: Arc::new(Roots::one(dir, Area::Data)),
             root,
             bounds,
@@ -241,7 +249,7 @@ impl Bench {
             effort: self.effort,
             found: found_in,
             inbox,
-            progress: Arc::default(),
+            progress: Arc::clone(&self.progress),
         };
         orders_in.send(Order { root: self.root.clone(), is_first, again }).context("order the scan")?;
         drop(orders_in);

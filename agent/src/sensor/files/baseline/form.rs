@@ -84,20 +84,20 @@ pub(super) fn open(path: &Path, damage: Damage) -> Result<(Baseline, Opened)> {
     }
 }
 
+/// Opens one to compare with, as it is now and however long it is read. It is not read whole first: damage is found
+/// where it is.
+pub(super) fn open_to_compare(path: &Path) -> Result<Baseline> {
+    let db = connect(path).context("open the baseline")?;
+    let form: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    anyhow::ensure!(form == FORM, "the baseline has another form; record the folder anew");
+    db.execute_batch("BEGIN").context("begin to read the baseline")?;
+
+    Baseline::over(db)
+}
+
 /// Opens it; whether some of it had to be mended.
 fn try_open(path: &Path, damage: Damage) -> Result<(Baseline, bool)> {
-    let db = Connection::open(path)?;
-    db.set_prepared_statement_cache_capacity(32);
-    db.busy_timeout(Duration::from_secs(10))?;
-    // One process has it open at a time: its index of the log needs no file of its own, and its reads no locks.
-    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "NORMAL")?;
-    db.pragma_update(None, "cache_size", -1_024)?;
-    db.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
-    db.pragma_update(None, "temp_store", "FILE")?;
-    // What is forgotten must not stay readable on the disk.
-    db.pragma_update(None, "secure_delete", "ON")?;
+    let db = connect(path)?;
     let form: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match form {
         0 => {
@@ -121,6 +121,23 @@ fn check_pages(db: &Connection) -> Result<()> {
     }
 
     Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None).into())
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open(path)?;
+    db.set_prepared_statement_cache_capacity(32);
+    db.busy_timeout(Duration::from_secs(10))?;
+    // One process has it open at a time: its index of the log needs no file of its own, and its reads no locks.
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.pragma_update(None, "cache_size", -1_024)?;
+    db.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
+    db.pragma_update(None, "temp_store", "FILE")?;
+    // What is forgotten must not stay readable on the disk.
+    db.pragma_update(None, "secure_delete", "ON")?;
+
+    Ok(db)
 }
 
 /// A row for every path becomes an entry of a block; all of it or nothing.

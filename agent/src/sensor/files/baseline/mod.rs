@@ -112,6 +112,11 @@ impl Baseline {
         })
     }
 
+    /// Opens one to compare with: nothing is changed, and paths are not counted. Damage is found where it is.
+    pub(super) fn open_to_compare(path: &Path) -> Result<Self> {
+        form::open_to_compare(path)
+    }
+
     fn over(db: Connection) -> Result<Self> {
         let names = Names::load(&db)?;
 

@@ -67,6 +67,8 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "sha256-lanes",
         about: "SHA-256 of many files in memory: MB per processor second of each engine, and against the sha2 crate",
         run: lanes::measure,
+    },
+    Measurement {
         name: "fim-first-scan",
         about: "first scan of a copy of /usr beside aide --init, sha256sum and openssl; one processor and two (VONGGAC_FIM_DIR, VONGGAC_FIM_ROUNDS)",
         run: scan::first,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
+use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::id::{AgencyId, HostId};
 use vonggac_protocol::time::Timestamp;
 
@@ -52,6 +53,9 @@ pub struct Status {
     pub dropped: u64,
     /// Interruptions of the file watch since the start.
     pub watch_losses: u64,
+    /// The weakest means by which any path is watched; `None` before that is known.
+    #[serde(default)]
+    pub watch_mode: Option<WatchMode>,
     /// Bytes sent since the start, IP and UDP headers included.
     pub wire_sent_bytes: u64,
     /// Bytes received since the start, likewise.
@@ -175,6 +179,9 @@ impl Status {
                 .with("paths", self.baseline_paths)
                 .with("exclusions", self.exclusions),
         ];
+        if let Some(mode) = self.watch_mode {
+            messages.push(Message::new("status-watch").with("mode", Message::new(mode_id(mode)).say(lang)));
+        }
         if running {
             messages.insert(2, self.connection(lang));
         }
@@ -203,6 +210,14 @@ impl Status {
             (_, None) => Message::new("status-never-connected").with("reason", reason.say(lang)),
         }
         .with("address", &self.address)
+    }
+}
+
+fn mode_id(mode: WatchMode) -> &'static str {
+    match mode {
+        WatchMode::FileSystem => "watch-file-system",
+        WatchMode::Directories => "watch-directories",
+        WatchMode::ScanOnly => "watch-scan-only",
     }
 }
 
@@ -238,6 +253,7 @@ mod tests {
             spool_bytes_max: 100,
             dropped: 0,
             watch_losses: 0,
+            watch_mode: Some(WatchMode::FileSystem),
             wire_sent_bytes: 0,
             wire_received_bytes: 0,
             memory_bytes: 20 << 20,

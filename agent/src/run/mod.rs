@@ -444,7 +444,7 @@ impl Agent {
         self.due.health = Instant::now() + HEALTH_EVERY;
         let status = self.status();
         let counts = health::Counts {
-            watch_mode: None,
+            watch_mode: status.watch_mode,
             uptime: self.started.1.elapsed(),
             waiting: status.waiting_prompt + status.waiting_bulk,
             waiting_bytes: status.spool_bytes,
@@ -530,6 +530,7 @@ impl Agent {
             spool_bytes_max: self.config.spool_bytes_max,
             dropped,
             watch_losses: self.watch_losses + files.map_or(0, |files| files.watch_losses),
+            watch_mode: files.and_then(|files| files.mode),
             wire_sent_bytes,
             wire_received_bytes,
             memory_bytes: used.map_or(0, |used| used.memory_bytes),

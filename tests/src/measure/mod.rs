@@ -6,6 +6,7 @@
 //! | [`kills`] | `kill-nine` |
 //! | [`idle`] | `idle` |
 //! | [`inventory`] | `inventory` |
+//! | [`watch`] | `fim-watch-setup`, `fim-actor` |
 //! | [`exposure`] | `unit-exposure` |
 //! | [`lanes`] | `sha256-lanes` |
 //! | [`scan`] | `fim-first-scan`, `fim-check-scan`, `fim-memory` |
@@ -21,6 +22,7 @@ mod lanes;
 mod latency;
 mod peers;
 mod scan;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -82,6 +84,16 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "fim-memory",
         about: "peak memory of the whole agent through its first scan of 200,000 and of 1,000,000 files",
         run: scan::memory,
+    },
+    Measurement {
+        name: "fim-watch-setup",
+        about: "setting up realtime over 20,000 directories by fanotify and by inotify: time, memory, the kernel's marks",
+        run: watch::set_up,
+    },
+    Measurement {
+        name: "fim-actor",
+        about: "who did 1,000 changes by known programs, as the collector holds it: right, wrong, unknown; both ways",
+        run: watch::actor,
     },
 ];
 

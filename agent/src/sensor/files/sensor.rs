@@ -101,19 +101,20 @@ impl FilesSensor {
             inbox: inbox_in.clone(),
             progress: Arc::clone(&counters.scan),
         };
-        let waker = Arc::new(Waker::new().context("make a waker")?);
+        let (waker, loud) = (Arc::new(Waker::new().context("make a waker")?), Arc::clone(&overloaded));
+        let (looked_at, held) = (Arc::clone(&bounds), Arc::clone(&roots));
         let post = Post {
-            bounds: Arc::clone(&bounds),
-            roots: Arc::clone(&roots),
+            bounds: looked_at,
+            roots: held,
             shared: Arc::clone(&shared),
             inbox: inbox_in.clone(),
-            overloaded: Arc::clone(&overloaded),
+            overloaded: loud,
             waker: Arc::clone(&waker),
         };
         let lookout = post_lookout(post, settings.watch_by);
         let survey = lookout.as_ref().map(Lookout::survey).unwrap_or_default();
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
-        let mut watchman = Watchman {
+        let watchman = Watchman {
             measurer: measurer(),
             pace: Pace::new(settings.scan_cpu_percent, Duration::ZERO),
             plans: Plans::new(watched_until, settings.rescan_every),
@@ -139,33 +140,8 @@ impl FilesSensor {
         };
         let first_word = opened.first_word();
         let end = HangUp(Arc::clone(&ledger), Arc::clone(&shared), Arc::clone(&waker));
-        let watching = Builder::new()
-            .name("files-watch".to_owned())
-            .spawn(move || {
-                let end = end;
-                let result = watchman.begin_with(first_word).and_then(|()| watchman.run());
-                drop(watchman);
-                drop(end);
-                orderly(result)
-            })
-            .context("start the watching thread")?;
-        let looking = lookout
-            .map(|lookout| {
-                let inbox = inbox_in.clone();
-                let without_file_systems = lookout.survey().without_file_systems();
-                let looking = move || {
-                    let result = lookout.run();
-                    if result.is_err() {
-                        // Gone means that the loop has ended too.
-                        drop(inbox.send(Notice::Mounts(Box::new(without_file_systems))));
-                        drop(inbox.send(Notice::Lost(WatchLossReason::WatcherFailed, false)));
-                    }
-                    result
-                };
-                Builder::new().name("files-lookout".to_owned()).spawn(looking)
-            })
-            .transpose()
-            .context("start the reading thread")?;
+        let watching = set_to_watch(watchman, first_word, end)?;
+        let looking = lookout.map(|lookout| send_out(lookout, inbox_in.clone())).transpose()?;
         let scanning = Builder::new()
             .name("files-scan".to_owned())
             .spawn(move || orderly(scanner.run(&orders)))
@@ -289,4 +265,37 @@ fn post_lookout(post: Post, by: WatchBy) -> Option<Lookout> {
             None
         }
     }
+}
+
+/// Starts the thread of the loop.
+fn set_to_watch(
+    mut watchman: Watchman,
+    first_word: Option<&'static str>,
+    end: HangUp,
+) -> Result<JoinHandle<Result<()>>> {
+    let watching = move || {
+        let end = end;
+        let result = watchman.begin_with(first_word).and_then(|()| watchman.run());
+        drop(watchman);
+        drop(end);
+        orderly(result)
+    };
+
+    Builder::new().name("files-watch".to_owned()).spawn(watching).context("start the watching thread")
+}
+
+/// Starts the reading thread; if it fails, every directory is watched by itself from then on.
+fn send_out(lookout: Lookout, inbox: SyncSender<Notice>) -> Result<JoinHandle<Result<()>>> {
+    let without_file_systems = lookout.survey().without_file_systems();
+    let looking = move || {
+        let result = lookout.run();
+        if result.is_err() {
+            // Gone means that the loop has ended too.
+            drop(inbox.send(Notice::Mounts(Box::new(without_file_systems))));
+            drop(inbox.send(Notice::Lost(WatchLossReason::WatcherFailed, false)));
+        }
+        result
+    };
+
+    Builder::new().name("files-lookout".to_owned()).spawn(looking).context("start the reading thread")
 }

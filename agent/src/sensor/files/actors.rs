@@ -70,6 +70,7 @@ struct Opened {
     place: u64,
     at_ns: u64,
     program: Option<Arc<HostPath>>,
+    is_binary: bool,
     is_loader: bool,
 }
 
@@ -149,8 +150,8 @@ impl<W: Witness> Actors<W> {
         self.sure_from_ns = now_ns;
     }
 
-    /// A process opened a program to run it.
-    pub(super) fn handle_opened(&mut self, process: u32, place: u64, at_ns: u64, program: Option<&Path>) {
+    /// A process opened a program to run it; a binary, or a text that names an interpreter or cannot be run.
+    pub(super) fn handle_opened(&mut self, process: u32, place: u64, at_ns: u64, program: Option<&Path>, is_binary: bool) {
         if self.opened.len() >= OPENED_MAX && !self.opened.contains_key(&process) {
             return;
         }
@@ -162,6 +163,7 @@ impl<W: Witness> Actors<W> {
             place,
             at_ns,
             program: program.map(|path| Arc::new(HostPath::from_bytes(&paths::to_bytes(path)))),
+            is_binary,
             is_loader: program.is_some_and(is_loader),
         });
     }
@@ -232,7 +234,7 @@ impl<W: Witness> Actors<W> {
 
     /// `left` runs of this process are to come in this round, this one included.
     fn run(&mut self, number: u32, left: usize, at_ns: u64) {
-        let (program, place) = self.take_opened(number, left);
+        let (program, place) = self.take_opened(number);
         let is_restless = self.waiting.iter().any(|event| event.process == number);
         let Some(process) = self.processes.get_mut(&number) else { return };
         if at_ns <= process.known_ns {
@@ -249,28 +251,26 @@ impl<W: Witness> Actors<W> {
         process.phases.push(Phase { from_ns: at_ns, from_place: place, state: State { program, user } });
     }
 
-    /// The program of the next run among those opened, and its place; the kernel opens what was asked for, then
-    /// interpreters, then the loader.
-    fn take_opened(&mut self, number: u32, left: usize) -> (Option<Arc<HostPath>>, u64) {
+    /// The program of the next run among those opened, and its place. The kernel opens what was asked for; if that is a
+    /// script, its interpreter; and the loader of whichever is a binary. Texts that could not be run are passed over.
+    fn take_opened(&mut self, number: u32) -> (Option<Arc<HostPath>>, u64) {
         let Some(list) = self.opened.get_mut(&number) else { return (None, 0) };
-        let count = if left <= 1 {
-            list.len()
+        // A loader in front is left over from the run before, for the kernel joins what one process opens twice.
+        let run = list.iter().position(|opened| opened.is_binary && !opened.is_loader);
+        let mut found = (None, 0);
+        if let Some(at) = run {
+            let is_loaded = list.get(at + 1).is_some_and(|opened| opened.is_loader);
+            let group: Vec<Opened> = list.drain(..=at + usize::from(is_loaded)).collect();
+            let place = group.last().map_or(0, |last| last.place);
+            found = (group.get(at).and_then(|opened| opened.program.clone()), place);
         } else {
-            match list.iter().position(|opened| opened.is_loader) {
-                Some(at) => at + 1,
-                None if list.len() == left => 1,
-                None => 0,
-            }
-        };
-        let group: Vec<Opened> = list.drain(..count).collect();
+            list.clear();
+        }
         if list.is_empty() {
             self.opened.remove(&number);
         }
-        let Some(last) = group.last() else { return (None, 0) };
-        let before_last = group.len().checked_sub(2).and_then(|at| group.get(at));
-        let program = if last.is_loader { before_last.unwrap_or(last) } else { last };
 
-        (program.program.clone(), last.place)
+        found
     }
 
     fn become_user(&mut self, number: u32, user: Option<u32>, at_ns: u64) {
@@ -459,7 +459,8 @@ mod tests {
         let mut actors = shell();
         for (place, path) in opened.iter().enumerate() {
             let place = u64::try_from(place).unwrap() + 10;
-            actors.handle_opened(2, place, SECOND + 5, Some(Path::new(path)));
+            let is_binary = !path.ends_with(".sh");
+            actors.handle_opened(2, place, SECOND + 5, Some(Path::new(path)), is_binary);
         }
         actors.handle_event(event(1, 2, Deed::Forked { parent: 1 }));
 
@@ -473,7 +474,8 @@ mod tests {
             (vec!["/bin/cp", loader], "/bin/cp"),
             (vec!["/sbin/static"], "/sbin/static"),
             (vec!["/opt/job.sh", "/bin/dash", loader], "/bin/dash"),
-            (vec![loader], loader),
+            (vec![loader, "/bin/cp"], "/bin/cp"),
+            (vec!["/bin/cp", "/bin/next", loader], "/bin/cp"),
         ];
         for (opened, wanted) in cases {
             let mut actors = child(&opened);
@@ -541,7 +543,7 @@ mod tests {
     fn memory_stays_bounded_whatever_is_told() {
         let mut actors = shell();
         for number in 10..(10 + 70_000) {
-            actors.handle_opened(number, 1, SECOND, Some(Path::new("/bin/a")));
+            actors.handle_opened(number, 1, SECOND, Some(Path::new("/bin/a")), true);
             if !actors.handle_event(event(1, number, Deed::Forked { parent: 1 })) {
                 actors.apply(2 * SECOND);
             }

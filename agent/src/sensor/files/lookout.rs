@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -251,7 +252,10 @@ impl Lookout {
         let opened = std::mem::take(&mut self.sorter.opened);
         let Some((events, actors)) = &mut self.who else { return Ok(()) };
         for (process, place, program) in opened {
-            actors.handle_opened(process, place, until_ns, program.as_deref());
+            // What is out of bounds is not opened: taken for a binary without a name.
+            let within = program.filter(|path| self.sorter.bounds.allow(&Key::of(path)));
+            let is_binary = within.as_deref().is_none_or(is_binary);
+            actors.handle_opened(process, place, until_ns, within.as_deref(), is_binary);
         }
         let mut is_lost = false;
         loop {
@@ -314,6 +318,19 @@ impl Lookout {
             }
         }
     }
+}
+
+/// Whether it begins as a program does that the kernel runs by itself.
+fn is_binary(program: &Path) -> bool {
+    let head = || -> Option<[u8; 4]> {
+        let mut head = [0; 4];
+        let mut file = Dir::open(program.parent()?).ok()?.open_file(program.file_name()?).ok()?;
+        file.read_exact(&mut head).ok()?;
+
+        Some(head)
+    };
+
+    head().as_ref() == Some(b"\x7fELF")
 }
 
 fn hear_of_processes() -> Option<(ProcessEvents, Actors<System>)> {

@@ -7,6 +7,7 @@ mod changes;
 mod crashes;
 mod kernel;
 mod losses;
+mod mounts;
 mod once;
 mod packaged;
 mod trees;
@@ -128,6 +129,17 @@ impl Watcher {
         let Kind::FileChanged(changed) = kind else { panic!("expected a changed file, found {kind:?}") };
 
         changed
+    }
+
+    /// The next word of a path that ends so.
+    fn next_file_of(&mut self, name: &str) -> FileChanged {
+        loop {
+            if let Kind::FileChanged(changed) = self.next().kind
+                && changed.path.as_str().ends_with(name)
+            {
+                return changed;
+            }
+        }
     }
 
     fn taken(&mut self) -> BaselineTaken {

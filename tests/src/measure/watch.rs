@@ -37,8 +37,7 @@ pub(super) fn set_up() -> anyhow::Result<Map<String, Value>> {
         let state = folder.path().join(name);
         std::fs::create_dir(&state)?;
         let watch = vec![WatchPath { area: Area::Data, path: tree.display().to_string() }];
-        let settings =
-            FilesSettings { watch, watch_by: by, ..FilesSettings::new(state.join("baseline.db")) };
+        let settings = FilesSettings { watch, watch_by: by, ..FilesSettings::new(state.join("baseline.db")) };
         let (sender, mut changes) = tokio::sync::mpsc::channel(256);
         let (start, cpu, memory) = (instant(), processor_ms(), own::used()?.memory_bytes);
         let kernel = marks_of_the_kernel();
@@ -64,7 +63,9 @@ fn marks_of_the_kernel() -> u64 {
     let Ok(entries) = std::fs::read_dir("/proc/self/fdinfo") else { return 0 };
     let texts = entries.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok());
     let count = texts.map(|text| {
-        text.lines().filter(|line| line.starts_with("inotify wd:") || line.starts_with("fanotify sdev:")).count()
+        text.lines()
+            .filter(|line| line.starts_with("inotify wd:") || line.starts_with("fanotify sdev:"))
+            .count()
     });
 
     count.sum::<usize>().try_into().unwrap_or(0)
@@ -129,7 +130,10 @@ fn by(word: &str) -> anyhow::Result<(u32, u32, u32)> {
             Some(true) => right += 1,
             Some(false) => {
                 wrong += 1;
-                progress(&format!("wrong: {path}: {:?}, in truth {} {:?}", told[path], known.process, known.program));
+                progress(&format!(
+                    "wrong: {path}: {:?}, in truth {} {:?}",
+                    told[path], known.process, known.program
+                ));
             }
             None => {
                 unknown += 1;
@@ -174,8 +178,11 @@ fn told(store: &Path) -> anyhow::Result<BTreeMap<String, Option<Actor>>> {
 fn change_all(folder: &Path, data: &Path) -> anyhow::Result<BTreeMap<String, Known>> {
     let mut known = BTreeMap::new();
     let fixed = build_static(folder);
-    let mut steady =
-        Command::new("/bin/sh").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().context("start a shell")?;
+    let mut steady = Command::new("/bin/sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .context("start a shell")?;
     let mut lines = steady.stdin.take().context("the shell's input")?;
     let sh = Path::new("/bin/sh").canonicalize()?;
     for number in 0..EACH {

@@ -151,7 +151,14 @@ impl<W: Witness> Actors<W> {
     }
 
     /// A process opened a program to run it; a binary, or a text that names an interpreter or cannot be run.
-    pub(super) fn handle_opened(&mut self, process: u32, place: u64, at_ns: u64, program: Option<&Path>, is_binary: bool) {
+    pub(super) fn handle_opened(
+        &mut self,
+        process: u32,
+        place: u64,
+        at_ns: u64,
+        program: Option<&Path>,
+        is_binary: bool,
+    ) {
         if self.opened.len() >= OPENED_MAX && !self.opened.contains_key(&process) {
             return;
         }

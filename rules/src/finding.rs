@@ -62,6 +62,8 @@ pub struct Finding {
     pub key: String,
     /// Name of the rule.
     pub rule: String,
+    /// The matter that it is about: the rule's own name, or a word that several rules share.
+    pub matter: String,
     /// As the rule says.
     pub severity: Severity,
     /// Whether findings of several hosts are about the same matter.

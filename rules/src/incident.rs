@@ -5,8 +5,8 @@ use vonggac_protocol::time::Timestamp;
 use crate::finding::{Finding, Severity};
 use crate::ruleset::Join;
 
-/// Two findings belong to the same open incident exactly if their join keys are equal: same rule, agency and
-/// subject, and the same host unless the rule says `join: agency`.
+/// Two findings belong to the same open incident exactly if their join keys are equal: same matter (the
+/// rule, unless several rules share one), agency and subject, and the same host unless the rule says `join: agency`.
 #[must_use]
 pub fn join_key(finding: &Finding) -> String {
     let host = match finding.join {
@@ -14,8 +14,8 @@ pub fn join_key(finding: &Finding) -> String {
         Join::Agency => "*".to_owned(),
     };
 
-    // Rule names, agency ids and host ids contain no '|', and the subject comes last: no two matters share a key.
-    format!("{}|{}|{host}|{}", finding.rule, finding.agency, finding.subject)
+    // Matters, agency ids and host ids contain no '|', and the subject comes last: no two matters share a key.
+    format!("{}|{}|{host}|{}", finding.matter, finding.agency, finding.subject)
 }
 
 /// What the casebook must know of an open incident with the finding's join key.

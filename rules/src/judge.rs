@@ -164,6 +164,7 @@ fn conclude(
             Finding {
                 key: key(&rule.name, &subject, &evidence),
                 rule: rule.name.clone(),
+                matter: rule.matter.clone(),
                 severity: rule.severity,
                 join: rule.join,
                 subject,

@@ -98,6 +98,8 @@ pub struct Rule {
     pub owner: String,
     /// Which findings are about the same matter.
     pub join: Join,
+    /// The matter that its findings are about: its own name, or a word that several rules share.
+    pub matter: String,
     /// The field that says what a finding is about; `host` for the host itself.
     pub subject: String,
     /// Sentence with `{field}` places, for incident pages.

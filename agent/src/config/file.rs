@@ -37,6 +37,8 @@ struct ConfigFile {
     scan_processors: Option<Spanned<u16>>,
     scan_disk_mib_per_second: Option<Spanned<u64>>,
     rehash_days: Option<Spanned<u32>>,
+    burst_files: Option<Spanned<u32>>,
+    memory_max_mib: Option<Spanned<u32>>,
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
 }
@@ -162,6 +164,13 @@ impl Check<'_> {
                 0..=65_536,
             ),
             rehash_days: self.range("rehash_days", file.rehash_days, standard.rehash_days, 0..=365),
+            burst_files: self.range("burst_files", file.burst_files, standard.burst_files, 10..=1_000),
+            memory_max_mib: self.range(
+                "memory_max_mib",
+                file.memory_max_mib,
+                standard.memory_max_mib,
+                16..=4_096,
+            ),
             heartbeat_secs: self.range(
                 "heartbeat_secs",
                 file.heartbeat_secs,

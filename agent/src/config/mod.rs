@@ -38,6 +38,10 @@ pub mod defaults {
     /// Each day a seventh of all content is read again although nothing about it changed: a file whose times were
     /// forged is found within a week, for a seventh of a first scan a day.
     pub const REHASH_DAYS: u32 = 7;
+    /// Distinct files that one process rewrites or takes away within ten seconds before it is told as a burst.
+    pub const BURST_FILES: u32 = 100;
+    /// Memory above which `status` says that the agent takes more than it should; the unit's `MemoryMax` is the wall.
+    pub const MEMORY_MAX_MIB: u32 = 64;
     /// One sign of life a minute costs about 10 kB an hour and lets silence be seen within minutes.
     pub const HEARTBEAT_SECS: u32 = 60;
     /// Package databases are read again every hour; reading one takes well under a second.
@@ -78,6 +82,10 @@ pub struct Config {
     pub scan_disk_mib_per_second: u64,
     /// Within so many days all content is read again; 0: never.
     pub rehash_days: u32,
+    /// Distinct files rewritten or taken away within ten seconds that are told as a burst.
+    pub burst_files: u32,
+    /// Memory (MiB) above which `status` warns. Nothing is cut at it: the service manager's limit is the wall.
+    pub memory_max_mib: u32,
     /// Seconds between two signs of life, until the collector assigns another number.
     pub heartbeat_secs: u32,
     /// Seconds between two readings of packages and patches, until the collector assigns another number.
@@ -109,6 +117,8 @@ impl Default for Config {
             scan_processors: defaults::SCAN_PROCESSORS,
             scan_disk_mib_per_second: defaults::SCAN_DISK_MIB_PER_SECOND,
             rehash_days: defaults::REHASH_DAYS,
+            burst_files: defaults::BURST_FILES,
+            memory_max_mib: defaults::MEMORY_MAX_MIB,
             heartbeat_secs: defaults::HEARTBEAT_SECS,
             inventory_secs: defaults::INVENTORY_SECS,
         }

@@ -132,7 +132,13 @@ async fn page(
         .iter()
         .enumerate()
         .map(|(place, finding)| {
-            told_finding(reader, rule.as_ref(), finding, &evidence, place < DIFFERENCES_SHOWN)
+            told_finding(
+                reader,
+                knowledge.rules.get(&finding.rule),
+                finding,
+                &evidence,
+                place < DIFFERENCES_SHOWN,
+            )
         })
         .collect();
     let mut p = reader.page_titled("incidents", format!("#{id}"));

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use vonggac_protocol::digest::Digest;
-use vonggac_protocol::file::{Area, FileAction, FileChanged, FileKind, FileState};
+use vonggac_protocol::file::{Actor, Area, ChangeBurst, FileAction, FileChanged, FileKind, FileState};
 use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
 use vonggac_protocol::observation::{AgentStopped, Kind, Observation};
 use vonggac_protocol::path::HostPath;
@@ -300,4 +300,45 @@ async fn a_window_over_other_paths_keeps_nothing_quiet() {
 
     assert_eq!(world.counts().await.0, 1);
     assert_eq!(world.kept_by(window).await.0, 0);
+}
+
+#[tokio::test]
+async fn a_burst_and_the_changes_that_made_it_are_one_incident_of_a_burst_and_one_of_the_data() {
+    let world = world().await;
+    let root = HostPath::from_text("/srv/du-lieu");
+    let change = |n: u32| match page_changed(&format!("/srv/du-lieu/{n}.docx")) {
+        Kind::FileChanged(change) => {
+            Kind::FileChanged(FileChanged { area: Area::Data, root: root.clone(), ..change })
+        }
+        other => other,
+    };
+    let burst = |actor: Option<Actor>, rewritten: u64| {
+        Kind::ChangeBurst(ChangeBurst {
+            root: root.clone(),
+            area: Area::Data,
+            actor,
+            rewritten,
+            renamed: 0,
+            from: clock::now(),
+            until: clock::now(),
+        })
+    };
+    let actor =
+        Actor { process: 7, program: Some(HostPath::from_text("/tmp/.x")), user: None, session: None };
+    world.observe((0..300).map(change).collect()).await;
+    world.observe(vec![burst(Some(actor), 100), burst(None, 300)]).await;
+
+    world.judge_all().await;
+
+    let rules = |db: &rusqlite::Connection| {
+        let mut statement = db.prepare(
+            "SELECT i.severity, group_concat(DISTINCT f.rule), i.join_key FROM incident i
+             JOIN finding f ON f.incident = i.id GROUP BY i.id ORDER BY i.severity",
+        )?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    };
+    let found = world.store.read(rules).await.unwrap();
+    let expected = [("critical", "rewrite-burst,change-burst"), ("low", "data-changed")];
+    assert_eq!(found, expected.map(|(severity, rules)| (severity.to_owned(), rules.to_owned())));
 }

@@ -20,6 +20,7 @@ const KEYS: &[&str] = &[
     "clauses",
     "owner",
     "join",
+    "matter",
     "subject",
     "sentence_vi",
     "sentence_en",
@@ -55,13 +56,17 @@ pub(super) fn read(
     let clauses = clause_ids(&part, clauses, mistakes);
     let answers = role(&part, "owner", mistakes);
     let join = join(&part, mistakes);
+    let matter = matter(&part, mistakes);
     let subject = subject(&part, category, mistakes);
     let false_positives = false_positives(&top, &part, mistakes);
     let plan = plan(&part, mistakes);
     let cases = cases::read(&part, category, mistakes);
 
+    let name = sheet.whole.get("name")?.as_str()?.to_owned();
+
     Some(Rule {
-        name: sheet.whole.get("name")?.as_str()?.to_owned(),
+        matter: matter?.unwrap_or_else(|| name.clone()),
+        name,
         uuid: sheet.whole.get("id")?.as_str()?.to_owned(),
         path: sheet.path.to_owned(),
         line: sheet.line(&[]),
@@ -205,6 +210,28 @@ fn join(part: &Part<'_, '_>, mistakes: &mut Vec<Mistake>) -> Option<Join> {
             None
         }
     }
+}
+
+/// A word that rules share whose findings belong into one incident; `Some(None)` if there is none.
+fn matter(part: &Part<'_, '_>, mistakes: &mut Vec<Mistake>) -> Option<Option<String>> {
+    if part.values.get("matter").is_none() {
+        return Some(None);
+    }
+    let word = part.text("matter", mistakes)?;
+    if word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        return Some(Some(word));
+    }
+    mistakes.push(part.wrong(
+        "matter",
+        Code::R005,
+        (
+            format!("`matter` là {word}, cần chữ thường, chữ số và gạch nối"),
+            format!("`matter` is {word}, expected lower-case letters, digits and hyphens"),
+        ),
+        ("Chọn một từ chung cho các luật này", "Choose a word that these rules share"),
+    ));
+
+    None
 }
 
 fn subject(part: &Part<'_, '_>, category: Option<&Category>, mistakes: &mut Vec<Mistake>) -> Option<String> {

@@ -19,10 +19,12 @@ use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
 
 use super::baseline::{Baseline, Taking};
+use super::burst::Bursts;
 use super::compare::{Entry, Verdict, weigh};
 use super::key::Key;
 use super::packaged::{INSTALLED_PATHS_MAX, Installation};
 use super::{Change, Ticket};
+use crate::clock;
 
 /// Changes told and not yet confirmed; at the bound the sensor waits, the watch queue fills, and the loss is told.
 pub(super) const PENDING_MAX: usize = 2_048;
@@ -141,6 +143,8 @@ impl LookedAt {
 /// The baseline and what is on its way into it.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// `None`: bursts are not counted, as when one folder is compared once.
+    bursts: Option<Bursts>,
     looked_at: LookedAt,
     baseline: Baseline,
     pending: VecDeque<(u64, Update)>,
@@ -160,6 +164,7 @@ impl Ledger {
         let (pending, told) = (VecDeque::new(), BTreeMap::new());
 
         Ok(Self {
+            bursts: None,
             looked_at: LookedAt::default(),
             baseline,
             pending,
@@ -170,6 +175,11 @@ impl Ledger {
             sender: Some(sender),
             shared,
         })
+    }
+
+    /// From now on bursts are counted and told.
+    pub(super) fn count_bursts(&mut self, bursts: Bursts) {
+        self.bursts = Some(bursts);
     }
 
     pub(super) fn baseline(&self) -> &Baseline {
@@ -286,7 +296,7 @@ impl Ledger {
             }
             Verdict::Changed(action) => {
                 let while_off = how.is_while_off(after.as_ref());
-                let kind = Kind::FileChanged(FileChanged {
+                let change = FileChanged {
                     path: key.host_path(),
                     area: place.area,
                     root: place.root.host_path(),
@@ -298,9 +308,24 @@ impl Ledger {
                     actor: how.actor.as_deref().cloned(),
                     package,
                     text: None,
-                });
-                self.tell(how.at, kind, Update::Path(key.clone(), after.map(Arc::new)))?;
+                };
+                let (at, now) = (how.at, clock::instant());
+                let burst = self.bursts.as_mut().and_then(|bursts| bursts.handle(&change, at, now));
+                self.tell(how.at, Kind::FileChanged(change), Update::Path(key.clone(), after.map(Arc::new)))?;
+                if let Some(burst) = burst {
+                    self.tell(how.at, Kind::ChangeBurst(burst), Update::Nothing)?;
+                }
             }
+        }
+
+        Ok(())
+    }
+
+    /// Tells the totals of bursts that have grown since they were told.
+    pub(super) fn tell_bursts(&mut self) -> Result<()> {
+        let Some(bursts) = self.bursts.as_mut().filter(|bursts| !bursts.is_idle()) else { return Ok(()) };
+        for burst in bursts.poll(clock::instant()) {
+            self.tell(clock::now(), Kind::ChangeBurst(burst), Update::Nothing)?;
         }
 
         Ok(())

@@ -21,6 +21,7 @@
 //! | `measure` | the state of one path |
 //! | `compare` | what a difference means; pure |
 //! | `baseline` | the last confirmed state of every path, on disk |
+//! | `burst` | very many changes in a short time; pure |
 //! | `ledger` | spool before baseline |
 //! | `packaged` | what the package manager's database says of a path |
 //! | `pace` | how much of a processor a scan may take; pure |
@@ -61,6 +62,7 @@
 mod actors;
 mod baseline;
 mod bounds;
+mod burst;
 mod claims;
 mod compare;
 mod crew;

@@ -13,6 +13,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::baseline::Baseline;
 use super::bounds::Bounds;
+use super::burst::{BURST_SPAN, Bursts};
 use super::ledger::{Ledger, Shared, Stopped, lock};
 use super::lookout::{Lookout, Post};
 use super::measure::Measurer;
@@ -84,7 +85,9 @@ impl FilesSensor {
         forget_unwatched(&mut baseline, &bounds, &roots)?;
         let watched_until = baseline.watched_until()?;
         let (shared, counters) = (Arc::new(Shared::default()), Arc::new(Counters::default()));
-        let ledger = Arc::new(Mutex::new(Ledger::new(baseline, sender, Arc::clone(&shared))?));
+        let mut ledger = Ledger::new(baseline, sender, Arc::clone(&shared))?;
+        ledger.count_bursts(Bursts::new(settings.burst_files, BURST_SPAN));
+        let ledger = Arc::new(Mutex::new(ledger));
         let (inbox_in, inbox) = sync_channel(NOTICES_MAX);
         let (orders_in, orders) = sync_channel(1);
         let (found_in, found) = sync_channel(SUSPECTS_MAX);

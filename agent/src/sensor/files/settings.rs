@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use vonggac_protocol::assignment::WatchPath;
 
+use super::burst::BURST_FILES;
+
 /// Above this a file's content is not hashed: reading it would take seconds for every change of a log or an image.
 pub const HASH_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
@@ -79,6 +81,8 @@ pub struct FilesSettings {
     pub remote_rescan_every: Duration,
     /// Directories we watch at most.
     pub watches_max: usize,
+    /// Distinct files rewritten or taken away within ten seconds that make a burst.
+    pub burst_files: u32,
     /// By which means changes are noticed.
     pub watch_by: WatchBy,
 }
@@ -102,6 +106,7 @@ impl FilesSettings {
             unwatched_rescan_every: UNWATCHED_RESCAN_EVERY,
             remote_rescan_every: REMOTE_RESCAN_EVERY,
             watches_max: WATCHES_MAX,
+            burst_files: BURST_FILES,
             watch_by: WatchBy::default(),
         }
     }

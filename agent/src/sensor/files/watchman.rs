@@ -92,6 +92,7 @@ impl Watchman {
             }
             self.keep_installation()?;
             self.keep_time()?;
+            lock(&self.ledger).tell_bursts()?;
             self.counters.paths.store(lock(&self.ledger).paths(), Ordering::Release);
         }
 

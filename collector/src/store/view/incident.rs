@@ -61,6 +61,8 @@ pub struct FindingLine {
     pub host: HostId,
     /// The host's name.
     pub host_name: String,
+    /// The rule that concluded it; several rules may share an incident.
+    pub rule: String,
     /// What it is about.
     pub subject: String,
     /// How bad.
@@ -143,7 +145,7 @@ fn hosts(db: &Connection, incident: i64) -> anyhow::Result<Vec<IncidentHost>> {
 
 fn findings(db: &Connection, incident: i64) -> anyhow::Result<Vec<FindingLine>> {
     let mut query = db.prepare_cached(
-        "SELECT f.id, f.host, h.name, f.subject, f.severity, f.at, f.fields, f.evidence
+        "SELECT f.id, f.host, h.name, f.subject, f.severity, f.at, f.fields, f.evidence, f.rule
          FROM finding f JOIN host h ON h.id = f.host WHERE f.incident = ?1 ORDER BY f.id DESC LIMIT ?2",
     )?;
     let limit = i64::try_from(FINDINGS_SHOWN).unwrap_or(i64::MAX);
@@ -154,6 +156,7 @@ fn findings(db: &Connection, incident: i64) -> anyhow::Result<Vec<FindingLine>> 
             id: row.get(0)?,
             host: row.get::<_, HostColumn>(1)?.0,
             host_name: row.get(2)?,
+            rule: row.get(8)?,
             subject: row.get(3)?,
             severity: row.get(4)?,
             at: Timestamp(row.get(5)?),

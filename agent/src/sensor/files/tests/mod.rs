@@ -3,6 +3,7 @@
 
 mod actors;
 mod bounds;
+mod bursts;
 mod changes;
 mod crashes;
 mod kernel;

@@ -89,7 +89,7 @@ impl Packaged {
         let read = self.read();
         if self.or_nothing(read) {
             self.window = Some(now + WINDOW);
-            self.began.get_or_insert(clock::now());
+            self.began.get_or_insert_with(clock::now);
         }
     }
 
@@ -234,11 +234,16 @@ impl Packaged {
         !self.gather.is_empty() || self.under_way.iter().any(Option::is_some)
     }
 
+    /// What comes now belongs to another transaction.
+    pub(super) fn end_transaction(&mut self) {
+        self.began = None;
+        self.manager.forget_worker();
+    }
+
     /// All of the installation was told: what was owned before it is of no interest any more.
     pub(super) fn close_window(&mut self) {
         self.window = None;
-        self.began = None;
-        self.manager.forget_worker();
+        self.end_transaction();
         self.ask(Index::set_told);
     }
 

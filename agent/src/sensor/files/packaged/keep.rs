@@ -95,6 +95,9 @@ impl Watchman {
             });
             if let Some(whole) = whole {
                 lock(&self.ledger).tell_installed(whole, clock::now())?;
+                if is_due {
+                    self.packaged.end_transaction();
+                }
             }
         }
         let is_told = self.packaged.under_way.iter().all(Option::is_none) && lock(&self.ledger).is_settled();

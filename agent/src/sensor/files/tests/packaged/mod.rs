@@ -160,11 +160,14 @@ fn package(changed: &FileChanged) -> Option<(&str, &str, PackageVerdict)> {
 fn until_installed(watcher: &mut Watcher) -> (Vec<FileChanged>, FilesInstalled) {
     let mut changes = Vec::new();
     loop {
-        match watcher.next().kind {
-            Kind::FileChanged(changed) => changes.push(changed),
-            Kind::FilesInstalled(installed) => return (changes, installed),
-            other => panic!("neither a change nor an installation: {other:?}"),
+        let kind = watcher.next().kind;
+        if let Kind::FilesInstalled(installed) = kind {
+            return (changes, installed);
         }
+        let Kind::FileChanged(changed) = kind else {
+            panic!("neither a change nor an installation: {kind:?}");
+        };
+        changes.push(changed);
     }
 }
 

@@ -26,6 +26,8 @@
 //! | `packaged` | what the package manager's database says of a path |
 //! | `pace` | how much of a processor a scan may take; pure |
 //! | `walk` | names and metadata, directory by directory, in the order of the baseline |
+//! | `reread` | which content is read again today |
+//! | `rereading` | having it read |
 //! | `front` | the walk beside the baseline |
 //! | `crew` | threads that hash what the walk finds |
 //! | `scan` | one scan of a root |
@@ -77,6 +79,8 @@ pub mod once;
 mod pace;
 mod packaged;
 mod plans;
+mod reread;
+mod rereading;
 mod roots;
 mod scan;
 mod sensor;

@@ -7,6 +7,7 @@ use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::time::Timestamp;
 
 use super::key::Key;
+use super::reread::Reread;
 use crate::clock;
 
 /// How often roots that are not there are looked for, and other slow duties done.
@@ -56,6 +57,9 @@ pub(super) struct Plans {
     pub(super) next_tick: Instant,
     pub(super) next_heartbeat: Instant,
     pub(super) next_rescan: Instant,
+    /// Content that is read again today.
+    pub(super) reread: Option<Reread>,
+    pub(super) next_reread: Instant,
     /// No looks at suspects before this moment.
     pub(super) resume_at: Option<Instant>,
 }
@@ -81,6 +85,8 @@ impl Plans {
             next_tick: now + TICK,
             next_heartbeat: now + HEARTBEAT,
             next_rescan: now + rescan_every,
+            reread: None,
+            next_reread: now,
             resume_at: None,
         }
     }

@@ -175,6 +175,14 @@ impl FilesSensor {
         self.watched_until
     }
 
+    /// Which portion of all content was last read again although nothing about it changed, and when.
+    ///
+    /// # Errors
+    /// If the baseline cannot be read.
+    pub fn reread(&self) -> Result<Option<(u32, Timestamp)>> {
+        lock(&self.ledger).baseline().rehash_state()
+    }
+
     /// How it fares.
     #[must_use]
     pub fn stats(&self) -> FilesStats {

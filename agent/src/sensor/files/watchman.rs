@@ -301,7 +301,8 @@ impl Watchman {
                 Err(TryRecvError::Disconnected) => return Err(anyhow!("the scanning thread ended")),
             };
             match found {
-                Found::Suspect(key) | Found::Forged(key) => self.look_at(&key)?,
+                Found::Suspect(key) => self.look_at(&key)?,
+                Found::Forged(key) => self.look_at_forged(&key)?,
                 Found::Done { unreachable } => self.finish_scan(unreachable)?,
             }
             if let Some(pause) = self.pace.poll_pause(own::thread_time()) {
@@ -450,8 +451,11 @@ impl Watchman {
     }
 
     fn order_scan(&mut self) -> Result<()> {
-        if self.plans.current.is_some() || self.plans.due.is_empty() {
+        if self.plans.current.is_some() {
             return Ok(());
+        }
+        if self.plans.due.is_empty() {
+            return self.order_reread();
         }
         let (root, cause) = self.plans.due.remove(0);
         let is_first = self.plans.first.contains(&root);
@@ -464,6 +468,7 @@ impl Watchman {
 
     fn finish_scan(&mut self, unreachable: u64) -> Result<()> {
         let Some((root, _, began)) = self.plans.current.take() else { return Ok(()) };
+        self.finish_reread()?;
         self.plans.unscanned.remove(&root);
         self.counters.is_scanned.store(self.plans.unscanned.is_empty(), Ordering::Release);
         if self.plans.first.remove(&root) {

@@ -92,6 +92,24 @@ impl Baseline {
         Ok(())
     }
 
+    /// When a portion of all content, one of so many, was last read again.
+    pub(in super::super) fn reread_at(&self, of: u32, number: u32) -> Result<Option<Timestamp>> {
+        let name = format!("reread_{number}_of_{of}");
+        let found = self
+            .db
+            .query_row("SELECT at FROM moment WHERE name = ?1", [name], |row| row.get(0))
+            .optional()?;
+
+        Ok(found.map(Timestamp))
+    }
+
+    pub(in super::super) fn set_reread_at(&self, of: u32, number: u32, at: Timestamp) -> Result<()> {
+        let name = format!("reread_{number}_of_{of}");
+        self.db.execute("INSERT OR REPLACE INTO moment VALUES (?1, ?2)", params![name, at.0])?;
+
+        Ok(())
+    }
+
     /// The last moment up to which every change is known to have been told.
     pub(in super::super) fn watched_until(&self) -> Result<Option<Timestamp>> {
         let found = self

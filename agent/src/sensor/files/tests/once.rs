@@ -1,10 +1,12 @@
 //! One folder, once.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
 use vonggac_protocol::file::FileAction;
 
 use super::Ground;
+use crate::sensor::files::FilesSettings;
 use crate::sensor::files::baseline::Baseline;
 use crate::sensor::files::compare::moment;
 use crate::sensor::files::key::Key;
@@ -134,4 +136,34 @@ pub(super) fn take_for_unchanged(baseline: &std::path::Path, path: &std::path::P
     entry.state.modified = moment(entry.mark.modified_ns);
     entry.state.changed = moment(entry.mark.changed_ns);
     baseline.put(&key, &entry).unwrap();
+}
+
+#[test]
+fn a_file_whose_times_were_forged_is_told_by_the_service_within_the_days_set() {
+    const DAYS: u32 = 3;
+    let ground = Ground::new();
+    for name in ["a", "b", "c"] {
+        ground.write(name, "as recorded");
+    }
+    let settings = || FilesSettings { rehash_days: DAYS, ..ground.settings() };
+    let mut watcher = ground.start_with(settings());
+    watcher.taken();
+    watcher.stop();
+    ground.write("b", "as forged!!");
+    take_for_unchanged(&settings().baseline_path, &ground.path("b"));
+
+    let mut told = Vec::new();
+    for day in 0..DAYS {
+        let before = (day + DAYS - 1) % DAYS;
+        let yesterday = crate::clock::now().minus(Duration::from_secs(25 * 60 * 60));
+        Baseline::open(&settings().baseline_path).unwrap().0.set_rehash_state(before, yesterday).unwrap();
+        let mut watcher = ground.start_with(settings());
+        while watcher.sensor.reread().unwrap().map(|(portion, _)| portion) != Some(day) {
+            told.extend(watcher.told());
+        }
+        told.extend(watcher.told());
+        watcher.stop();
+    }
+
+    assert_eq!(told, [(FileAction::Modified, "b".to_owned())]);
 }

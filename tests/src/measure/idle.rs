@@ -57,7 +57,7 @@ fn wire(status: &Path) -> anyhow::Result<f64> {
     Ok(number("wire_sent_bytes")? + number("wire_received_bytes")?)
 }
 
-fn processor_seconds(process: u32) -> anyhow::Result<f64> {
+pub(super) fn processor_seconds(process: u32) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     let after_name = stat.rsplit(')').next().context("stat")?;
     let fields: Vec<&str> = after_name.split_whitespace().collect();

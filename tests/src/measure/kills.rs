@@ -33,7 +33,7 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
         let data = data.clone();
         move || write_all(&data)
     });
-    let mut chance = Chance(0x5eed);
+    let mut chance = Chance::new(0x5eed);
     for kill in 1..=KILLS_OF_EACH {
         rest(Duration::from_millis(300 + chance.below(1_200)));
         agent.kill_nine()?;
@@ -104,10 +104,14 @@ fn arrivals(store: &Path) -> anyhow::Result<BTreeMap<String, u32>> {
 }
 
 /// A small generator (xorshift), so that a run can be repeated.
-struct Chance(u64);
+pub(super) struct Chance(u64);
 
 impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

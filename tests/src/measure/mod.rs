@@ -10,6 +10,7 @@
 //! | [`exposure`] | `unit-exposure` |
 //! | [`lanes`] | `sha256-lanes` |
 //! | [`scan`] | `fim-first-scan`, `fim-check-scan`, `fim-memory` |
+//! | [`storm`] | `fim-storm` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -22,6 +23,7 @@ mod lanes;
 mod latency;
 mod peers;
 mod scan;
+mod storm;
 mod watch;
 
 use std::path::PathBuf;
@@ -59,6 +61,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "inventory",
         about: "this machine's packages, pending updates and licences against the package manager's own answers",
         run: inventory::measure,
+    },
+    Measurement {
+        name: "fim-storm",
+        about: "500,000 changes over 20,000 directories (VONGGAC_STORM_CHANGES): the collector's belief against the disk",
+        run: storm::measure,
     },
     Measurement {
         name: "unit-exposure",

@@ -189,6 +189,7 @@ fn changes_arrive_through_kills_and_what_is_excluded_is_written_nowhere() {
     std::fs::write(secret.join(format!("{MARKER}.txt")), MARKER).unwrap();
     let write = |name: &str| std::fs::write(data.join(name), name).unwrap();
     write("before");
+    std::os::unix::fs::symlink(&secret, data.join("a-way-in")).unwrap();
     let collector = province.serve().unwrap();
     let exclude = format!("exclude = [{:?}]\n", secret.display().to_string());
     province.enrol("agent", &(exclude + &Province::watch_only("data", &data))).unwrap();

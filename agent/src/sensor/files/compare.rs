@@ -64,6 +64,7 @@ fn weigh_states(before: &FileState, after: &FileState, before_mark: Mark, after_
         || before.owner != after.owner
         || before.group != after.group
         || before.attributes != after.attributes
+        || before.flags.unwrap_or(0) != after.flags.unwrap_or(0)
         || times_differ;
     if metadata_differs {
         return Verdict::Changed(FileAction::MetadataChanged);

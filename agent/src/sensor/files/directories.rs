@@ -112,8 +112,8 @@ impl Watchman {
         let paths = names.into_iter().filter_map(|name| {
             let path = dir.join(&name);
             self.is_watched(&path).then(|| {
-                let is_dir = opened.stat(&name).is_ok_and(|stat| stat.kind == FileKind::Directory);
-                (path, is_dir)
+                let stat = opened.stat(&name).ok().filter(|stat| self.bounds.allow_file(stat));
+                (path, stat.is_some_and(|stat| stat.kind == FileKind::Directory))
             })
         });
 

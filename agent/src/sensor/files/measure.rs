@@ -265,7 +265,7 @@ impl Measurer {
                 changed,
                 link_target,
                 attributes,
-                flags: None,
+                flags: Some(stat.flags).filter(|flags| *flags != 0),
             },
             mark: Mark {
                 modified_ns: stat.modified_ns,

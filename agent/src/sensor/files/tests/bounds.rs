@@ -5,6 +5,8 @@ use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::Area;
 use vonggac_protocol::observation::Observation;
 
+use super::kernel::each_way;
+use super::kernel::special::Openings;
 use super::{FilesSettings, Ground, Watcher};
 
 const MARKER: &str = "TUYET-MAT-7f3a";
@@ -121,4 +123,83 @@ fn our_own_folder_inside_a_watched_one_does_not_feed_the_sensor() {
     assert_eq!(watcher.told(), []);
     assert_eq!(watcher.sensor.stats().exclusions, 0);
     watcher.stop();
+}
+
+/// A mount that goes with its value.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    /// `None` without the right to mount.
+    fn bind(what: &std::path::Path, at: &std::path::Path) -> Option<Self> {
+        let done = std::process::Command::new("mount").arg("--bind").args([what, at]).output().ok()?;
+
+        done.status.success().then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg("--lazy").arg(&self.0).output());
+    }
+}
+
+#[test]
+fn an_excluded_folder_mounted_into_a_watched_one_stays_out_of_bounds() {
+    each_way(|ground| {
+        let secret = ground.outside("secret");
+        std::fs::create_dir(&secret).unwrap();
+        let inner = secret.join(MARKER);
+        std::fs::write(&inner, MARKER).unwrap();
+        std::fs::create_dir(ground.path("point")).unwrap();
+        let Some(_mounted) = Mounted::bind(&secret, &ground.path("point")) else { return };
+        let openings = Openings::of(&[&secret, &inner]);
+        let settings = FilesSettings { excluded: vec![secret.clone()], ..ground.settings() };
+
+        let mut watcher = ground.start_with(settings.clone());
+        watcher.taken();
+        told_without_marker(&mut watcher);
+        let before = openings.count();
+        std::fs::write(&inner, format!("{MARKER} again")).unwrap();
+        std::fs::write(ground.path("point").join(format!("{MARKER}-2")), MARKER).unwrap();
+        let written = openings.count();
+        told_without_marker(&mut watcher);
+        watcher.stop();
+        let mut watcher = ground.start_with(settings);
+        told_without_marker(&mut watcher);
+        watcher.stop();
+
+        // This test's own two: the known file by its number and its folder's, the new one by its folder's.
+        assert_eq!((before, written, openings.count()), (0, 3, 0), "nobody else opened them");
+        assert_kept_without_marker(ground);
+    });
+}
+
+#[test]
+fn what_is_moved_into_an_excluded_folder_is_gone_and_what_is_moved_out_is_new() {
+    each_way(|ground| {
+        let secret = ground.path(format!("secret-{MARKER}"));
+        std::fs::create_dir(&secret).unwrap();
+        std::fs::write(secret.join("stays"), MARKER).unwrap();
+        std::fs::write(secret.join("goes"), "no secret any more").unwrap();
+        ground.write("comes", "a secret from now on");
+        let openings = Openings::of(&[&secret.join("stays"), &secret.join("goes")]);
+        let settings = FilesSettings { excluded: vec![secret.clone()], ..ground.settings() };
+        let mut watcher = ground.start_with(settings);
+        watcher.taken();
+        assert_eq!(openings.count(), 0);
+
+        std::fs::rename(ground.path("comes"), secret.join(MARKER)).unwrap();
+        let told = told_without_marker(&mut watcher);
+        assert_eq!(told.len(), 2, "one is gone, and the sentinel: {told:?}");
+        let inside = Openings::of(&[&secret.join(MARKER)]);
+        std::fs::rename(secret.join("goes"), ground.path("free")).unwrap();
+        let told = told_without_marker(&mut watcher);
+        assert_eq!(told.len(), 2, "one is new, and the sentinel: {told:?}");
+        std::fs::hard_link(ground.path("free"), secret.join("again")).unwrap();
+        told_without_marker(&mut watcher);
+        watcher.stop();
+
+        assert_eq!(inside.count(), 0);
+        assert_kept_without_marker(ground);
+    });
 }

@@ -11,6 +11,7 @@ mod losses;
 mod mounts;
 mod once;
 mod packaged;
+mod peers;
 mod trees;
 
 use std::path::{Path, PathBuf};

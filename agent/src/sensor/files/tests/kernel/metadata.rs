@@ -228,6 +228,37 @@ fn capabilities_lost_by_a_write_are_told_with_the_write() {
 }
 
 #[test]
+fn a_guard_put_on_and_taken_off_a_file_is_metadata() {
+    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+    use vonggac_protocol::file::flag;
+
+    each_way(|ground| {
+        ground.write("a", "x");
+        // The kernel gives no notice of these flags to everyone; the regular scan finds what it does not tell.
+        let rescan_every = std::time::Duration::from_millis(500);
+        let mut watcher =
+            ground.start_with(super::super::FilesSettings { rescan_every, ..ground.settings() });
+        watcher.taken();
+        let file = File::open(ground.path("a")).unwrap();
+        let plain = ioctl_getflags(&file).unwrap();
+
+        for (guard, wanted) in
+            [(IFlags::IMMUTABLE, flag::IMMUTABLE), (IFlags::APPEND, flag::APPEND_ONLY), (IFlags::empty(), 0)]
+        {
+            if ioctl_setflags(&file, plain | guard).is_err() {
+                // Without the right to, or on a file system without guards.
+                break;
+            }
+            let changed = watcher.next_file();
+            assert_eq!(changed.action, FileAction::MetadataChanged);
+            assert_eq!(changed.after.unwrap().flags.unwrap_or(0), wanted);
+        }
+        ioctl_setflags(&file, plain).ok();
+        watcher.stop();
+    });
+}
+
+#[test]
 fn attributes_of_many_names_are_told_and_their_order_does_not_matter() {
     each_way(|ground| {
         ground.write("a", "x");

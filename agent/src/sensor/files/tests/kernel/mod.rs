@@ -23,7 +23,7 @@ mod logs;
 mod metadata;
 mod names;
 mod saves;
-mod special;
+pub(super) mod special;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ use super::super::WatchBy;
 use super::{Ground, Watcher};
 
 /// Runs a case with each means of noticing.
-fn each_way(case: impl Fn(&Ground)) {
+pub(super) fn each_way(case: impl Fn(&Ground)) {
     case(&Ground::by(WatchBy::Directories));
     if may_watch_file_systems() {
         case(&Ground::by(WatchBy::FileSystem));
@@ -58,7 +58,7 @@ fn may_watch_file_systems() -> bool {
 
 impl Watcher {
     /// All that is told of files until now; fails where a loss or a failure is told.
-    fn seen(&mut self) -> Vec<FileChanged> {
+    pub(super) fn seen(&mut self) -> Vec<FileChanged> {
         self.turns += 1;
         let text = format!("turn {}", self.turns);
         std::fs::write(&self.sentinel, &text).unwrap();
@@ -78,7 +78,7 @@ impl Watcher {
     }
 
     /// What is different now, by the story of each path told until now.
-    fn net(&mut self) -> Vec<(FileAction, String)> {
+    pub(super) fn net(&mut self) -> Vec<(FileAction, String)> {
         let base = self.sentinel.parent().unwrap().to_owned();
 
         net(&self.seen(), &base)
@@ -137,15 +137,15 @@ fn difference(first: Option<FileState>, last: Option<FileState>) -> Option<FileA
     }
 }
 
-fn created(names: &[&str]) -> Vec<(FileAction, String)> {
+pub(super) fn created(names: &[&str]) -> Vec<(FileAction, String)> {
     all(FileAction::Created, names)
 }
 
-fn modified(names: &[&str]) -> Vec<(FileAction, String)> {
+pub(super) fn modified(names: &[&str]) -> Vec<(FileAction, String)> {
     all(FileAction::Modified, names)
 }
 
-fn deleted(names: &[&str]) -> Vec<(FileAction, String)> {
+pub(super) fn deleted(names: &[&str]) -> Vec<(FileAction, String)> {
     all(FileAction::Deleted, names)
 }
 

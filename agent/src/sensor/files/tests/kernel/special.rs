@@ -18,10 +18,10 @@ use super::super::Ground;
 use super::{created, deleted, each_way, net};
 
 /// Notices every opening of the paths it is given.
-struct Openings(std::os::fd::OwnedFd);
+pub(in super::super) struct Openings(std::os::fd::OwnedFd);
 
 impl Openings {
-    fn of(paths: &[&Path]) -> Self {
+    pub(in super::super) fn of(paths: &[&Path]) -> Self {
         let watch = rustix::fs::inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
         for path in paths {
             rustix::fs::inotify::add_watch(&watch, *path, WatchFlags::OPEN | WatchFlags::DONT_FOLLOW)
@@ -31,7 +31,7 @@ impl Openings {
         Self(watch)
     }
 
-    fn count(&self) -> usize {
+    pub(in super::super) fn count(&self) -> usize {
         let mut space = [std::mem::MaybeUninit::uninit(); 4_096];
         let mut reader = Reader::new(&self.0, &mut space);
         let mut count = 0;

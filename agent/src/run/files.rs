@@ -31,6 +31,8 @@ impl Files {
         let sensor =
             FilesSensor::start(settings(config, assignment), sender).context("start the files sensor")?;
 
+        sensor.rebaseline(assignment.rebaseline.clone().unwrap_or_default());
+
         Ok(Self { sensor, changes })
     }
 
@@ -52,6 +54,11 @@ impl Files {
     /// Asks the sensor to end; what it still tells is to be taken until [`next`](Self::next) gives nothing.
     pub(super) fn ask_to_stop(&self) {
         self.sensor.ask_to_stop();
+    }
+
+    /// Hands over the orders of named persons to measure roots anew; each is done once.
+    pub(super) fn rebaseline(&self, assignment: &Assignment) {
+        self.sensor.rebaseline(assignment.rebaseline.clone().unwrap_or_default());
     }
 
     /// How it fares.

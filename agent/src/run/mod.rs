@@ -378,12 +378,19 @@ impl Agent {
 
     async fn take_assignment(&mut self, assignment: Assignment) -> anyhow::Result<()> {
         let version = assignment.version;
+        let watched = self.assigned.current().watch.clone();
         match self.assigned.take(assignment, &self.config.state_dir) {
             Ok(true) => {
                 info!(version, "Assignment taken");
                 self.assignment_refused = false;
                 self.pace.send_replace(self.assigned.pace());
                 self.due.inventory_within(self.inventory_every());
+                if let Some(files) = self.files.as_ref().filter(|_| watched == self.assigned.current().watch)
+                {
+                    // The same paths: watching goes on, and only orders may be new.
+                    files.rebaseline(self.assigned.current());
+                    return Ok(());
+                }
                 if let Err(error) = self.end_files().await {
                     self.files_failed(&error).await?;
                 }

@@ -63,3 +63,6 @@ cli-window-roots = Paths must be whole, without “..”; 32 at most.
 cli-window-stage-open = open
 cli-window-stage-closed = closed early
 cli-window-stage-expired = expired
+cli-host-rebaseline = Ordered a new baseline of { $name }, number { $number }. The host hears of it at its next sign of life.
+cli-host-rebaseline-root = This host never told of a baseline of that root: name a watched root, or *.
+cli-host-rebaseline-reason = The person and a reason are needed, of at most 1,000 characters.

@@ -63,3 +63,6 @@ cli-window-roots = Đường dẫn phải đầy đủ, không có “..”; nhi
 cli-window-stage-open = đang mở
 cli-window-stage-closed = đã đóng sớm
 cli-window-stage-expired = đã hết hạn
+cli-host-rebaseline = Đã ra lệnh lập lại mốc chuẩn cho máy { $name }, số { $number }. Máy nhận lệnh ở tín hiệu còn sống kế tiếp.
+cli-host-rebaseline-root = Máy này chưa từng báo mốc chuẩn của thư mục đó: hãy nêu đúng một thư mục được giám sát, hoặc *.
+cli-host-rebaseline-reason = Cần có tên người ra lệnh và lý do, dài không quá 1.000 ký tự.

@@ -70,6 +70,7 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::one))
         .routes(routes!(hosts::packages))
+        .routes(routes!(hosts::rebaseline))
         .routes(routes!(evidence::one))
         .routes(routes!(windows::list, windows::open))
         .routes(routes!(windows::one))

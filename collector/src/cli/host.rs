@@ -6,8 +6,12 @@ use clap::Subcommand;
 use super::{Setting, note};
 use crate::clock;
 use crate::print::{line, plain};
-use crate::store::certificates;
+use crate::store::audit::OPERATOR;
 use crate::store::hosts::{self, Host as Kept, HostState};
+use crate::store::orders::{self, Ordered};
+use crate::store::view::Scope;
+use crate::store::windows::Doer;
+use crate::store::{Store, certificates};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Host {
@@ -22,6 +26,20 @@ pub(super) enum Host {
     Approve {
         /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
         host: String,
+    },
+    /// Lập lại mốc chuẩn: băm lại mọi thứ, báo mọi khác biệt trước / measure anew: hash everything again, tell every difference first
+    Rebaseline {
+        /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
+        host: String,
+        /// Thư mục được giám sát, hoặc * / a watched root, or *
+        #[arg(long)]
+        root: String,
+        /// Người ra lệnh / the person who orders it
+        #[arg(long)]
+        by: String,
+        /// Lý do / reason
+        #[arg(long)]
+        reason: String,
     },
     /// Thôi tạm giữ / release a held host
     Release {
@@ -40,6 +58,9 @@ impl Host {
             Self::List => {
                 let all = store.read(hosts::list).await?;
                 return list(setting, &all);
+            }
+            Self::Rebaseline { host, root, by, reason } => {
+                return rebaseline(setting, &store, host, root, by, reason).await;
             }
             Self::Revoke { host } => {
                 let not_yet = [HostState::Waiting, HostState::Active, HostState::Held].as_slice();
@@ -78,6 +99,32 @@ impl Host {
         setting.tell(done, &[("name", &plain(&host.name)), ("host", &host.id)]);
 
         Ok(())
+    }
+}
+
+async fn rebaseline(
+    setting: &Setting,
+    store: &Store,
+    host: String,
+    root: String,
+    by: String,
+    reason: String,
+) -> anyhow::Result<()> {
+    let at = clock::now();
+    let host = store.read(move |db| hosts::named(db, &host)).await?;
+    let id = host.id;
+    let ordered = store.write(move |tx| {
+        let doer = Doer { person: &by, audited: OPERATOR, scope: &Scope::All, at };
+        orders::order(tx, doer, id, &root, &reason)
+    });
+    match ordered.await? {
+        Ordered::Kept(number) => {
+            setting.tell("cli-host-rebaseline", &[("name", &plain(&host.name)), ("number", &number)]);
+            Ok(())
+        }
+        Ordered::UnknownRoot => bail!("{}", setting.say("cli-host-rebaseline-root", &[])),
+        Ordered::BadReason => bail!("{}", setting.say("cli-host-rebaseline-reason", &[])),
+        Ordered::Absent | Ordered::Neighbours => bail!("{}", setting.say("cli-window-absent", &[])),
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use quinn::{Connection, RecvStream, SendStream};
 use rusqlite::Transaction;
+use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Hello, LaneMark, Refusal, RefusalCode, WIRE_VERSION, Welcome};
-use vonggac_protocol::id::{Epoch, Lane};
+use vonggac_protocol::id::{Epoch, HostId, Lane};
 use vonggac_protocol::limits::TEXT_BYTES_MAX;
 use vonggac_protocol::observation::{IdentityTwice, Kind};
 use vonggac_protocol::time::Timestamp;
@@ -19,7 +20,7 @@ use crate::store::audit::{self, Action, COLLECTOR};
 use crate::store::certificates::Identity;
 use crate::store::hosts::{Greeting, HostState};
 use crate::store::observations::{self, LaneOf};
-use crate::store::{Store, assignments, certificates, hosts, packages};
+use crate::store::{Store, certificates, hosts, orders, packages};
 
 /// Bytes of a hello.
 const HELLO_BYTES_MAX: usize = TEXT_BYTES_MAX + 4 * 1024;
@@ -128,10 +129,20 @@ fn weigh(
             Ok(LaneMark { lane, kept })
         })
         .collect::<anyhow::Result<_>>()?;
-    let assignment = assignments::newest(tx)?.filter(|newest| newest.version != hello.assignment);
+    let assignment = orders::assigned(tx, host)?.filter(|newest| newest.version != hello.assignment);
     let packages = packages::digest(tx, host)?;
 
     Ok(Greeted::Welcome(Box::new(Welcome { wire: WIRE_VERSION, marks, now, assignment, packages })))
+}
+
+/// What a host is assigned, if it is newer than what it was told.
+///
+/// # Errors
+/// If the store fails.
+pub async fn newer(store: &Store, host: HostId, told: u64) -> anyhow::Result<Option<Assignment>> {
+    let assigned = store.read(move |db| orders::assigned(db, host)).await?;
+
+    Ok(assigned.filter(|assigned| assigned.version > told))
 }
 
 /// What to tell a host in this state.

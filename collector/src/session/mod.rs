@@ -140,7 +140,7 @@ impl Sessions {
         sender: Sender,
         address: String,
     ) -> End {
-        let epoch = hello.epoch;
+        let (epoch, held) = (hello.epoch, hello.assignment);
         let greeted = greet::greet(&self.store, sender, hello, address, self.pulse.promised()).await;
         let welcome = match greeted {
             Ok(Greeted::Welcome(welcome)) => welcome,
@@ -155,6 +155,7 @@ impl Sessions {
             }
             Err(error) => return End::Failed(error),
         };
+        let told = welcome.assignment.as_ref().map_or(held, |assignment| assignment.version);
         let _seat = self.registry.enter(sender.host, connection.clone());
         if frames::write(&mut *control.lock().await, &Frame::Welcome(*welcome)).await.is_err() {
             return End::Gone;
@@ -163,13 +164,20 @@ impl Sessions {
         info!("Agent connected");
 
         tokio::select! {
-            end = self.listen_to_control(receive, sender) => end,
+            end = self.listen_to_control(receive, control, told, sender) => end,
             end = self.listen_to_lanes(connection, control, epoch, sender) => end,
             _ = connection.closed() => End::Gone,
         }
     }
 
-    async fn listen_to_control(&self, mut receive: RecvStream, sender: Sender) -> End {
+    /// Hears signs of life, and answers one with what was assigned since the last.
+    async fn listen_to_control(
+        &self,
+        mut receive: RecvStream,
+        control: &Control,
+        mut told: u64,
+        sender: Sender,
+    ) -> End {
         loop {
             match frames::read(&mut receive, CONTROL_FRAME_BYTES_MAX).await {
                 Ok(Frame::Heartbeat(_)) => {
@@ -181,6 +189,17 @@ impl Sessions {
                             return End::Refused(greet::refusal_of(state));
                         }
                         Err(error) => return End::Failed(error),
+                    }
+                    let newer = match greet::newer(&self.store, sender.host, told).await {
+                        Ok(newer) => newer,
+                        Err(error) => return End::Failed(error),
+                    };
+                    if let Some(assignment) = newer {
+                        told = assignment.version;
+                        let frame = Frame::Assign(assignment);
+                        if frames::write(&mut *control.lock().await, &frame).await.is_err() {
+                            return End::Gone;
+                        }
                     }
                 }
                 Ok(Frame::Goodbye(_)) => {

@@ -25,6 +25,7 @@ pub mod hosts;
 pub mod incidents;
 pub mod migrate;
 pub mod observations;
+pub mod orders;
 pub mod packages;
 pub mod people;
 pub mod rule_sets;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use tokio::sync::mpsc;
+use vonggac_protocol::assignment::RebaselineOrder;
 use vonggac_protocol::file::{
     Actor, Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost,
     WatchModeChanged,
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     confirmed: Mutex<u64>,
     moved: Condvar,
     stop: AtomicBool,
+    /// Orders that the loop has not taken yet.
+    orders: Mutex<Option<Vec<RebaselineOrder>>>,
 }
 
 impl Shared {
@@ -48,6 +51,15 @@ impl Shared {
         let mut confirmed = lock(&self.confirmed);
         *confirmed = ticket.max(*confirmed);
         self.moved.notify_all();
+    }
+
+    /// These orders stand from now on, instead of those before.
+    pub(super) fn order(&self, orders: Vec<RebaselineOrder>) {
+        *lock(&self.orders) = Some(orders);
+    }
+
+    pub(super) fn take_orders(&self) -> Option<Vec<RebaselineOrder>> {
+        lock(&self.orders).take()
     }
 
     pub(super) fn stop(&self) {
@@ -119,6 +131,8 @@ enum Update {
     /// Told together; their states are those in `told`, or have been told anew since.
     Paths(Vec<Key>),
     Taken(Box<Taking>),
+    /// Taken anew by the order of this number.
+    Retaken(Box<Taking>, u64),
     Nothing,
 }
 
@@ -227,16 +241,20 @@ impl Ledger {
                         }
                     }
                 }
-                Update::Taken(taking) => takings.push(taking),
+                Update::Taken(taking) => takings.push((taking, None)),
+                Update::Retaken(taking, number) => takings.push((taking, Some(number))),
                 Update::Nothing => {}
             }
         }
         let sorted: Vec<_> = paths.iter().map(|(key, entry)| (key, entry.as_deref())).collect();
         self.baseline.begin()?;
         let moved = self.baseline.put_or_remove(&sorted)?;
-        for taking in takings {
+        for (taking, number) in takings {
             self.baseline.take(&taking.root, taking.at)?;
             self.baseline.append_history(&taking)?;
+            if let Some(number) = number {
+                self.baseline.set_rebaselined(&taking.root, number)?;
+            }
         }
         self.baseline.commit()?;
         self.paths = self.paths.saturating_add_signed(moved);
@@ -360,28 +378,23 @@ impl Ledger {
 
     /// Tells that a root's first scan is done.
     pub(super) fn tell_taken(&mut self, root: &Key, at: Timestamp, taken: BaselineTaken) -> Result<()> {
-        self.tell_taken_by(None, "first scan", root, at, taken)
+        let taking = Box::new(taking(root, at, None, "first scan", &taken));
+
+        self.tell(at, Kind::BaselineTaken(taken), Update::Taken(taking))
     }
 
-    /// Tells that a root was taken, or taken anew on this person's order; kept in the history for ever.
-    pub(super) fn tell_taken_by(
+    /// Tells that a root was taken anew by this order; kept in the history for ever.
+    pub(super) fn tell_retaken(
         &mut self,
-        by: Option<String>,
-        reason: &str,
+        order: &RebaselineOrder,
         root: &Key,
         at: Timestamp,
         taken: BaselineTaken,
     ) -> Result<()> {
-        let taking = Taking {
-            at,
-            root: root.clone(),
-            by,
-            reason: reason.to_owned(),
-            digest: taken.digest,
-            paths: taken.paths,
-        };
+        let by = Some(order.by.clone());
+        let taking = Box::new(taking(root, at, by, &order.reason, &taken));
 
-        self.tell(at, Kind::BaselineTaken(taken), Update::Taken(Box::new(taking)))
+        self.tell(at, Kind::BaselineTaken(taken), Update::Retaken(taking, order.number))
     }
 
     pub(super) fn tell_lost(
@@ -452,4 +465,11 @@ impl Ledger {
 
         Ok(())
     }
+}
+
+/// What the history says of it.
+fn taking(root: &Key, at: Timestamp, by: Option<String>, reason: &str, taken: &BaselineTaken) -> Taking {
+    let (digest, paths) = (taken.digest, taken.paths);
+
+    Taking { at, root: root.clone(), by, reason: reason.to_owned(), digest, paths }
 }

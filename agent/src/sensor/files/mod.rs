@@ -22,6 +22,7 @@
 //! | `compare` | what a difference means; pure |
 //! | `baseline` | the last confirmed state of every path, on disk |
 //! | `burst` | very many changes in a short time; pure |
+//! | `rebaseline` | roots measured anew on a person's order |
 //! | `ledger` | spool before baseline |
 //! | `packaged` | what the package manager's database says of a path |
 //! | `pace` | how much of a processor a scan may take; pure |
@@ -81,6 +82,7 @@ mod packaged;
 mod plans;
 mod reread;
 mod rereading;
+mod rebaseline;
 mod roots;
 mod scan;
 mod sensor;

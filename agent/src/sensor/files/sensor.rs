@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use tokio::sync::mpsc;
+use vonggac_protocol::assignment::RebaselineOrder;
 use vonggac_protocol::file::{WatchLossReason, WatchMode};
 use vonggac_protocol::time::Timestamp;
 
@@ -20,6 +21,7 @@ use super::measure::Measurer;
 use super::pace::Pace;
 use super::packaged::Packaged;
 use super::plans::Plans;
+use super::rebaseline::Rebaselines;
 use super::roots::Roots;
 use super::scan::{Effort, Progress, SUSPECTS_MAX, Scanner};
 use super::settings::{FilesSettings, WatchBy};
@@ -120,6 +122,7 @@ impl FilesSensor {
         let watchman = Watchman {
             measurer: measurer(),
             pace: Pace::new(settings.scan_cpu_percent, Duration::ZERO),
+            rebaselines: Rebaselines::default(),
             plans: Plans::new(watched_until, settings.rescan_every),
             watch: Watch::new(
                 inbox_in.clone(),
@@ -166,6 +169,12 @@ impl FilesSensor {
     pub fn confirm(&self, ticket: Ticket) {
         self.shared.confirm(ticket);
         // Full means that the loop is awake already; gone means that `join` will apply it.
+        drop(self.inbox.try_send(Notice::Wake));
+    }
+
+    /// Named persons want these roots measured anew. All orders that stand, every time: each is done once.
+    pub fn rebaseline(&self, orders: Vec<RebaselineOrder>) {
+        self.shared.order(orders);
         drop(self.inbox.try_send(Notice::Wake));
     }
 

@@ -20,8 +20,9 @@ use super::measure::{Measured, Measurer};
 use super::pace::Pace;
 use super::packaged::{Packaged, judge};
 use super::plans::{Cause, HEARTBEAT, Plans, TICK};
+use super::rebaseline::Rebaselines;
 use super::roots::Roots;
-use super::scan::{Found, Order};
+use super::scan::{Found, Order, Portion};
 use super::sensor::Counters;
 use super::settings::FilesSettings;
 use super::settle::Settle;
@@ -71,6 +72,7 @@ pub(super) struct Watchman {
     pub(super) measurer: Measurer,
     pub(super) pace: Pace,
     pub(super) plans: Plans,
+    pub(super) rebaselines: Rebaselines,
     pub(super) packaged: Packaged,
 }
 
@@ -93,6 +95,7 @@ impl Watchman {
             self.keep_installation()?;
             self.keep_time()?;
             lock(&self.ledger).tell_bursts()?;
+            self.keep_orders()?;
             self.counters.paths.store(lock(&self.ledger).paths(), Ordering::Release);
         }
 
@@ -251,6 +254,7 @@ impl Watchman {
     fn take_seen(&mut self, path: &Path, seen: Seen) -> Result<()> {
         if self.plans.absent.contains(&Key::of(path)) {
             self.find_absent_roots()?;
+            self.look_for_orders();
         }
         if seen.is_structure && self.is_watched(path) && is_directory(path) {
             let mover = seen.claims.last_change().map(|claim| Claim { about: About::Brought, ..claim });
@@ -459,11 +463,10 @@ impl Watchman {
         }
         let (root, cause) = self.plans.due.remove(0);
         let is_first = self.plans.first.contains(&root);
+        let again = self.rebaselines.begin(&root).then_some(Portion::WHOLE);
         self.plans.current = Some((root.clone(), cause, clock::instant()));
 
-        self.orders
-            .send(Order { root, is_first, again: None })
-            .map_err(|_| anyhow!("the scanning thread ended"))
+        self.orders.send(Order { root, is_first, again }).map_err(|_| anyhow!("the scanning thread ended"))
     }
 
     fn finish_scan(&mut self, unreachable: u64) -> Result<()> {
@@ -471,9 +474,13 @@ impl Watchman {
         self.finish_reread()?;
         self.plans.unscanned.remove(&root);
         self.counters.is_scanned.store(self.plans.unscanned.is_empty(), Ordering::Release);
+        self.rebaselines.scanned(&root, began, unreachable);
         if self.plans.first.remove(&root) {
             let at = clock::now();
             let mut ledger = lock(&self.ledger);
+            if let Some(number) = self.rebaselines.last_number(&root) {
+                ledger.baseline().set_rebaselined(&root, number)?;
+            }
             let roots = &self.roots;
             let ours = |key: &Key| roots.find(key).is_some_and(|(found, _)| *found == root);
             let sums = ledger.baseline().sums(&root, self.settings.hash_bytes_max, &ours)?;

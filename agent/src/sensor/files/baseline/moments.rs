@@ -21,6 +21,11 @@ pub(in super::super) struct Taking {
     pub(in super::super) paths: u64,
 }
 
+/// Under which name the last order done of a root is kept.
+fn order_name(root: &Key) -> String {
+    format!("rebaselined {}", root.host_path())
+}
+
 impl Baseline {
     pub(in super::super) fn is_taken(&self, root: &Key) -> Result<bool> {
         Ok(self.db.prepare_cached("SELECT 1 FROM root WHERE key = ?1")?.exists([root.as_bytes()])?)
@@ -74,6 +79,26 @@ impl Baseline {
         })?;
 
         Ok(takings.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The number of the last order to measure this root anew that was done; 0 before the first.
+    pub(in super::super) fn rebaselined(&self, root: &Key) -> Result<u64> {
+        let found: Option<i64> = self
+            .db
+            .prepare_cached("SELECT at FROM moment WHERE name = ?1")?
+            .query_row([order_name(root)], |row| row.get(0))
+            .optional()?;
+
+        Ok(found.map_or(0, i64::cast_unsigned))
+    }
+
+    pub(in super::super) fn set_rebaselined(&self, root: &Key, number: u64) -> Result<()> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO moment VALUES (?1, ?2)",
+            params![order_name(root), number.cast_signed()],
+        )?;
+
+        Ok(())
     }
 
     /// The share of all paths whose content was last read again, and when; `None` before the first.

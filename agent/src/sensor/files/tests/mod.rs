@@ -12,6 +12,7 @@ mod mounts;
 mod once;
 mod packaged;
 mod peers;
+mod rebaseline;
 mod trees;
 
 use std::path::{Path, PathBuf};

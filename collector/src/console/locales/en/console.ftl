@@ -432,3 +432,4 @@ audit-snapshot_made = Snapshot made
 audit-backup_made = Backup made
 audit-window_opened = Change window opened
 audit-window_closed = Change window closed
+audit-host_rebaseline = New baseline ordered

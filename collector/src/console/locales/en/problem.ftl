@@ -16,3 +16,4 @@ problem-window-over = This window was closed or has expired
 problem-window-hours = Hours must be 1 to 168
 problem-window-reason = A reason of 1 to 1,000 characters is needed
 problem-window-roots = Paths must be whole, without “..”; 32 at most
+problem-order-root = This host never told of a baseline of that root

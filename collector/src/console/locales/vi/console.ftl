@@ -432,3 +432,4 @@ audit-snapshot_made = Làm bản chụp tuân thủ
 audit-backup_made = Sao lưu
 audit-window_opened = Mở khung giờ thay đổi
 audit-window_closed = Đóng khung giờ thay đổi
+audit-host_rebaseline = Ra lệnh lập lại mốc chuẩn

@@ -16,3 +16,4 @@ problem-window-over = Khung giờ này đã đóng hoặc đã hết hạn
 problem-window-hours = Số giờ phải từ 1 đến 168
 problem-window-reason = Cần lý do dài từ 1 đến 1.000 ký tự
 problem-window-roots = Đường dẫn phải đầy đủ, không có “..”; nhiều nhất 32 đường dẫn
+problem-order-root = Máy này chưa từng báo mốc chuẩn của thư mục đó

@@ -62,8 +62,17 @@ pub struct Status {
     pub wire_received_bytes: u64,
     /// Resident memory.
     pub memory_bytes: u64,
+    /// Above this an operator should look; nothing is cut at it. 0: not known.
+    #[serde(default)]
+    pub memory_bytes_max: u64,
     /// Processor time since the start.
     pub processor_ms: u64,
+    /// Share of one processor that a scan may take, percent. 0: not known.
+    #[serde(default)]
+    pub cpu_percent_max: u8,
+    /// Bytes of the baseline on the disk.
+    #[serde(default)]
+    pub baseline_bytes: u64,
     /// Paths in the baseline.
     pub baseline_paths: u64,
     /// Exclusions in the configuration; counted only.
@@ -139,9 +148,20 @@ impl Status {
         if self.dropped > 0 {
             problems.push(Problem::new("problem-dropped"));
         }
+        if self.memory_bytes_max > 0 && self.memory_bytes > self.memory_bytes_max {
+            problems.push(Problem::new("problem-memory"));
+        }
         problems.extend(self.problems.iter().cloned());
 
         problems
+    }
+
+    /// Percent of one processor taken since the start, with one decimal.
+    fn processor_share(&self) -> String {
+        let uptime = u64::try_from(self.at.since(self.started_at).as_millis()).unwrap_or(u64::MAX).max(1);
+        let permille = self.processor_ms.saturating_mul(1_000) / uptime;
+
+        format!("{}.{}", permille / 10, permille % 10)
     }
 
     /// The status in words, line by line.
@@ -173,10 +193,14 @@ impl Status {
                 .with("received", bytes(self.wire_received_bytes)),
             Message::new("status-use")
                 .with("memory", bytes(self.memory_bytes))
+                .with("most", bytes(self.memory_bytes_max))
                 .with("processor", self.processor_ms / 1000)
-                .with("uptime", self.at.since(self.started_at).as_secs()),
+                .with("uptime", self.at.since(self.started_at).as_secs())
+                .with("share", self.processor_share())
+                .with("scan", self.cpu_percent_max),
             Message::new("status-baseline")
                 .with("paths", self.baseline_paths)
+                .with("bytes", bytes(self.baseline_bytes))
                 .with("exclusions", self.exclusions),
         ];
         if let Some(mode) = self.watch_mode {
@@ -257,6 +281,9 @@ mod tests {
             wire_sent_bytes: 0,
             wire_received_bytes: 0,
             memory_bytes: 20 << 20,
+            memory_bytes_max: 64 << 20,
+            cpu_percent_max: 25,
+            baseline_bytes: 1 << 20,
             processor_ms: 1500,
             baseline_paths: 10,
             exclusions: 1,
@@ -282,6 +309,20 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("hàng đợi đã đầy hơn 80 %") && said.contains("20,0 MiB"), "{said}");
+    }
+
+    #[test]
+    fn more_memory_than_the_setting_is_a_problem_and_use_stands_beside_the_limits() {
+        let greedy = Status { memory_bytes: 65 << 20, processor_ms: 500, ..sample() };
+        let greedy = Status { at: greedy.started_at.plus(std::time::Duration::from_secs(10)), ..greedy };
+
+        assert!(greedy.problems(true).iter().any(|problem| problem.id == "problem-memory"));
+        assert!(!sample().problems(true).iter().any(|problem| problem.id == "problem-memory"));
+        let said = greedy.say(true, None, Lang::En).join("\n");
+        assert!(
+            said.contains("5.0 % of one processor (a scan may take 25 %)") && said.contains("64"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -71,8 +71,8 @@ status-losses = Losses: { $dropped } records dropped for lack of room, { $watch 
 status-last-sent = Last sent: { $at } (to see what: vonggac-agent show --last).
 status-nothing-sent = Nothing was sent so far.
 status-wire = On the wire since start: { $sent } sent, { $received } received (IP and UDP headers included).
-status-use = Memory { $memory }; processor time { $processor } s in { $uptime } s.
-status-baseline = Baseline: { $paths } paths; { $exclusions } exclusions.
+status-use = Memory { $memory } (warned above { $most }); processor time { $processor } s in { $uptime } s, { $share } % of one processor (a scan may take { $scan } %).
+status-baseline = Baseline: { $paths } paths ({ $bytes }); { $exclusions } exclusions.
 status-watch = Watching by (the weakest of all paths): { $mode }
 watch-file-system = whole file systems (fanotify), knowing who did it.
 watch-directories = each directory (inotify), not knowing who did it.
@@ -86,6 +86,7 @@ problem-dropped = records had to be dropped because the queue was full
 problem-sensor = the sensor { $sensor } cannot do its work
 problem-disk = the disk cannot be written; see the log
 problem-assignment = an assignment of the collector was refused because it is not valid
+problem-memory = the agent takes more memory than memory_max_mib; nothing is cut there, the wall is the service's MemoryMax
 
 # Last sent
 show-nothing = Nothing has left this machine so far.

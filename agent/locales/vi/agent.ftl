@@ -71,8 +71,8 @@ status-losses = Mất mát: { $dropped } bản ghi phải bỏ vì hết chỗ, 
 status-last-sent = Gửi gần nhất: { $at } (xem nội dung: vonggac-agent show --last).
 status-nothing-sent = Chưa gửi gì.
 status-wire = Đường truyền từ lúc chạy: gửi { $sent }, nhận { $received } (kể cả phần đầu IP, UDP).
-status-use = Bộ nhớ { $memory }; CPU đã dùng { $processor } giây trong { $uptime } giây.
-status-baseline = Đường cơ sở: { $paths } đường dẫn; loại trừ { $exclusions } mục.
+status-use = Bộ nhớ { $memory } (mức cảnh báo { $most }); CPU đã dùng { $processor } giây trong { $uptime } giây, bằng { $share } % một nhân (quét được dùng { $scan } %).
+status-baseline = Đường cơ sở: { $paths } đường dẫn ({ $bytes }); loại trừ { $exclusions } mục.
 status-watch = Cách giám sát (yếu nhất trong các đường dẫn): { $mode }
 watch-file-system = cả hệ tệp (fanotify), biết ai làm.
 watch-directories = từng thư mục (inotify), không biết ai làm.
@@ -86,6 +86,7 @@ problem-dropped = có bản ghi phải bỏ vì hàng đợi đầy
 problem-sensor = bộ phận thu thập { $sensor } không làm việc được
 problem-disk = không ghi được vào đĩa; xem nhật ký
 problem-assignment = yêu cầu giám sát từ máy chủ thu thập bị từ chối vì không hợp lệ
+problem-memory = tác tử dùng nhiều bộ nhớ hơn mức memory_max_mib; không gì bị cắt ở mức này, giới hạn thật là MemoryMax của dịch vụ
 
 # Gửi gần nhất
 show-nothing = Chưa có gì rời khỏi máy này.

@@ -130,6 +130,7 @@ impl Check<'_> {
             .collect();
         let exclude =
             file.exclude.into_iter().map(|path| PathBuf::from(self.path("exclude", path))).collect();
+        let (burst_files, memory_max_mib) = self.warnings(file.burst_files, file.memory_max_mib);
 
         Config {
             state_dir,
@@ -164,13 +165,8 @@ impl Check<'_> {
                 0..=65_536,
             ),
             rehash_days: self.range("rehash_days", file.rehash_days, standard.rehash_days, 0..=365),
-            burst_files: self.range("burst_files", file.burst_files, standard.burst_files, 10..=1_000),
-            memory_max_mib: self.range(
-                "memory_max_mib",
-                file.memory_max_mib,
-                standard.memory_max_mib,
-                16..=4_096,
-            ),
+            burst_files,
+            memory_max_mib,
             heartbeat_secs: self.range(
                 "heartbeat_secs",
                 file.heartbeat_secs,
@@ -184,6 +180,16 @@ impl Check<'_> {
                 60..=86_400,
             ),
         }
+    }
+
+    /// Beyond what the agent speaks up: of a burst, of its own memory.
+    fn warnings(&mut self, burst_files: Option<Spanned<u32>>, memory: Option<Spanned<u32>>) -> (u32, u32) {
+        let standard = Config::default();
+
+        (
+            self.range("burst_files", burst_files, standard.burst_files, 10..=1_000),
+            self.range("memory_max_mib", memory, standard.memory_max_mib, 16..=4_096),
+        )
     }
 
     /// A path that must be absolute. The message does not repeat it: it may be out of bounds.

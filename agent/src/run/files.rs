@@ -73,6 +73,13 @@ impl Files {
     }
 }
 
+/// What the baseline takes on the disk, with its journal.
+pub(super) fn baseline_bytes(config: &Config) -> u64 {
+    let size = |name: &str| std::fs::metadata(config.state_dir.join(name)).map_or(0, |found| found.len());
+
+    size("baseline.db") + size("baseline.db-wal")
+}
+
 /// The machine's own configuration first, then what the collector asks for, then the system's own paths.
 fn settings(config: &Config, assignment: &Assignment) -> FilesSettings {
     let baseline_path: PathBuf = config.state_dir.join("baseline.db");

@@ -77,10 +77,9 @@ impl World {
             let doer = Doer { person: "an", audited: "an", scope: &Scope::All, at };
             windows::open(tx, doer, &wanted)
         };
-        match self.store.write(open).await.unwrap() {
-            Done::Kept(id) => id,
-            other => panic!("{other:?}"),
-        }
+        let Done::Kept(id) = self.store.write(open).await.unwrap() else { panic!("the window was refused") };
+
+        id
     }
 
     async fn observe_at(&self, at: Timestamp, kind: Kind) {
@@ -306,11 +305,11 @@ async fn a_window_over_other_paths_keeps_nothing_quiet() {
 async fn a_burst_and_the_changes_that_made_it_are_one_incident_of_a_burst_and_one_of_the_data() {
     let world = world().await;
     let root = HostPath::from_text("/srv/du-lieu");
-    let change = |n: u32| match page_changed(&format!("/srv/du-lieu/{n}.docx")) {
-        Kind::FileChanged(change) => {
-            Kind::FileChanged(FileChanged { area: Area::Data, root: root.clone(), ..change })
-        }
-        other => other,
+    let change = |n: u32| {
+        let Kind::FileChanged(change) = page_changed(&format!("/srv/du-lieu/{n}.docx")) else {
+            unreachable!()
+        };
+        Kind::FileChanged(FileChanged { area: Area::Data, root: root.clone(), ..change })
     };
     let burst = |actor: Option<Actor>, rewritten: u64| {
         Kind::ChangeBurst(ChangeBurst {

@@ -259,7 +259,7 @@ impl Deed {
 /// What was done to a file; `None` if it is not counted.
 fn deed_of(change: &FileChanged, at: Timestamp) -> Option<Deed> {
     let kind = |state: &Option<vonggac_protocol::file::FileState>| state.as_ref().map(|state| state.kind);
-    let is_file = kind(&change.after).or(kind(&change.before)) == Some(FileKind::File);
+    let is_file = kind(&change.after).or_else(|| kind(&change.before)) == Some(FileKind::File);
     let is_package = change.package.as_ref().is_some_and(|from| from.verdict == PackageVerdict::Matches);
     let is_vague = change.not_before.is_some_and(|from| at.since(from) > SPAN_MAX);
     if !is_file || is_package || change.while_off || is_vague {

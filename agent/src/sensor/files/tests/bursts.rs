@@ -24,10 +24,10 @@ fn rewrite_all(ground: &Ground) -> u32 {
 fn bursts(watcher: &mut Watcher) -> Vec<ChangeBurst> {
     let (mut changed, mut bursts) = (0, Vec::new());
     while changed < FILES || bursts.is_empty() {
-        match watcher.next().kind {
-            Kind::FileChanged(_) => changed += 1,
-            Kind::ChangeBurst(burst) => bursts.push(burst),
-            _ => {}
+        let kind = watcher.next().kind;
+        changed += usize::from(matches!(kind, Kind::FileChanged(_)));
+        if let Kind::ChangeBurst(burst) = kind {
+            bursts.push(burst);
         }
     }
 

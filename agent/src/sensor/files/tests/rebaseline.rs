@@ -21,10 +21,12 @@ fn order(number: u64, root: &str) -> RebaselineOrder {
 fn retaken(watcher: &mut Watcher) -> (Vec<FileAction>, BaselineTaken) {
     let mut actions = Vec::new();
     loop {
-        match watcher.next().kind {
-            Kind::FileChanged(changed) => actions.push(changed.action),
-            Kind::BaselineTaken(taken) => return (actions, taken),
-            _ => {}
+        let kind = watcher.next().kind;
+        if let Kind::FileChanged(changed) = &kind {
+            actions.push(changed.action);
+        }
+        if let Kind::BaselineTaken(taken) = kind {
+            return (actions, taken);
         }
     }
 }

@@ -130,6 +130,8 @@ impl Check<'_> {
             .collect();
         let exclude =
             file.exclude.into_iter().map(|path| PathBuf::from(self.path("exclude", path))).collect();
+        let (scan_processors, scan_disk_mib_per_second) =
+            self.scan_limits(file.scan_processors, file.scan_disk_mib_per_second);
         let (burst_files, memory_max_mib) = self.warnings(file.burst_files, file.memory_max_mib);
 
         Config {
@@ -152,18 +154,8 @@ impl Check<'_> {
                 0..=FILE_BYTES_MOST,
             ),
             cpu_percent: self.range("cpu_percent", file.cpu_percent, standard.cpu_percent, 1..=100),
-            scan_processors: self.range(
-                "scan_processors",
-                file.scan_processors,
-                standard.scan_processors,
-                1..=64,
-            ),
-            scan_disk_mib_per_second: self.range(
-                "scan_disk_mib_per_second",
-                file.scan_disk_mib_per_second,
-                standard.scan_disk_mib_per_second,
-                0..=65_536,
-            ),
+            scan_processors,
+            scan_disk_mib_per_second,
             rehash_days: self.range("rehash_days", file.rehash_days, standard.rehash_days, 0..=365),
             burst_files,
             memory_max_mib,
@@ -180,6 +172,16 @@ impl Check<'_> {
                 60..=86_400,
             ),
         }
+    }
+
+    /// How much of the machine a scan may use: processors, disk.
+    fn scan_limits(&mut self, processors: Option<Spanned<u16>>, disk: Option<Spanned<u64>>) -> (u16, u64) {
+        let standard = Config::default();
+
+        (
+            self.range("scan_processors", processors, standard.scan_processors, 1..=64),
+            self.range("scan_disk_mib_per_second", disk, standard.scan_disk_mib_per_second, 0..=65_536),
+        )
     }
 
     /// Beyond what the agent speaks up: of a burst, of its own memory.

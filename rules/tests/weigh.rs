@@ -259,7 +259,7 @@ fn every_field_of_a_file_change_is_declared_and_every_declared_one_can_be_had() 
         verdict: vonggac_protocol::file::PackageVerdict::Differs,
     });
     whole.text = Some(vonggac_protocol::file::TextDifference {
-        digest: vonggac_protocol::digest::Digest([0; 32]),
+        digest: Digest([0; 32]),
         added: 1,
         removed: 0,
         lines: None,

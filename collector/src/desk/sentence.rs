@@ -1,7 +1,7 @@
 //! An observation as a sentence.
 
 use vonggac_protocol::file::{
-    Actor, FileAction, FileChanged, FileKind, PackageVerdict, WatchLossReason, WatchMode,
+    Actor, FileAction, FileChanged, FileKind, FilesInstalled, PackageVerdict, WatchLossReason, WatchMode,
 };
 use vonggac_protocol::observation::Kind;
 
@@ -54,16 +54,7 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
         Kind::AgentHeard(it) => say(&[("since", &t.moment(it.silent_since))]),
         Kind::IdentityTwice(it) => say(&[("address", &it.address)]),
         Kind::HostMisbehaved(it) => say(&[("reason", &it.reason), ("count", &number(it.count))]),
-        Kind::FilesInstalled(it) => {
-            let names: Vec<&str> = it.packages.iter().map(|package| package.name.as_str()).take(8).collect();
-            let mut told = say(&[
-                ("packages", &names.join(", ")),
-                ("count", &number(u64::try_from(it.packages.len()).unwrap_or(0))),
-                ("files", &number(it.created + it.modified + it.deleted)),
-            ]);
-            append(t, &mut told, it.while_off, it.actor.as_ref());
-            told
-        }
+        Kind::FilesInstalled(it) => installed(t, it, host),
         Kind::ChangeBurst(it) => {
             let mut told = say(&[
                 ("root", it.root.as_str()),
@@ -84,6 +75,27 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
         }
         Kind::RecordsMissing(it) => say(&[("first", &number(it.first)), ("last", &number(it.last))]),
     }
+}
+
+/// So many packages are named; the others are counted.
+const NAMED_PACKAGES: usize = 8;
+
+fn installed(t: Language, it: &FilesInstalled, host: &str) -> String {
+    let names: Vec<&str> =
+        it.packages.iter().map(|package| package.name.as_str()).take(NAMED_PACKAGES).collect();
+    let files = it.created.saturating_add(it.modified).saturating_add(it.deleted);
+    let mut told = t.with(
+        "seen-files_installed",
+        &[
+            ("host", host),
+            ("packages", &names.join(", ")),
+            ("count", &t.number(u64::try_from(it.packages.len()).unwrap_or(0))),
+            ("files", &t.number(files)),
+        ],
+    );
+    append(t, &mut told, it.while_off, it.actor.as_ref());
+
+    told
 }
 
 fn file(t: Language, change: &FileChanged, host: &str) -> String {

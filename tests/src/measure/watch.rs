@@ -215,7 +215,7 @@ fn change_all(folder: &Path, data: &Path) -> anyhow::Result<BTreeMap<String, Kno
         note("su", process, &sh, "nobody");
         writeln!(lines, "echo x > {}", path("steady"))?;
         note("steady", steady.id(), &sh, "root");
-        let other = fixed.as_deref().unwrap_or(Path::new("/bin/touch")).display().to_string();
+        let other = fixed.as_deref().unwrap_or_else(|| Path::new("/bin/touch")).display().to_string();
         let (process, program) = one(&other, &[&path("static")])?;
         note("static", process, &program, "root");
     }

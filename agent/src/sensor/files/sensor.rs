@@ -1,7 +1,7 @@
 //! The sensor as its caller sees it: two threads, a channel, and confirmations.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::packaged::Packaged;
 use super::plans::Plans;
 use super::rebaseline::Rebaselines;
 use super::roots::Roots;
-use super::scan::{Effort, Progress, SUSPECTS_MAX, Scanner};
+use super::scan::{Effort, Order, Progress, SUSPECTS_MAX, Scanner};
 use super::settings::{FilesSettings, WatchBy};
 use super::settle::{Settle, TOUCHED_MAX};
 use super::watch::{NOTICES_MAX, Notice, Watch};
@@ -94,7 +94,6 @@ impl FilesSensor {
         let (orders_in, orders) = sync_channel(1);
         let (found_in, found) = sync_channel(SUSPECTS_MAX);
         let overloaded = Arc::new(AtomicBool::new(false));
-        let measurer = || Measurer::new(Arc::clone(&bounds), settings.hash_bytes_max);
         let scanner = Scanner {
             ledger: Arc::clone(&ledger),
             shared: Arc::clone(&shared),
@@ -106,31 +105,25 @@ impl FilesSensor {
             inbox: inbox_in.clone(),
             progress: Arc::clone(&counters.scan),
         };
-        let (waker, loud) = (Arc::new(Waker::new().context("make a waker")?), Arc::clone(&overloaded));
-        let (looked_at, held) = (Arc::clone(&bounds), Arc::clone(&roots));
+        let waker = Arc::new(Waker::new().context("make a waker")?);
         let post = Post {
-            bounds: looked_at,
-            roots: held,
+            bounds: Arc::clone(&bounds),
+            roots: Arc::clone(&roots),
             shared: Arc::clone(&shared),
             inbox: inbox_in.clone(),
-            overloaded: loud,
+            overloaded: Arc::clone(&overloaded),
             waker: Arc::clone(&waker),
         };
         let lookout = post_lookout(post, settings.watch_by);
         let survey = lookout.as_ref().map(Lookout::survey).unwrap_or_default();
+        let watch = Watch::new(&settings, inbox_in.clone(), Arc::clone(&overloaded), survey)?;
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
         let watchman = Watchman {
-            measurer: measurer(),
+            measurer: Measurer::new(Arc::clone(&bounds), settings.hash_bytes_max),
             pace: Pace::new(settings.scan_cpu_percent, Duration::ZERO),
             rebaselines: Rebaselines::default(),
             plans: Plans::new(watched_until, settings.rescan_every),
-            watch: Watch::new(
-                inbox_in.clone(),
-                Arc::clone(&overloaded),
-                settings.watches_max,
-                survey,
-                settings.watch_by,
-            )?,
+            watch,
             packaged: Packaged::new(&settings),
             settings,
             bounds,
@@ -144,14 +137,10 @@ impl FilesSensor {
             found,
             settle: Settle::new(TOUCHED_MAX),
         };
-        let first_word = opened.first_word();
         let end = HangUp(Arc::clone(&ledger), Arc::clone(&shared), Arc::clone(&waker));
-        let watching = set_to_watch(watchman, first_word, end)?;
+        let watching = set_to_watch(watchman, opened.first_word(), end)?;
         let looking = lookout.map(|lookout| send_out(lookout, inbox_in.clone())).transpose()?;
-        let scanning = Builder::new()
-            .name("files-scan".to_owned())
-            .spawn(move || orderly(scanner.run(&orders)))
-            .context("start the scanning thread")?;
+        let scanning = set_to_scan(scanner, orders)?;
 
         Ok(Self {
             shared,
@@ -235,6 +224,13 @@ impl Drop for FilesSensor {
     fn drop(&mut self) {
         self.ask_to_stop();
     }
+}
+
+fn set_to_scan(scanner: Scanner, orders: Receiver<Order>) -> Result<JoinHandle<Result<()>>> {
+    Builder::new()
+        .name("files-scan".to_owned())
+        .spawn(move || orderly(scanner.run(&orders)))
+        .context("start the scanning thread")
 }
 
 /// Ends the channel and the other thread however the watching thread ends.

@@ -16,7 +16,7 @@ use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveM
 use vonggac_protocol::file::WatchLossReason;
 
 use super::claims::Claims;
-use super::settings::WatchBy;
+use super::settings::{FilesSettings, WatchBy};
 use super::survey::Survey;
 use crate::os::file::{Dir, is_absence};
 use crate::os::paths::WATCH_EACH_DIRECTORY;
@@ -71,17 +71,17 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(
+        settings: &FilesSettings,
         inbox: SyncSender<Notice>,
         overloaded: Arc<AtomicBool>,
-        limit: usize,
         survey: Survey,
-        by: WatchBy,
     ) -> Result<Self> {
         let config = Config::default().with_follow_symlinks(false);
         let watcher = RecommendedWatcher::new(move |event| pass_on(event, &inbox, &overloaded), config)
             .context("start the system's watcher")?;
 
-        Ok(Self { survey, is_refused: by == WatchBy::FileSystem, watcher, count: 0, limit })
+        let is_refused = settings.watch_by == WatchBy::FileSystem;
+        Ok(Self { survey, is_refused, watcher, count: 0, limit: settings.watches_max })
     }
 
     /// Whether the file system that this directory lies on is watched whole.

@@ -108,15 +108,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn file(&mut self, file: ConfigFile) -> Config {
         let standard = Config::default();
-        match &file.version {
-            Some(version) if *version.get_ref() == VERSION => {}
-            Some(version) => {
-                let message =
-                    Message::new("config-version").with("found", version.get_ref()).with("expected", VERSION);
-                self.mistake(Some(&version.span()), message);
-            }
-            None => self.mistake(None, Message::new("config-missing-key").with("key", "version = 1")),
-        }
+        self.version(file.version.as_ref());
         let state_dir = match file.state_dir {
             Some(path) => PathBuf::from(self.path("state_dir", path)),
             None => standard.state_dir,
@@ -192,6 +184,18 @@ impl Check<'_> {
             self.range("burst_files", burst_files, standard.burst_files, 10..=1_000),
             self.range("memory_max_mib", memory, standard.memory_max_mib, 16..=4_096),
         )
+    }
+
+    fn version(&mut self, version: Option<&Spanned<i64>>) {
+        match version {
+            Some(version) if *version.get_ref() == VERSION => {}
+            Some(version) => {
+                let message =
+                    Message::new("config-version").with("found", version.get_ref()).with("expected", VERSION);
+                self.mistake(Some(&version.span()), message);
+            }
+            None => self.mistake(None, Message::new("config-missing-key").with("key", "version = 1")),
+        }
     }
 
     /// A path that must be absolute. The message does not repeat it: it may be out of bounds.

@@ -10,6 +10,7 @@ use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
 use crate::print::{Lang, Message, bytes};
+use crate::sensor::files::ScanStats;
 
 const FILENAME: &str = "status.json";
 
@@ -56,6 +57,12 @@ pub struct Status {
     /// The weakest means by which any path is watched; `None` before that is known.
     #[serde(default)]
     pub watch_mode: Option<WatchMode>,
+    /// The scan under way, if any.
+    #[serde(default)]
+    pub scan: Option<ScanStats>,
+    /// Whether every watched path was scanned since the start.
+    #[serde(default)]
+    pub is_scanned: bool,
     /// Bytes sent since the start, IP and UDP headers included.
     pub wire_sent_bytes: u64,
     /// Bytes received since the start, likewise.
@@ -207,6 +214,7 @@ impl Status {
             messages.push(Message::new("status-watch").with("mode", Message::new(mode_id(mode)).say(lang)));
         }
         if running {
+            messages.push(self.scanning());
             messages.insert(2, self.connection(lang));
         }
         if problems.is_empty() {
@@ -219,6 +227,17 @@ impl Status {
         );
 
         messages.into_iter().map(|message| message.say(lang)).collect()
+    }
+
+    fn scanning(&self) -> Message {
+        match self.scan {
+            Some(scan) => Message::new(if scan.is_first { "status-scan-first" } else { "status-scan-again" })
+                .with("since", local(scan.since))
+                .with("paths", scan.paths)
+                .with("bytes", bytes(scan.bytes)),
+            None if self.is_scanned => Message::new("status-scanned"),
+            None => Message::new("status-not-scanned"),
+        }
     }
 
     fn connection(&self, lang: Lang) -> Message {
@@ -278,6 +297,8 @@ mod tests {
             dropped: 0,
             watch_losses: 0,
             watch_mode: Some(WatchMode::FileSystem),
+            scan: None,
+            is_scanned: true,
             wire_sent_bytes: 0,
             wire_received_bytes: 0,
             memory_bytes: 20 << 20,

@@ -538,6 +538,8 @@ impl Agent {
             dropped,
             watch_losses: self.watch_losses + files.map_or(0, |files| files.watch_losses),
             watch_mode: files.and_then(|files| files.mode),
+            scan: files.and_then(|files| files.scan),
+            is_scanned: files.is_some_and(|files| files.is_scanned),
             wire_sent_bytes,
             wire_received_bytes,
             memory_bytes: used.map_or(0, |used| used.memory_bytes),

@@ -98,7 +98,7 @@ mod watchman;
 mod tests;
 
 pub use baseline::{reread as reread_block, sealed as sealed_block};
-pub use sensor::{FilesSensor, FilesStats};
+pub use sensor::{FilesSensor, FilesStats, ScanStats};
 pub use settings::{FilesSettings, WatchBy};
 
 use vonggac_protocol::observation::Observation;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, anyhow};
 use vonggac_protocol::digest::Digest;
+use vonggac_protocol::time::Timestamp;
 
 use super::bounds::Bounds;
 use super::compare::Entry;
@@ -20,6 +21,7 @@ use super::key::Key;
 use super::ledger::{Ledger, Shared, Stopped, lock};
 use super::pace::Throttle;
 use super::roots::Roots;
+use super::sensor::ScanStats;
 use super::settings::FilesSettings;
 use super::watch::Notice;
 use crate::clock;
@@ -105,6 +107,20 @@ pub(super) struct Progress {
     pub(super) began_ms: AtomicU64,
     pub(super) paths: AtomicU64,
     pub(super) bytes_read: AtomicU64,
+}
+
+impl Progress {
+    /// What can be told of the scan under way.
+    pub(super) fn stats(&self) -> Option<ScanStats> {
+        let began = i64::try_from(self.began_ms.load(Ordering::Acquire)).unwrap_or(0);
+
+        self.is_under_way.load(Ordering::Acquire).then(|| ScanStats {
+            is_first: self.is_first.load(Ordering::Acquire),
+            since: Timestamp(began),
+            paths: self.paths.load(Ordering::Acquire),
+            bytes: self.bytes_read.load(Ordering::Acquire),
+        })
+    }
 }
 
 /// The scanning thread's belongings.

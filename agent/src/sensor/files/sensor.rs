@@ -7,6 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use vonggac_protocol::assignment::RebaselineOrder;
 use vonggac_protocol::file::{WatchLossReason, WatchMode};
@@ -47,6 +48,21 @@ pub struct FilesStats {
     pub mode: Option<WatchMode>,
     /// Whether every root was scanned since the start.
     pub is_scanned: bool,
+    /// How far the scan under way has come; `None` between scans.
+    pub scan: Option<ScanStats>,
+}
+
+/// How far a scan has come. How much there is in all nobody knows before its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ScanStats {
+    /// Whether it is the first of its root.
+    pub is_first: bool,
+    /// Since when.
+    pub since: Timestamp,
+    /// Paths met so far.
+    pub paths: u64,
+    /// Bytes of files read so far.
+    pub bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -191,6 +207,7 @@ impl FilesSensor {
             is_watching: self.counters.is_watching.load(Ordering::Acquire),
             mode: *lock(&self.counters.mode),
             is_scanned: self.counters.is_scanned.load(Ordering::Acquire),
+            scan: self.counters.scan.stats(),
         }
     }
 

@@ -5,6 +5,7 @@
 mod all {
     mod binaries;
     mod fuzz;
+    mod month;
     mod tidy;
     mod world;
 }

@@ -41,6 +41,7 @@ struct ConfigFile {
     memory_max_mib: Option<Spanned<u32>>,
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
+    package_root: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +114,10 @@ impl Check<'_> {
             Some(path) => PathBuf::from(self.path("state_dir", path)),
             None => standard.state_dir,
         };
+        let package_root = match file.package_root {
+            Some(path) => PathBuf::from(self.path("package_root", path)),
+            None => standard.package_root,
+        };
         self.count("watch", file.watch.len());
         self.count("exclude", file.exclude.len());
         let watch = file
@@ -133,6 +138,7 @@ impl Check<'_> {
             watch_by: file.watch_by.unwrap_or(standard.watch_by),
             watch,
             exclude: Excluded(exclude),
+            package_root,
             spool_bytes_max: self.range(
                 "spool_bytes_max",
                 file.spool_bytes_max,

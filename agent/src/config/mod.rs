@@ -21,6 +21,8 @@ pub mod defaults {
     pub const CONFIG_PATH: &str = "/etc/vonggac/agent.toml";
     /// Where a Linux service keeps what it must remember (FHS 3.0, 5.8).
     pub const STATE_DIR: &str = "/var/lib/vonggac-agent";
+    /// The package manager of the running system.
+    pub const PACKAGE_ROOT: &str = "/";
     /// The system's own paths are watched: that is what the program is for.
     pub const WATCH_DEFAULTS: bool = true;
     /// About five million file changes: weeks of outage of a busy server, and a small part of any disk of today.
@@ -70,6 +72,8 @@ pub struct Config {
     pub watch: Vec<WatchPath>,
     /// Paths that are never opened, named or sent.
     pub exclude: Excluded,
+    /// The system whose package manager's database says what its files should be.
+    pub package_root: PathBuf,
     /// Most bytes of disk that the spool may take.
     pub spool_bytes_max: u64,
     /// Files above this are described but not hashed.
@@ -111,6 +115,7 @@ impl Default for Config {
             watch_by: WatchBy::default(),
             watch: Vec::new(),
             exclude: Excluded::default(),
+            package_root: PathBuf::from(defaults::PACKAGE_ROOT),
             spool_bytes_max: defaults::SPOOL_BYTES_MAX,
             file_bytes_max: defaults::FILE_BYTES_MAX,
             cpu_percent: defaults::CPU_PERCENT,

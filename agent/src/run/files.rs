@@ -90,6 +90,7 @@ fn settings(config: &Config, assignment: &Assignment) -> FilesSettings {
         settings.watch.extend(paths::watched());
     }
     settings.excluded.clone_from(&config.exclude.0);
+    settings.package_root.clone_from(&config.package_root);
     settings.hash_bytes_max = config.file_bytes_max;
     settings.scan_cpu_percent = config.cpu_percent;
     settings.scan_processors = usize::from(config.scan_processors);

@@ -11,6 +11,7 @@
 //! | [`lanes`] | `sha256-lanes` |
 //! | [`scan`] | `fim-first-scan`, `fim-check-scan`, `fim-memory` |
 //! | [`storm`] | `fim-storm` |
+//! | [`month`] | `fim-month` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -21,6 +22,7 @@ mod inventory;
 mod kills;
 mod lanes;
 mod latency;
+pub mod month;
 mod peers;
 mod scan;
 mod storm;
@@ -66,6 +68,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "fim-storm",
         about: "500,000 changes over 20,000 directories (VONGGAC_STORM_CHANGES): the collector's belief against the disk",
         run: storm::measure,
+    },
+    Measurement {
+        name: "fim-month",
+        about: "30 days of a server in fast motion (VONGGAC_MONTH_DAYS, VONGGAC_MONTH_SEED): bad acts missed, false incidents",
+        run: month::measure,
     },
     Measurement {
         name: "unit-exposure",

@@ -110,14 +110,8 @@ impl Check<'_> {
     fn file(&mut self, file: ConfigFile) -> Config {
         let standard = Config::default();
         self.version(file.version.as_ref());
-        let state_dir = match file.state_dir {
-            Some(path) => PathBuf::from(self.path("state_dir", path)),
-            None => standard.state_dir,
-        };
-        let package_root = match file.package_root {
-            Some(path) => PathBuf::from(self.path("package_root", path)),
-            None => standard.package_root,
-        };
+        let state_dir = self.path_or("state_dir", file.state_dir, standard.state_dir);
+        let package_root = self.path_or("package_root", file.package_root, standard.package_root);
         self.count("watch", file.watch.len());
         self.count("exclude", file.exclude.len());
         let watch = file
@@ -202,6 +196,10 @@ impl Check<'_> {
             }
             None => self.mistake(None, Message::new("config-missing-key").with("key", "version = 1")),
         }
+    }
+
+    fn path_or(&mut self, key: &'static str, path: Option<Spanned<String>>, standard: PathBuf) -> PathBuf {
+        path.map_or(standard, |path| PathBuf::from(self.path(key, path)))
     }
 
     /// A path that must be absolute. The message does not repeat it: it may be out of bounds.

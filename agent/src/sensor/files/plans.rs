@@ -13,8 +13,10 @@ use crate::clock;
 /// How often roots that are not there are looked for, and other slow duties done.
 pub(super) const TICK: Duration = Duration::from_secs(5);
 
-/// How often the moment up to which everything was told is written down.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(60);
+/// How often the moment up to which everything was told is written down: what is found after a crash happened since then
+/// at the earliest, and the shorter that span, the surer does it lie in a change window. It is one page of a write-ahead
+/// log, and no sync of the disk.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Why a root is to be scanned.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

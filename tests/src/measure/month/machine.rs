@@ -282,16 +282,23 @@ impl Machine {
         Ok(())
     }
 
-    /// What an administrator does in a window that was opened for it; the last path is returned.
-    pub(super) fn administer(&mut self) -> anyhow::Result<PathBuf> {
+    /// What an administrator does in a window that was opened for it, a step at a time; the last path is returned.
+    pub(super) fn administer(&mut self, mut pause: impl FnMut()) -> anyhow::Result<PathBuf> {
         let number = self.next();
-        std::fs::write(self.path("etc/app.conf"), format!("changed = {number}\n"))?;
-        std::fs::write(self.path("srv/www/index.html"), format!("news {number}"))?;
-        std::fs::write(self.path(&format!("srv/www/module-{number}.php")), "a new module")?;
-        std::fs::write(self.path("srv/qlvb/lib/main.jar"), format!("release {number}"))?;
-        let last = self.path(&format!("etc/site-{number}.conf"));
-        std::fs::write(&last, "site = 1\n")?;
-        self.changes += 4;
+        let steps = [
+            ("etc/app.conf".to_owned(), "changed"),
+            ("srv/www/index.html".to_owned(), "news"),
+            (format!("srv/www/module-{number}.php"), "a new module"),
+            ("srv/qlvb/lib/main.jar".to_owned(), "release"),
+            (format!("etc/site-{number}.conf"), "site"),
+        ];
+        let mut last = PathBuf::new();
+        for (place, content) in steps {
+            last = self.path(&place);
+            std::fs::write(&last, format!("{content} {number}"))?;
+            self.changes += 1;
+            pause();
+        }
 
         Ok(last)
     }
@@ -319,7 +326,13 @@ impl Machine {
                 std::fs::write(&ready, format!("evil {number}"))?;
                 std::fs::rename(ready, &path)?;
             }
-            _ => std::fs::write(&path, format!("evil {number}"))?,
+            Bad::WebShell
+            | Bad::Defacement
+            | Bad::Key
+            | Bad::CronJob
+            | Bad::StrangeProgram
+            | Bad::Application
+            | Bad::Configuration => std::fs::write(&path, format!("evil {number}"))?,
         }
         anyhow::ensure!(self.bad.insert(path), "each bad act has a path of its own");
 

@@ -33,6 +33,11 @@ const SEED: u64 = 0x9_2026;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between opening a window and the first change in it. An agent writes down every few seconds until when it watched, and
+/// a change that may be older than the window is told by design (decision 0019), so that an agent killed sooner than
+/// this makes the work of its off time an incident.
+const BEFORE_WORK: Duration = Duration::from_secs(8);
+
 /// Nothing arrives for so long: everything was told, installations too.
 const STILL: Duration = Duration::from_secs(8);
 
@@ -168,12 +173,9 @@ impl Life<'_> {
         }
         let cut = (day % 3 != 1).then(|| {
             let which = faults.below(3);
-            Cut {
-                after: faults.below(2_500),
-                off: faults.below(1_500),
-                agent: which != 1,
-                collector: which != 0,
-            }
+            // In a day with a window, about when it is used.
+            let after = if has_window(day) { 7_000 + faults.below(4_000) } else { faults.below(2_500) };
+            Cut { after, off: faults.below(1_500), agent: which != 1, collector: which != 0 }
         });
         std::thread::scope(|scope| {
             let working = scope.spawn(|| work.day(day));
@@ -236,6 +238,10 @@ impl Life<'_> {
     }
 }
 
+fn has_window(day: u32) -> bool {
+    day % 4 == 1
+}
+
 /// What is done on the machine.
 struct Work<'a> {
     province: &'a Province,
@@ -251,9 +257,9 @@ impl Work<'_> {
     fn day(&mut self, day: u32) -> anyhow::Result<()> {
         for hour in 0..8 {
             match hour {
-                2 if day % 2 == 0 => self.harm()?,
-                3 if day % 3 == 0 => self.machine.upgrade()?,
-                4 if day % 4 == 1 => self.window()?,
+                2 if day.is_multiple_of(2) => self.harm()?,
+                3 if day.is_multiple_of(3) => self.machine.upgrade()?,
+                4 if has_window(day) => self.window()?,
                 5 if self.chance.below(2) == 0 => self.harm()?,
                 _ => self.routine()?,
             }
@@ -268,7 +274,7 @@ impl Work<'_> {
         for routine in Routine::ALL {
             self.machine.routine(routine, &mut self.chance)?;
         }
-        if day % 2 == 0 {
+        if day.is_multiple_of(2) {
             self.machine.upgrade()?;
         }
         self.harm()
@@ -313,8 +319,9 @@ impl Work<'_> {
         let opened: Value = serde_json::from_str(&opened)?;
         let id = opened["id"].as_i64().context("the number of a window")?;
         self.windows += 1;
-        rest(Duration::from_millis(self.chance.below(300)));
-        let last = self.machine.administer()?;
+        rest(BEFORE_WORK);
+        let chance = &mut self.chance;
+        let last = self.machine.administer(|| rest(Duration::from_millis(chance.below(600))))?;
         self.machine.harm(Bad::CronJob, 0)?;
         // Nobody closes a window before the work was seen, whatever failed meanwhile.
         wait_for("the window's last change", PATIENCE, || {

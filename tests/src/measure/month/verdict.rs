@@ -48,8 +48,8 @@ impl Verdict {
             let mut ground = None;
             let mut words = Vec::new();
             for id in ids {
-                let kind = observation(&store, id.parse()?)?.with_context(|| format!("evidence {id}"))?;
-                let (of_it, word) = verdict.weigh(&kind, bad);
+                let seen = observation(&store, id.parse()?)?.with_context(|| format!("evidence {id}"))?;
+                let (of_it, word) = verdict.weigh(&seen, bad);
                 ground = ground.max(Some(of_it));
                 words.push(word);
             }
@@ -71,11 +71,14 @@ impl Verdict {
         Ok(verdict)
     }
 
-    fn weigh(&mut self, kind: &Kind, bad: &BTreeSet<PathBuf>) -> (Ground, String) {
+    fn weigh(&mut self, seen: &Observation, bad: &BTreeSet<PathBuf>) -> (Ground, String) {
+        let (at, kind) = (seen.at, &seen.kind);
         match kind {
             Kind::FileChanged(changed) => {
                 let path = PathBuf::from(changed.path.as_str());
-                let word = format!("{} {:?} while_off={}", path.display(), changed.action, changed.while_off);
+                let since = changed.not_before.map(|from| format!(" not before {from}")).unwrap_or_default();
+                let off = if changed.while_off { " while off" } else { "" };
+                let word = format!("{} {:?} at {at}{off}{since}", path.display(), changed.action);
                 if bad.contains(&path) {
                     self.found.insert(path);
                     return (Ground::Bad, word);
@@ -87,7 +90,20 @@ impl Verdict {
             | Kind::PackagesListed(_)
             | Kind::PackagesChanged(_)
             | Kind::HostDescribed(_) => (Ground::TheMachineItself, kind.word().to_owned()),
-            other => (Ground::Harmless, format!("{other:?}")),
+            Kind::Health(_)
+            | Kind::BaselineTaken(_)
+            | Kind::WatchLost(_)
+            | Kind::SpoolDropped(_)
+            | Kind::AssignmentRefused(_)
+            | Kind::SensorFailed(_)
+            | Kind::AgentSilent(_)
+            | Kind::AgentHeard(_)
+            | Kind::IdentityTwice(_)
+            | Kind::HostMisbehaved(_)
+            | Kind::RecordsMissing(_)
+            | Kind::FilesInstalled(_)
+            | Kind::ChangeBurst(_)
+            | Kind::WatchModeChanged(_) => (Ground::Harmless, format!("{kind:?}")),
         }
     }
 }
@@ -100,7 +116,7 @@ pub(super) fn open(store: &Path) -> anyhow::Result<Connection> {
     Ok(store)
 }
 
-fn observation(store: &Connection, id: ObservationId) -> anyhow::Result<Option<Kind>> {
+fn observation(store: &Connection, id: ObservationId) -> anyhow::Result<Option<Observation>> {
     let body: Option<Vec<u8>> = store
         .prepare_cached(
             "SELECT body FROM observation WHERE host = ?1 AND epoch = ?2 AND lane = ?3 AND seq = ?4",
@@ -110,7 +126,7 @@ fn observation(store: &Connection, id: ObservationId) -> anyhow::Result<Option<K
         })
         .optional()?;
 
-    body.map(|body| Ok(Observation::decode(&body)?.kind)).transpose()
+    body.map(|body| Ok(Observation::decode(&body)?)).transpose()
 }
 
 /// Whether a change of a path has arrived.

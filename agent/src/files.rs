@@ -9,6 +9,7 @@ use vonggac_protocol::file::{FileAction, FileKind, FileState};
 
 use crate::config::Config;
 use crate::print::{self, Lang, Message};
+use crate::sensor::files::kept_differences;
 use crate::sensor::files::once::{self, Depth, Difference, Folder, FolderError, Part};
 use crate::status::local;
 
@@ -33,6 +34,12 @@ pub(crate) enum FilesCommand {
         #[arg(long)]
         full: bool,
     },
+    /// Các khác biệt đã giữ của một tệp khai là văn bản / the kept differences of a file declared as text
+    Difference {
+        /// Tệp / the file
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+    },
 }
 
 #[derive(clap::Args, Debug)]
@@ -56,6 +63,7 @@ pub(crate) fn obey(command: &FilesCommand, config: &Config, lang: Lang) -> ExitC
             let depth = if *full { Depth::Content } else { Depth::Metadata };
             check(arguments, depth, config, lang)
         }
+        FilesCommand::Difference { path } => difference(path, config, lang),
     };
 
     result.unwrap_or_else(|error| {
@@ -89,6 +97,24 @@ fn check(arguments: &Arguments, depth: Depth, config: &Config, lang: Lang) -> Re
     print::tell(lang, &message);
 
     Ok(if checked.differences == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_DIFFERENCES) })
+}
+
+/// What of a declared text is kept on this machine, the oldest first.
+fn difference(path: &Path, config: &Config, lang: Lang) -> Result<ExitCode, Error> {
+    let path = std::path::absolute(path).context("find where we are")?;
+    let kept = kept_differences(&config.state_dir, &path).context("read the kept differences")?;
+    if kept.is_empty() {
+        print::tell(lang, &Message::new("files-no-difference"));
+    }
+    for one in kept {
+        let head = Message::new("files-difference").with("at", local(one.at)).with("digest", one.digest);
+        print::tell(lang, &head);
+        for line in one.text.lines() {
+            print::line(quiet(line));
+        }
+    }
+
+    Ok(ExitCode::SUCCESS)
 }
 
 fn folder(arguments: &Arguments, config: &Config) -> Result<Folder, Error> {

@@ -14,7 +14,7 @@ use super::{
     Config, Excluded, FILE_BYTES_MOST, Mistake, ParseConfigError, SPOOL_BYTES_LEAST, SPOOL_BYTES_MOST,
 };
 use crate::print::Message;
-use crate::sensor::files::WatchBy;
+use crate::sensor::files::{DeclaredText, Share, TEXTS_MAX, WatchBy};
 
 /// The version of this form.
 const VERSION: i64 = 1;
@@ -31,6 +31,8 @@ struct ConfigFile {
     exclude: Vec<Spanned<String>>,
     #[serde(default)]
     watch: Vec<WatchFile>,
+    #[serde(default)]
+    text: Vec<TextFile>,
     spool_bytes_max: Option<Spanned<u64>>,
     file_bytes_max: Option<Spanned<u64>>,
     cpu_percent: Option<Spanned<u8>>,
@@ -49,6 +51,14 @@ struct ConfigFile {
 struct WatchFile {
     area: Area,
     path: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TextFile {
+    path: Spanned<String>,
+    #[serde(default)]
+    share: Share,
 }
 
 pub(super) fn parse(text: &str) -> Result<Config, ParseConfigError> {
@@ -112,8 +122,8 @@ impl Check<'_> {
         self.version(file.version.as_ref());
         let state_dir = self.path_or("state_dir", file.state_dir, standard.state_dir);
         let package_root = self.path_or("package_root", file.package_root, standard.package_root);
-        self.count("watch", file.watch.len());
-        self.count("exclude", file.exclude.len());
+        self.count("watch", file.watch.len(), ASSIGNMENT_PATHS_MAX);
+        self.count("exclude", file.exclude.len(), ASSIGNMENT_PATHS_MAX);
         let watch = file
             .watch
             .into_iter()
@@ -133,6 +143,7 @@ impl Check<'_> {
             watch,
             exclude: Excluded(exclude),
             package_root,
+            texts: self.texts(file.text),
             spool_bytes_max: self.range(
                 "spool_bytes_max",
                 file.spool_bytes_max,
@@ -164,6 +175,19 @@ impl Check<'_> {
                 60..=86_400,
             ),
         }
+    }
+
+    /// Files that are declared as text.
+    fn texts(&mut self, texts: Vec<TextFile>) -> Vec<DeclaredText> {
+        self.count("text", texts.len(), TEXTS_MAX);
+
+        texts
+            .into_iter()
+            .map(|text| DeclaredText {
+                path: PathBuf::from(self.path("text.path", text.path)),
+                share: text.share,
+            })
+            .collect()
     }
 
     /// How much of the machine a scan may use: processors, disk.
@@ -234,12 +258,10 @@ impl Check<'_> {
         *value.get_ref()
     }
 
-    fn count(&mut self, key: &'static str, found: usize) {
-        if found > ASSIGNMENT_PATHS_MAX {
-            let message = Message::new("config-too-many")
-                .with("key", key)
-                .with("found", found)
-                .with("most", ASSIGNMENT_PATHS_MAX);
+    fn count(&mut self, key: &'static str, found: usize, most: usize) {
+        if found > most {
+            let message =
+                Message::new("config-too-many").with("key", key).with("found", found).with("most", most);
             self.mistake(None, message);
         }
     }

@@ -13,7 +13,7 @@ use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::host::Role;
 
 use crate::print::{Lang, Message};
-use crate::sensor::files::WatchBy;
+use crate::sensor::files::{DeclaredText, WatchBy};
 
 /// Every default in one block, each with its reason.
 pub mod defaults {
@@ -74,6 +74,8 @@ pub struct Config {
     pub exclude: Excluded,
     /// The system whose package manager's database says what its files should be.
     pub package_root: PathBuf,
+    /// Files whose text is kept on the machine to compare.
+    pub texts: Vec<DeclaredText>,
     /// Most bytes of disk that the spool may take.
     pub spool_bytes_max: u64,
     /// Files above this are described but not hashed.
@@ -116,6 +118,7 @@ impl Default for Config {
             watch: Vec::new(),
             exclude: Excluded::default(),
             package_root: PathBuf::from(defaults::PACKAGE_ROOT),
+            texts: Vec::new(),
             spool_bytes_max: defaults::SPOOL_BYTES_MAX,
             file_bytes_max: defaults::FILE_BYTES_MAX,
             cpu_percent: defaults::CPU_PERCENT,

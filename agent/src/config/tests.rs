@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::sensor::files::Share;
 
 fn complaint(text: &str, lang: Lang) -> String {
     Config::parse(text).unwrap_err().say(Path::new("agent.toml"), lang)
@@ -74,6 +75,28 @@ fn an_excluded_path_is_repeated_by_no_complaint_and_no_debug_output() {
     let config = Config::parse(&format!("version = 1\nexclude = [\"/{secret}\"]")).unwrap();
 
     assert!(!format!("{config:?}").contains(secret));
+}
+
+#[test]
+fn a_text_shares_counts_unless_lines_are_asked_for() {
+    let config =
+        Config::parse("version = 1\n[[text]]\npath = \"/a\"\n[[text]]\npath = \"/b\"\nshare = \"lines\"\n")
+            .unwrap();
+
+    assert_eq!(config.texts.iter().map(|text| text.share).collect::<Vec<_>>(), [Share::Count, Share::Lines]);
+}
+
+#[test]
+fn what_is_wrong_with_a_text_is_named_with_its_line() {
+    let wrong = "version = 1\n[[text]]\npath = \"/a\"\nshare = \"all\"\n";
+    let found = complaint(wrong, Lang::En);
+    assert!(found.starts_with("agent.toml:4: ") && found.contains("`count`"), "{found}");
+
+    let relative = "version = 1\n[[text]]\npath = \"a\"\n";
+    assert_eq!(complaint(relative, Lang::En), "agent.toml:3: text.path must be an absolute path without ..");
+
+    let many = format!("version = 1\n{}", "[[text]]\npath = \"/a\"\n".repeat(65));
+    assert_eq!(complaint(&many, Lang::En), "agent.toml: text has 65 entries, at most 64 are accepted");
 }
 
 proptest::proptest! {

@@ -91,6 +91,7 @@ fn settings(config: &Config, assignment: &Assignment) -> FilesSettings {
     }
     settings.excluded.clone_from(&config.exclude.0);
     settings.package_root.clone_from(&config.package_root);
+    settings.texts.clone_from(&config.texts);
     settings.hash_bytes_max = config.file_bytes_max;
     settings.scan_cpu_percent = config.cpu_percent;
     settings.scan_processors = usize::from(config.scan_processors);

@@ -12,8 +12,8 @@ use anyhow::{Result, anyhow};
 use tokio::sync::mpsc;
 use vonggac_protocol::assignment::RebaselineOrder;
 use vonggac_protocol::file::{
-    Actor, Area, BaselineTaken, FileAction, FileChanged, FromPackage, WatchLossReason, WatchLost,
-    WatchModeChanged,
+    Actor, Area, BaselineTaken, FileAction, FileChanged, FromPackage, TextDifference, WatchLossReason,
+    WatchLost, WatchModeChanged,
 };
 use vonggac_protocol::observation::{Kind, Observation, SensorFailed};
 use vonggac_protocol::path::HostPath;
@@ -24,6 +24,7 @@ use super::burst::Bursts;
 use super::compare::{Entry, Verdict, weigh};
 use super::key::Key;
 use super::packaged::{INSTALLED_PATHS_MAX, Installation};
+use super::texts::Texts;
 use super::{Change, Ticket};
 use crate::clock;
 
@@ -159,6 +160,8 @@ impl LookedAt {
 pub(super) struct Ledger {
     /// `None`: bursts are not counted, as when one folder is compared once.
     bursts: Option<Bursts>,
+    /// `None`: no file was declared as text.
+    texts: Option<Texts>,
     looked_at: LookedAt,
     baseline: Baseline,
     pending: VecDeque<(u64, Update)>,
@@ -179,6 +182,7 @@ impl Ledger {
 
         Ok(Self {
             bursts: None,
+            texts: None,
             looked_at: LookedAt::default(),
             baseline,
             pending,
@@ -194,6 +198,11 @@ impl Ledger {
     /// From now on bursts are counted and told.
     pub(super) fn count_bursts(&mut self, bursts: Bursts) {
         self.bursts = Some(bursts);
+    }
+
+    /// From now on changes of declared texts are told with how they differ.
+    pub(super) fn keep_texts(&mut self, texts: Option<Texts>) {
+        self.texts = texts;
     }
 
     pub(super) fn baseline(&self) -> &Baseline {
@@ -313,6 +322,7 @@ impl Ledger {
                 }
             }
             Verdict::Changed(action) => {
+                let text = self.text(key, before.as_ref(), after.as_ref(), how.at)?;
                 let while_off = how.is_while_off(after.as_ref());
                 let change = FileChanged {
                     path: key.host_path(),
@@ -325,7 +335,7 @@ impl Ledger {
                     not_before: how.not_before,
                     actor: how.actor.as_deref().cloned(),
                     package,
-                    text: None,
+                    text,
                 };
                 let (at, now) = (how.at, clock::instant());
                 let burst = self.bursts.as_mut().and_then(|bursts| bursts.handle(&change, at, now));
@@ -337,6 +347,21 @@ impl Ledger {
         }
 
         Ok(())
+    }
+
+    /// How a declared text differs. What the baseline holds is kept until it moves: a crash may ask for it again.
+    fn text(
+        &self,
+        key: &Key,
+        before: Option<&Entry>,
+        after: Option<&Entry>,
+        at: Timestamp,
+    ) -> Result<Option<TextDifference>> {
+        let Some(texts) = self.texts.as_ref().filter(|texts| texts.holds(key)) else { return Ok(None) };
+        let confirmed = self.baseline.find(key)?.and_then(|entry| entry.state.digest);
+        let state = |entry: Option<&Entry>| entry.map(|entry| entry.state.clone());
+
+        Ok(texts.handle_change(key, confirmed, state(before).as_ref(), state(after).as_ref(), at))
     }
 
     /// Tells the totals of bursts that have grown since they were told.
@@ -424,6 +449,12 @@ impl Ledger {
         self.tell(at, Kind::FilesInstalled(installed), Update::Paths(keys))?;
         self.pending_paths += many;
         let ticket = self.last;
+        if let Some(texts) = &self.texts {
+            for (key, entry) in paths.iter().filter(|(key, _)| texts.holds(key)) {
+                let confirmed = self.baseline.find(key)?.and_then(|entry| entry.state.digest);
+                texts.keep_after(key, confirmed, entry.as_ref().and_then(|entry| entry.state.digest));
+            }
+        }
         self.told.extend(paths.into_iter().map(|(key, entry)| (key, (ticket, entry.map(Arc::new)))));
 
         Ok(())

@@ -24,6 +24,7 @@
 //! | `burst` | very many changes in a short time; pure |
 //! | `rebaseline` | roots measured anew on a person's order |
 //! | `ledger` | spool before baseline |
+//! | `texts` | how the text of small declared files differs; the texts stay here |
 //! | `packaged` | what the package manager's database says of a path |
 //! | `pace` | how much of a processor a scan may take; pure |
 //! | `walk` | names and metadata, directory by directory, in the order of the baseline |
@@ -89,6 +90,7 @@ mod sensor;
 pub mod settings;
 mod settle;
 mod survey;
+mod texts;
 mod walk;
 mod watch;
 mod watchman;
@@ -100,6 +102,7 @@ mod tests;
 pub use baseline::{reread as reread_block, sealed as sealed_block};
 pub use sensor::{FilesSensor, FilesStats, ScanStats};
 pub use settings::{FilesSettings, WatchBy};
+pub use texts::{DeclaredText, KeptDifference, Share, TEXTS_MAX, kept_differences};
 
 use vonggac_protocol::observation::Observation;
 

@@ -27,6 +27,7 @@ use super::roots::Roots;
 use super::scan::{Effort, Order, Progress, SUSPECTS_MAX, Scanner};
 use super::settings::{FilesSettings, WatchBy};
 use super::settle::{Settle, TOUCHED_MAX};
+use super::texts::Texts;
 use super::watch::{NOTICES_MAX, Notice, Watch};
 use super::watchman::Watchman;
 use super::{Change, Ticket};
@@ -105,6 +106,7 @@ impl FilesSensor {
         let (shared, counters) = (Arc::new(Shared::default()), Arc::new(Counters::default()));
         let mut ledger = Ledger::new(baseline, sender, Arc::clone(&shared))?;
         ledger.count_bursts(Bursts::new(settings.burst_files, BURST_SPAN));
+        ledger.keep_texts(Texts::open(&settings, &bounds, &roots));
         let ledger = Arc::new(Mutex::new(ledger));
         let (inbox_in, inbox) = sync_channel(NOTICES_MAX);
         let (orders_in, orders) = sync_channel(1);

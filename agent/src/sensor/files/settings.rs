@@ -8,6 +8,7 @@ use serde::Deserialize;
 use vonggac_protocol::assignment::WatchPath;
 
 use super::burst::BURST_FILES;
+use super::texts::DeclaredText;
 
 /// Above this a file's content is not hashed: reading it would take seconds for every change of a log or an image.
 pub const HASH_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -57,6 +58,8 @@ pub struct FilesSettings {
     pub watch: Vec<WatchPath>,
     /// Paths out of bounds: never opened, named, hashed or sent, whatever `watch` says.
     pub excluded: Vec<PathBuf>,
+    /// Files whose text is kept on the machine, so that a change is told with a count of its lines.
+    pub texts: Vec<DeclaredText>,
     /// Our own folders, left out likewise but not counted as exclusions: our own writes must not feed the sensor.
     pub own: Vec<PathBuf>,
     /// The root of the system whose package manager's database is read: `/` outside tests.
@@ -94,6 +97,7 @@ impl FilesSettings {
         Self {
             watch: crate::os::paths::watched(),
             excluded: Vec::new(),
+            texts: Vec::new(),
             package_root: PathBuf::from("/"),
             own: baseline_path.parent().map(PathBuf::from).into_iter().collect(),
             baseline_path,

@@ -13,6 +13,7 @@ mod once;
 mod packaged;
 mod peers;
 mod rebaseline;
+mod texts;
 mod trees;
 
 use std::path::{Path, PathBuf};

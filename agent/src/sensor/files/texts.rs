@@ -296,8 +296,9 @@ impl Compared {
     fn of(old: &str, new: &str, from: Option<Digest>, to: Option<Digest>) -> Self {
         let diff = TextDiff::configure().timeout(COMPARING_MAX).diff_lines(old, new);
         let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
-        let name =
-            |digest: Option<Digest>| digest.map_or("/dev/null".to_owned(), |it| format!("sha256:{it}"));
+        let name = |digest: Option<Digest>| {
+            digest.map_or_else(|| "/dev/null".to_owned(), |it| format!("sha256:{it}"))
+        };
         let text =
             diff.unified_diff().context_radius(CONTEXT_LINES).header(&name(from), &name(to)).to_string();
 

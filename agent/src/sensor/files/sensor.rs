@@ -105,8 +105,7 @@ impl FilesSensor {
         let watched_until = baseline.watched_until()?;
         let (shared, counters) = (Arc::new(Shared::default()), Arc::new(Counters::default()));
         let mut ledger = Ledger::new(baseline, sender, Arc::clone(&shared))?;
-        ledger.count_bursts(Bursts::new(settings.burst_files, BURST_SPAN));
-        ledger.keep_texts(Texts::open(&settings, &bounds, &roots));
+        enrich(&mut ledger, &settings, &bounds, &roots);
         let ledger = Arc::new(Mutex::new(ledger));
         let (inbox_in, inbox) = sync_channel(NOTICES_MAX);
         let (orders_in, orders) = sync_channel(1);
@@ -289,6 +288,12 @@ fn forget_unwatched(baseline: &mut Baseline, bounds: &Bounds, roots: &Roots) -> 
     baseline.commit()?;
 
     baseline.wipe_log()
+}
+
+/// What the ledger tells beside the bare changes: bursts, and how declared texts differ.
+fn enrich(ledger: &mut Ledger, settings: &FilesSettings, bounds: &Arc<Bounds>, roots: &Roots) {
+    ledger.count_bursts(Bursts::new(settings.burst_files, BURST_SPAN));
+    ledger.keep_texts(Texts::open(settings, bounds, roots));
 }
 
 /// Where nothing is told of whole file systems and mounts, every directory is watched by itself.

@@ -270,7 +270,7 @@ impl Texts {
             self.declared.keys().filter(|key| !self.is_out_of_bounds(key)).map(name_of).collect();
         for name in names(&self.folder)? {
             if !parts(&name).is_some_and(|(of, ..)| wanted.iter().any(|wanted| wanted == of)) {
-                fs::remove_file(self.folder.join(name))?;
+                remove(&self.folder.join(name));
             }
         }
 

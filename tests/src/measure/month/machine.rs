@@ -282,8 +282,8 @@ impl Machine {
         Ok(())
     }
 
-    /// What an administrator does in a window that was opened for it, a step at a time; the last path is returned.
-    pub(super) fn administer(&mut self, mut pause: impl FnMut()) -> anyhow::Result<PathBuf> {
+    /// What an administrator does in a window that was opened for it, a step at a time; what was changed is returned.
+    pub(super) fn administer(&mut self, mut pause: impl FnMut()) -> anyhow::Result<Vec<PathBuf>> {
         let number = self.next();
         let steps = [
             ("etc/app.conf".to_owned(), "changed"),
@@ -292,15 +292,16 @@ impl Machine {
             ("srv/qlvb/lib/main.jar".to_owned(), "release"),
             (format!("etc/site-{number}.conf"), "site"),
         ];
-        let mut last = PathBuf::new();
+        let mut changed = Vec::new();
         for (place, content) in steps {
-            last = self.path(&place);
-            std::fs::write(&last, format!("{content} {number}"))?;
+            let path = self.path(&place);
+            std::fs::write(&path, format!("{content} {number}"))?;
+            changed.push(path);
             self.changes += 1;
             pause();
         }
 
-        Ok(last)
+        Ok(changed)
     }
 
     /// Does harm, at a path that nothing else touches.

@@ -321,12 +321,13 @@ impl Work<'_> {
         self.windows += 1;
         rest(BEFORE_WORK);
         let chance = &mut self.chance;
-        let last = self.machine.administer(|| rest(Duration::from_millis(chance.below(600))))?;
+        let changed = self.machine.administer(|| rest(Duration::from_millis(chance.below(600))))?;
         self.machine.harm(Bad::CronJob, 0)?;
-        // Nobody closes a window before the work was seen, whatever failed meanwhile.
-        wait_for("the window's last change", PATIENCE, || {
+        // Nobody closes a window before all the work was seen, whatever failed meanwhile: what is seen later is told.
+        wait_for("the window's changes", PATIENCE, || {
             rest(Duration::from_millis(100));
-            verdict::has_arrived(self.store, &last).ok()?.then_some(())
+            let mut all = changed.iter();
+            all.all(|path| verdict::has_arrived(self.store, path).is_ok_and(|it| it)).then_some(())
         })?;
         self.province.collector(&["window", "close", &id.to_string()])?;
 

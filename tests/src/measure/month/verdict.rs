@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::ObservationId;
 use vonggac_protocol::observation::{Kind, Observation};
 
@@ -129,14 +130,16 @@ fn observation(store: &Connection, id: ObservationId) -> anyhow::Result<Option<O
     body.map(|body| Ok(Observation::decode(&body)?)).transpose()
 }
 
-/// Whether a change of a path has arrived.
+/// Whether the change of a file to what it is now has arrived.
 pub(super) fn has_arrived(store: &Path, path: &Path) -> anyhow::Result<bool> {
+    let now = Digest::of(&std::fs::read(path)?);
     let store = open(store)?;
     let mut query = store
         .prepare("SELECT body FROM observation WHERE kind = 'file_changed' ORDER BY id DESC LIMIT 200")?;
     for body in query.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
         if let Kind::FileChanged(changed) = Observation::decode(&body?)?.kind
             && Path::new(changed.path.as_str()) == path
+            && changed.after.as_ref().and_then(|state| state.digest) == Some(now)
         {
             return Ok(true);
         }

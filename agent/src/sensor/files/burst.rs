@@ -4,7 +4,7 @@
 //! rename takes away the old name); names that came are told along, and never make a burst by themselves, so that
 //! copying a folder is none. A burst is told once when it reaches the threshold, then with its grown totals at most
 //! every [`AGAIN_AFTER`], and a last time when it has ended. Files that are as their package brought them are the
-//! package manager's work and not counted.
+//! package manager's work and not counted; nor is what went with its directory, for moving a folder is one deed.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -29,6 +29,9 @@ const TALLIES_MAX: usize = 64;
 
 /// Roots remembered with one process; what it does in others is counted and not told apart.
 const ROOTS_MAX: usize = 16;
+
+/// Directories that went, remembered to know what went with them.
+const WENT_MAX: usize = 16;
 
 /// A change whose span is longer than this cannot be said to be part of a burst.
 const SPAN_MAX: Duration = Duration::from_secs(60);
@@ -86,12 +89,19 @@ pub(super) struct Bursts {
     files: usize,
     span: Duration,
     tallies: BTreeMap<Whose, Tally>,
+    /// Directories that went, the last of them at the end.
+    went: VecDeque<(HostPath, Instant)>,
 }
 
 impl Bursts {
     /// A counter that tells a burst at so many files within that span.
     pub(super) fn new(files: u32, span: Duration) -> Self {
-        Self { files: usize::try_from(files).unwrap_or(usize::MAX).max(1), span, tallies: BTreeMap::new() }
+        Self {
+            files: usize::try_from(files).unwrap_or(usize::MAX).max(1),
+            span,
+            tallies: BTreeMap::new(),
+            went: VecDeque::new(),
+        }
     }
 
     /// Counts a change that was told at `at`; `Some` if a burst is to be told now.
@@ -101,6 +111,9 @@ impl Bursts {
         at: Timestamp,
         now: Instant,
     ) -> Option<ChangeBurst> {
+        if change.action == FileAction::Deleted && self.went_with_its_directory(change, now) {
+            return None;
+        }
         let deed = deed_of(change, at)?;
         let mut hasher = DefaultHasher::new();
         change.path.hash(&mut hasher);
@@ -117,6 +130,24 @@ impl Bursts {
         }
 
         self.count(Whose::Root(change.root.clone()), change, seen)
+    }
+
+    /// Whether a path that is gone lay in a directory that went just before; a directory is remembered.
+    fn went_with_its_directory(&mut self, change: &FileChanged, now: Instant) -> bool {
+        self.went.retain(|(_, at)| now.duration_since(*at) <= self.span);
+        let path = change.path.as_str();
+        let is_in = |dir: &HostPath| {
+            path.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with(['/', '\\']))
+        };
+        let is_with = self.went.iter().any(|(dir, _)| is_in(dir));
+        if !is_with && change.before.as_ref().is_some_and(|state| state.kind == FileKind::Directory) {
+            if self.went.len() >= WENT_MAX {
+                self.went.pop_front();
+            }
+            self.went.push_back((change.path.clone(), now));
+        }
+
+        is_with
     }
 
     /// What is to be told although nothing new came: totals that grew, of bursts that go on or have ended.
@@ -450,5 +481,22 @@ mod tests {
         assert!(
             trial.bursts.tallies.values().all(|tally| tally.seen.len() <= 200 && tally.known.len() <= 200)
         );
+    }
+
+    #[test]
+    fn moving_a_folder_is_one_deed_and_taking_its_files_away_one_by_one_is_many() {
+        let mut moved = Trial::new();
+        let mut folder = change(0, FileAction::Deleted, None);
+        folder.path = HostPath::from_text(ROOT);
+        folder.before = folder.before.map(|before| FileState { kind: FileKind::Directory, ..before });
+        moved.see(0, &folder);
+        let mut emptied = Trial::new();
+        for n in 0..2 * BURST_FILES {
+            moved.see(n, &change(n, FileAction::Deleted, None));
+            emptied.see(n, &change(n, FileAction::Deleted, None));
+        }
+
+        assert!(moved.told.is_empty());
+        assert_eq!(emptied.told.len(), 1);
     }
 }

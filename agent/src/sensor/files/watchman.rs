@@ -85,6 +85,8 @@ impl Watchman {
         self.tell_remote()?;
         self.plans.watched_from = clock::now();
         self.counters.is_watching.store(true, Ordering::Release);
+        // What was installed while off is recognised from here on. Takes seconds at the first start; the watches stand already.
+        self.packaged.refresh(clock::instant());
         while !self.shared.is_stopping() {
             lock(&self.ledger).apply_confirmed()?;
             self.take_notices()?;
@@ -135,8 +137,6 @@ impl Watchman {
                 self.watch_root(&root.path)?;
             }
         }
-        // What was installed while off is recognised from here on.
-        self.packaged.refresh(clock::instant());
 
         Ok(())
     }

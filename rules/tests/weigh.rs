@@ -251,7 +251,7 @@ fn every_field_of_a_file_change_is_declared_and_every_declared_one_can_be_had() 
         process: 1,
         program: Some(HostPath::from_text("/bin/sh")),
         user: Some("root".to_owned()),
-        session: None,
+        session: Some(2),
     });
     whole.package = Some(vonggac_protocol::file::FromPackage {
         name: "a".to_owned(),

@@ -194,7 +194,8 @@ impl FilesSensor {
     ///
     /// # Errors
     /// If the baseline cannot be read.
-    pub fn reread(&self) -> Result<Option<(u32, Timestamp)>> {
+    #[cfg(test)]
+    pub(super) fn reread(&self) -> Result<Option<(u32, Timestamp)>> {
         lock(&self.ledger).baseline().rehash_state()
     }
 

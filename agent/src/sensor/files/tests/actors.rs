@@ -14,7 +14,7 @@ fn is_in_the_dark(watcher: &Watcher) -> bool {
     let is_dark =
         watcher.sensor.stats().mode != Some(WatchMode::FileSystem) || ProcessEvents::open().is_err();
     if is_dark {
-        tracing::error!("SKIPPED: no right to watch file systems or processes");
+        super::not_run("no right to watch file systems or processes");
     }
 
     is_dark

@@ -133,7 +133,12 @@ impl Mounted {
     fn bind(what: &std::path::Path, at: &std::path::Path) -> Option<Self> {
         let done = std::process::Command::new("mount").arg("--bind").args([what, at]).output().ok()?;
 
-        done.status.success().then(|| Self(at.to_owned()))
+        if !done.status.success() {
+            super::not_run("no right to mount");
+            return None;
+        }
+
+        Some(Self(at.to_owned()))
     }
 }
 

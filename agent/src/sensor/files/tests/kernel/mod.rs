@@ -40,10 +40,7 @@ pub(super) fn each_way(case: impl Fn(&Ground)) {
     if may_watch_file_systems() {
         case(&Ground::by(WatchBy::FileSystem));
     } else {
-        #[expect(clippy::print_stderr, reason = "whoever runs the tests must know that one half did not run")]
-        {
-            eprintln!("NOT RUN with fanotify: it needs CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH");
-        }
+        super::not_run("fanotify needs CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH");
     }
 }
 

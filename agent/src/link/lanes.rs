@@ -9,14 +9,11 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 use vonggac_protocol::delivery::outbox::{Due, Outbox};
 use vonggac_protocol::frame::{Batch, Frame};
-use vonggac_protocol::id::{Epoch, Lane, Seq};
+use vonggac_protocol::id::{Epoch, Lane};
 
+use super::due::Found;
 use super::{SharedSpool, now, on_disk, sent};
 use crate::clock;
-
-/// Raw bytes in a batch unless one observation is longer. Well below the protocol's limit: it bounds the memory of an
-/// agent, and 256 KiB of file changes compress as well as four megabytes.
-const BATCH_BYTES: usize = 256 * 1024;
 
 /// Frames that wait for the stream: as many as an outbox lets be on the way.
 const FRAMES_WAITING: usize = 4;
@@ -31,17 +28,14 @@ pub(super) struct LaneLink {
 
 /// A batch ready for the stream.
 struct Ready {
-    first: Seq,
     count: usize,
     bytes: Vec<u8>,
 }
 
-/// What reading for a due batch found.
-enum Found {
+/// What reading for a due batch came to.
+enum Read {
     Ready(Ready),
-    /// The spool's next record is this one, further on than what is due.
-    Later(Seq),
-    Nothing,
+    Else(Found),
 }
 
 impl LaneLink {
@@ -71,24 +65,16 @@ impl LaneLink {
         }
         let Some(due) = self.outbox.poll_transmit() else { return Ok(false) };
         let (lane, spool, state_dir) = (self.lane, spool.clone(), state_dir.to_owned());
-        match on_disk(move || read(lane, epoch, due, &spool, &state_dir)).await? {
-            Found::Ready(ready) => {
-                if self.frames.try_send(ready.bytes).is_err() {
-                    return Ok(false);
-                }
-                self.outbox.handle_transmitted(ready.first, ready.count, now());
-
-                Ok(true)
-            }
-            // The places before it never come. The collector is told with the batch that follows them, which must
-            // not overtake what is still on its way: only when everything before is confirmed.
-            Found::Later(seq) if self.outbox.kept().next() == due.first || due.gap_before > 0 => {
-                self.outbox.handle_dropped(seq);
-
-                Ok(true)
-            }
-            Found::Later(_) | Found::Nothing => Ok(false),
+        let ready = match on_disk(move || read(lane, epoch, due, &spool, &state_dir)).await? {
+            Read::Ready(ready) => ready,
+            Read::Else(found) => return Ok(found.pass_over(due, &mut self.outbox)),
+        };
+        if self.frames.try_send(ready.bytes).is_err() {
+            return Ok(false);
         }
+        self.outbox.handle_transmitted(due.first, ready.count, now());
+
+        Ok(true)
     }
 }
 
@@ -98,16 +84,9 @@ impl Drop for LaneLink {
     }
 }
 
-fn read(lane: Lane, epoch: Epoch, due: Due, spool: &SharedSpool, state_dir: &Path) -> anyhow::Result<Found> {
-    let records = {
-        let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
-        spool.read(lane, due.first, due.count_max, BATCH_BYTES)?
-    };
-    let Some((first, _)) = records.first() else { return Ok(Found::Nothing) };
-    if *first != due.first {
-        return Ok(Found::Later(*first));
-    }
-    let observations: Vec<Vec<u8>> = records.into_iter().map(|(_, bytes)| bytes).collect();
+fn read(lane: Lane, epoch: Epoch, due: Due, spool: &SharedSpool, state_dir: &Path) -> anyhow::Result<Read> {
+    let found = Found::read(&mut spool.lock().unwrap_or_else(PoisonError::into_inner), lane, due)?;
+    let Found::Records(observations) = found else { return Ok(Read::Else(found)) };
     let batch = Batch::pack(epoch, lane, due.first, due.gap_before, &observations);
     let frame = Frame::Batch(batch.clone()).encode();
     let line = sent::line_of_batch(clock::now(), &batch, &observations, frame.len());
@@ -115,5 +94,5 @@ fn read(lane: Lane, epoch: Epoch, due: Due, spool: &SharedSpool, state_dir: &Pat
         warn!(%error, "What was sent could not be noted");
     }
 
-    Ok(Found::Ready(Ready { first: due.first, count: observations.len(), bytes: frame }))
+    Ok(Read::Ready(Ready { count: observations.len(), bytes: frame }))
 }

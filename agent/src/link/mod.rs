@@ -5,9 +5,11 @@
 //! | [`backoff`] | how long to wait before the next try; pure |
 //! | [`session`] | one connection, from hello to goodbye |
 //! | [`lanes`] | from spool to batch to stream |
+//! | [`due`] | what the spool has for a batch that fell due |
 //! | [`sent`] | what last left this machine, for its administrator |
 
 pub mod backoff;
+pub mod due;
 mod lanes;
 pub mod sent;
 mod session;

@@ -11,13 +11,13 @@
 //! | `assigned` | what the collector asks for |
 //! | `files` | the files sensor |
 //! | `inventory` | readings of packages, patches, licences, host |
-//! | `writer` | the writing end of the spool |
+//! | [`writer`] | the writing end of the spool |
 
 mod alive;
 mod assigned;
 mod files;
 mod inventory;
-mod writer;
+pub mod writer;
 
 #[cfg(test)]
 mod tests;

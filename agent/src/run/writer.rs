@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::{error, warn};
 use vonggac_protocol::id::{Lane, Seq};
 use vonggac_protocol::observation::{Kind, Observation, SpoolDropped};
+use vonggac_protocol::time::Timestamp;
 
 use crate::clock;
 use crate::link::SharedSpool;
@@ -24,8 +25,11 @@ pub(super) struct Writer {
 }
 
 /// What an append came to.
-enum Tried {
+#[derive(Debug)]
+pub enum Tried {
+    /// The records are on the disk.
     Done(Appended),
+    /// There is no room, and nothing left to give up.
     DiskFull,
 }
 
@@ -45,7 +49,7 @@ impl Writer {
         loop {
             let (spool, records) = (self.spool.clone(), records.clone());
             let tried = tokio::task::spawn_blocking(move || {
-                append(&mut spool.lock().unwrap_or_else(PoisonError::into_inner), &records)
+                append(&mut spool.lock().unwrap_or_else(PoisonError::into_inner), &records, clock::now())
             })
             .await
             .context("write to the spool")??;
@@ -65,20 +69,25 @@ impl Writer {
     }
 }
 
-fn record(observation: &Observation) -> Record {
+/// An observation as the spool takes it.
+#[must_use]
+pub fn record(observation: &Observation) -> Record {
     Record { lane: observation.kind.lane(), at: observation.at, bytes: observation.encode() }
 }
 
 /// Appends, and tells what had to be dropped. A full disk gives up old records before it stops the agent.
-fn append(spool: &mut Spool, records: &[Record]) -> anyhow::Result<Tried> {
+///
+/// # Errors
+/// If the disk fails in a way that only a new start can mend.
+pub fn append(spool: &mut Spool, records: &[Record], now: Timestamp) -> anyhow::Result<Tried> {
     loop {
         match spool.append(records) {
             Ok(appended) => {
-                tell_dropped(spool, appended.dropped.clone())?;
+                tell_dropped(spool, appended.dropped.clone(), now)?;
                 return Ok(Tried::Done(appended));
             }
             Err(AppendError::DiskFull(_)) => match spool.drop_oldest()? {
-                Some(dropped) => tell_dropped(spool, vec![dropped])?,
+                Some(dropped) => tell_dropped(spool, vec![dropped], now)?,
                 None => return Ok(Tried::DiskFull),
             },
             Err(error) => return Err(error).context("write to the spool"),
@@ -87,11 +96,11 @@ fn append(spool: &mut Spool, records: &[Record]) -> anyhow::Result<Tried> {
 }
 
 /// Spools an observation of every drop; telling may drop something itself, which is told then.
-fn tell_dropped(spool: &mut Spool, mut dropped: Vec<Dropped>) -> anyhow::Result<()> {
+fn tell_dropped(spool: &mut Spool, mut dropped: Vec<Dropped>, now: Timestamp) -> anyhow::Result<()> {
     while let Some(one) = dropped.pop() {
         warn!(lane = one.lane.word(), count = one.count, "Records were dropped for lack of room");
         let lost = SpoolDropped { lane: one.lane, count: one.count, from: one.from, until: one.until };
-        let notice = Observation { at: clock::now(), kind: Kind::SpoolDropped(lost) };
+        let notice = Observation { at: now, kind: Kind::SpoolDropped(lost) };
         match spool.append_notice(record(&notice)) {
             Ok(appended) => dropped.extend(appended.dropped),
             // The gap in the places tells the collector all the same.
@@ -123,7 +132,7 @@ mod tests {
         let writer = Writer::new(spool.clone(), appended);
         let reason = "x".repeat(1000);
         let observation = |number| Observation {
-            at: vonggac_protocol::time::Timestamp(number),
+            at: Timestamp(number),
             kind: Kind::AgentStopped(AgentStopped { reason: reason.clone() }),
         };
 

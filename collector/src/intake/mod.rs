@@ -14,6 +14,7 @@ use vonggac_protocol::frame::{Ack, Batch};
 use vonggac_protocol::hello::RefusalCode;
 use vonggac_protocol::id::{HostId, Seq};
 use vonggac_protocol::observation::{Kind, RecordsMissing};
+use vonggac_protocol::time::Timestamp;
 
 use crate::clock;
 use crate::store::hosts::HostState;
@@ -83,7 +84,8 @@ impl Intake {
             Ok(both) => both,
             Err((code, detail)) => return Ok(Intaken::Broken { code, detail }),
         };
-        let taken = self.store.write(move |tx| keep_in(tx, sender, &batch, &arrived)).await?;
+        let now = clock::now();
+        let taken = self.store.write(move |tx| keep_in(tx, sender, &batch, &arrived, now)).await?;
         if matches!(taken, Intaken::Ack { .. }) {
             self.judge.notify_one();
         }
@@ -92,11 +94,16 @@ impl Intake {
     }
 }
 
-fn keep_in(
+/// Keeps a batch in this transaction; what it answers may be told after the commit.
+///
+/// # Errors
+/// If the store fails.
+pub fn keep_in(
     tx: &Transaction<'_>,
     sender: Sender,
     batch: &Batch,
     arrived: &[Arrived],
+    now: Timestamp,
 ) -> anyhow::Result<Intaken> {
     // Looked up here and not only at the hello: a revocation by another process counts from its commit on.
     let state =
@@ -104,7 +111,6 @@ fn keep_in(
     if state != HostState::Active {
         return Ok(Intaken::Barred(state));
     }
-    let now = clock::now();
     let of = LaneOf { host: sender.host, epoch: batch.epoch, lane: batch.lane };
     let mut inbox = Inbox::new(observations::mark(tx, of)?);
     let verdict = inbox.handle_batch(batch.first, batch.gap_before, arrived.len());

@@ -83,7 +83,11 @@ pub async fn greet(
     store.write(move |tx| weigh(tx, sender, &hello, &address, promised, now)).await
 }
 
-fn weigh(
+/// Weighs a hello in this transaction.
+///
+/// # Errors
+/// If the store fails.
+pub fn weigh(
     tx: &Transaction<'_>,
     sender: Sender,
     hello: &Hello,

@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::Transaction;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::observation::{AgentHeard, AgentSilent, Kind};
+use vonggac_protocol::time::Timestamp;
 
 use super::{Change, Known, Silence};
 use crate::clock;
@@ -147,25 +149,28 @@ async fn keep_signs(store: &Store, pulse: &Pulse) -> anyhow::Result<()> {
 async fn file(store: &Store, change: Change) -> anyhow::Result<bool> {
     let now = clock::now();
 
-    store
-        .write(move |tx| {
-            let (host, kind, since) = match change {
-                Change::Silent { host, last_heard, promised } => {
-                    let silent = AgentSilent { last_heard, promised_secs: promised.as_secs() };
-                    (host, Kind::AgentSilent(silent), Some(last_heard))
-                }
-                Change::Heard { host, silent_since } => {
-                    (host, Kind::AgentHeard(AgentHeard { silent_since }), None)
-                }
-            };
-            // Another process may have revoked it a moment ago.
-            if hosts::find(tx, host)?.is_none_or(|found| found.state != HostState::Active) {
-                return Ok(false);
-            }
-            info!(%host, silent = since.is_some(), "Sign of life changed");
-            observations::insert_own(tx, host, kind, now)?;
-            hosts::set_silent(tx, host, since)?;
-            Ok(true)
-        })
-        .await
+    store.write(move |tx| file_in(tx, change, now)).await
+}
+
+/// Keeps one change in this transaction; says whether there was something to keep.
+///
+/// # Errors
+/// If the store fails.
+pub fn file_in(tx: &Transaction<'_>, change: Change, now: Timestamp) -> anyhow::Result<bool> {
+    let (host, kind, since) = match change {
+        Change::Silent { host, last_heard, promised } => {
+            let silent = AgentSilent { last_heard, promised_secs: promised.as_secs() };
+            (host, Kind::AgentSilent(silent), Some(last_heard))
+        }
+        Change::Heard { host, silent_since } => (host, Kind::AgentHeard(AgentHeard { silent_since }), None),
+    };
+    // Another process may have revoked it a moment ago.
+    if hosts::find(tx, host)?.is_none_or(|found| found.state != HostState::Active) {
+        return Ok(false);
+    }
+    info!(%host, silent = since.is_some(), "Sign of life changed");
+    observations::insert_own(tx, host, kind, now)?;
+    hosts::set_silent(tx, host, since)?;
+
+    Ok(true)
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use vonggac_carrier::Connection;
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, RefusalCode, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, Lane};
@@ -147,8 +148,8 @@ impl Examination {
         let answers = Message::new("doctor-answers").with("address", to).with("millis", millis);
         let to_message =
             |error: DialError| Message::new(error.message_id()).with("address", to).because(error);
-        let (_endpoint, connection) = match connected {
-            Ok(connected) => connected,
+        let connection = match connected {
+            Ok(connection) => connection,
             Err(error) => {
                 // Whoever shows a certificate answers over UDP.
                 if matches!(error, DialError::Pin | DialError::Certificate(_) | DialError::Clock) {
@@ -172,7 +173,7 @@ impl Examination {
     async fn hello(
         &mut self,
         identity: &Identity,
-        connection: &quinn::Connection,
+        connection: &Connection,
         (epoch, lanes): (Epoch, Vec<LaneSpan>),
     ) -> Result<(), Message> {
         let machine_id = machine::machine_id().ok();
@@ -186,12 +187,12 @@ impl Examination {
             assignment: 0,
         };
         let answer = async {
-            let (mut send, mut receive) = connection.open_bi().await.ok()?;
+            let (mut send, mut receive) = connection.open_control().await.ok()?;
             frames::write(&mut send, &Frame::Hello(hello)).await.ok()?;
             frames::read(&mut receive).await.ok()
         };
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, answer).await.ok().flatten();
-        connection.close(0_u32.into(), b"examined");
+        connection.close(0, b"examined");
         self.good.push(Message::new("doctor-clock-valid"));
         match answer {
             Some(Frame::Welcome(welcome)) => {
@@ -217,9 +218,9 @@ impl Examination {
     }
 
     /// What the handshake tells without a hello, and the running agent's word for the rest.
-    async fn by_status(&mut self, config: &Config, connection: &quinn::Connection) -> Result<(), Message> {
+    async fn by_status(&mut self, config: &Config, connection: &Connection) -> Result<(), Message> {
         let refused = tokio::time::timeout(REFUSAL_TIMEOUT, connection.closed()).await.is_ok();
-        connection.close(0_u32.into(), b"examined");
+        connection.close(0, b"examined");
         self.good.push(Message::new("doctor-clock-valid"));
         if refused {
             return Err(Message::new("doctor-certificate-refused"));

@@ -75,7 +75,7 @@ fn make_request(name: &str) -> anyhow::Result<(KeyPair, Vec<u8>)> {
 async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::Result<EnrolReply> {
     let credentials = Credentials { pin: string.pin, authority: None, own: None };
     let (config, verdict) = client_config(credentials, ALPN_ENROL, ANSWER_TIMEOUT)?;
-    let (endpoint, connection) = dial(&string.address, &config, &verdict)
+    let connection = dial(&string.address, &config, &verdict)
         .await
         .map_err(|error| Message::new(error.message_id()).with("address", &string.address).because(error))?;
     let request = EnrolRequest {
@@ -87,9 +87,9 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let conversation = async {
-        let (mut send, mut receive) = connection.open_bi().await?;
+        let (mut send, mut receive) = connection.open_control().await?;
         frames::write(&mut send, &Frame::EnrolRequest(request)).await?;
-        send.finish()?;
+        send.finish();
 
         anyhow::Ok(frames::read(&mut receive).await?)
     };
@@ -97,8 +97,8 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         .await
         .map_err(|_| Message::new("enrol-no-answer"))?
         .map_err(|error| Message::new("enrol-cut-off").because(error))?;
-    connection.close(0_u32.into(), b"done");
-    endpoint.wait_idle().await;
+    connection.close(0, b"done");
+    connection.wait_idle().await;
 
     match answer {
         Frame::EnrolReply(reply) => Ok(reply),
@@ -140,6 +140,7 @@ fn check(string: &EnrolmentString, enrolled: &Enrolled, key: &KeyPair) -> anyhow
 
 #[cfg(test)]
 mod tests {
+    use vonggac_carrier::Connection;
     use vonggac_protocol::enrolment::Token;
     use vonggac_protocol::hello::{Refusal, RefusalCode};
     use vonggac_protocol::id::{AgencyId, HostId};
@@ -157,8 +158,8 @@ mod tests {
 
     /// Answers one enrolment.
     async fn answer(endpoint: quinn::Endpoint, authority: &Authority, refusal: Option<RefusalCode>) {
-        let connection = endpoint.accept().await.unwrap().await.unwrap();
-        let (mut send, mut receive) = connection.accept_bi().await.unwrap();
+        let connection = Connection::from(endpoint.accept().await.unwrap().await.unwrap());
+        let (mut send, mut receive) = connection.accept_control().await.unwrap();
         let Frame::EnrolRequest(request) = frames::read(&mut receive).await.unwrap() else { panic!() };
         let reply = match refusal {
             Some(code) => {
@@ -175,7 +176,7 @@ mod tests {
             }),
         };
         frames::write(&mut send, &Frame::EnrolReply(reply)).await.unwrap();
-        send.finish().unwrap();
+        send.finish();
         connection.closed().await;
     }
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use quinn::Connection;
 use tracing::{info, warn};
+use vonggac_carrier::Connection;
 use vonggac_protocol::enrolment::{EnrolReply, EnrolRequest, Enrolled};
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Refusal, RefusalCode, WIRE_VERSION};
@@ -91,7 +91,7 @@ impl Enrolment {
     }
 
     async fn answer(&self, connection: &Connection) -> anyhow::Result<Option<HostId>> {
-        let (mut send, mut receive) = connection.accept_bi().await?;
+        let (mut send, mut receive) = connection.accept_control().await?;
         let address = connection.remote_address().ip();
         let allowed = self
             .attempts
@@ -117,7 +117,7 @@ impl Enrolment {
             EnrolReply::Accepted(_) | EnrolReply::Refused(_) => None,
         };
         frames::write_last(&mut send, &Frame::EnrolReply(reply)).await;
-        connection.close(0_u32.into(), b"done");
+        connection.close(0, b"done");
 
         Ok(host)
     }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::PoisonError;
 
-use quinn::SendStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::warn;
+use vonggac_carrier::SendStream;
 use vonggac_protocol::delivery::outbox::{Due, Outbox};
 use vonggac_protocol::frame::{Batch, Frame};
 use vonggac_protocol::id::{Epoch, Lane};

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
+use vonggac_carrier::{Connection, Moved, RecvStream, SendStream};
 use vonggac_protocol::delivery::outbox::Outbox;
 use vonggac_protocol::frame::{Ack, Frame, Heartbeat};
 use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, WIRE_VERSION, Welcome};
@@ -27,10 +27,6 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Frames read and not yet looked at: acknowledgements of all batches on the way fit twice.
 const FRAMES_WAITING: usize = 16;
-
-/// Bytes of headers that a datagram carries (RFC 791 and RFC 8200, with RFC 768): what a metered line counts too.
-const IPV4_UDP_HEADERS: u64 = 20 + 8;
-const IPV6_UDP_HEADERS: u64 = 40 + 8;
 
 /// How long a goodbye may take to be confirmed.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -63,7 +59,6 @@ enum Leave {
 }
 
 struct Session {
-    endpoint: Endpoint,
     connection: Connection,
     epoch: Epoch,
     control: SendStream,
@@ -71,7 +66,7 @@ struct Session {
     reader: JoinHandle<()>,
     lanes: [LaneLink; 2],
     /// What of this connection is already in the process's count.
-    counted: (u64, u64),
+    counted: Moved,
     idle: Duration,
 }
 
@@ -93,11 +88,11 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         dialled = dial(&link.identity.names.address, &config, &verdict) => dialled,
         () = link.stop.cancelled() => return Ok(Begun::Stopped),
     };
-    let (endpoint, connection) = match dialled {
-        Ok(connected) => connected,
+    let connection = match dialled {
+        Ok(connection) => connection,
         Err(error) => return Ok(Begun::Refused(Outage::Dial(error))),
     };
-    let (mut control, mut answers) = connection.open_bi().await.context("open the control stream")?;
+    let (mut control, mut answers) = connection.open_control().await.context("open the control stream")?;
     let (epoch, lanes, holes) = spans(&link.spool).await?;
     let hello = Hello {
         wire: WIRE_VERSION,
@@ -122,7 +117,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let welcome = match answer {
         Frame::Welcome(welcome) => welcome,
         Frame::Refused(refusal) => {
-            connection.close(0_u32.into(), b"refused");
+            connection.close(0, b"refused");
             return Ok(Begun::Refused(Outage::Refused(refusal)));
         }
         Frame::Hello(_)
@@ -136,17 +131,15 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     };
     if lanes.iter().any(|span| kept_of(&welcome, span.lane) >= span.next) {
         renew(&link.spool).await?;
-        connection.close(0_u32.into(), b"renewed");
-        endpoint.wait_idle().await;
+        connection.close(0, b"renewed");
+        connection.wait_idle().await;
         return Ok(Begun::Renewed);
     }
     let lanes = open_lanes(&connection, lanes, holes, &welcome).await?;
-    // Heartbeats go before batches.
-    control.set_priority(2).context("set the control stream's priority")?;
     let (incoming, reader) = read_all(answers);
     let idle = idle_timeout(pace.heartbeat_secs);
     let session =
-        Session { endpoint, connection, epoch, control, incoming, reader, lanes, counted: (0, 0), idle };
+        Session { connection, epoch, control, incoming, reader, lanes, counted: Moved::default(), idle };
 
     Ok(Begun::Session(Box::new(session), Box::new(welcome)))
 }
@@ -225,9 +218,8 @@ async fn open_lanes(
     welcome: &Welcome,
 ) -> anyhow::Result<[LaneLink; 2]> {
     let mut lanes = Vec::with_capacity(2);
-    for ((span, holes), priority) in spans.into_iter().zip(holes).zip([1, 0]) {
-        let stream = connection.open_uni().await.context("open a lane")?;
-        stream.set_priority(priority).context("set a lane's priority")?;
+    for (span, holes) in spans.into_iter().zip(holes) {
+        let stream = connection.open_lane(span.lane).await.context("open a lane")?;
         let mut outbox = Outbox::new(span.kept_from, span.next);
         for (first, last) in holes {
             outbox.handle_hole(first, last);
@@ -257,7 +249,7 @@ impl Session {
         };
         self.count(link);
         self.reader.abort();
-        self.connection.close(0_u32.into(), b"");
+        self.connection.close(0, b"");
 
         end
     }
@@ -399,25 +391,21 @@ impl Session {
         let goodbye = Frame::Goodbye(Heartbeat { now: clock::now() });
         let said = async {
             frames::write(&mut self.control, &goodbye).await.ok()?;
-            self.control.finish().ok()?;
-            self.control.stopped().await.ok()
+            self.control.finish();
+            self.control.finished().await.ok()
         };
         // A collector that does not confirm finds out by itself.
         tokio::time::timeout(GOODBYE_TIMEOUT, said).await.ok();
-        self.connection.close(0_u32.into(), b"goodbye");
-        tokio::time::timeout(GOODBYE_TIMEOUT, self.endpoint.wait_idle()).await.ok();
+        self.connection.close(0, b"goodbye");
+        tokio::time::timeout(GOODBYE_TIMEOUT, self.connection.wait_idle()).await.ok();
         info!("Said goodbye to the collector");
     }
 
     /// Adds what this connection moved since the last time to the process's count.
     fn count(&mut self, link: &Link) {
-        let stats = self.connection.stats();
-        let headers =
-            if self.connection.remote_address().is_ipv6() { IPV6_UDP_HEADERS } else { IPV4_UDP_HEADERS };
-        let sent = stats.udp_tx.bytes + stats.udp_tx.datagrams * headers;
-        let received = stats.udp_rx.bytes + stats.udp_rx.datagrams * headers;
-        link.wire.sent.fetch_add(sent.saturating_sub(self.counted.0), Ordering::Relaxed);
-        link.wire.received.fetch_add(received.saturating_sub(self.counted.1), Ordering::Relaxed);
-        self.counted = (sent, received);
+        let moved = self.connection.moved();
+        link.wire.sent.fetch_add(moved.sent.saturating_sub(self.counted.sent), Ordering::Relaxed);
+        link.wire.received.fetch_add(moved.received.saturating_sub(self.counted.received), Ordering::Relaxed);
+        self.counted = moved;
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use quinn::{Endpoint, RecvStream};
+use quinn::Endpoint;
+use vonggac_carrier::{Connection, RecvStream};
 use vonggac_protocol::delivery::inbox::{Inbox, Verdict};
 use vonggac_protocol::frame::{Ack, Batch, Frame};
 use vonggac_protocol::hello::{LaneMark, RefusalCode, WIRE_VERSION};
@@ -62,8 +63,8 @@ async fn collect(
 ) -> Books {
     let mut books = Books::default();
     loop {
-        let connection = endpoint.accept().await.unwrap().await.unwrap();
-        let (mut send, mut receive) = connection.accept_bi().await.unwrap();
+        let connection = Connection::from(endpoint.accept().await.unwrap().await.unwrap());
+        let (mut send, mut receive) = connection.accept_control().await.unwrap();
         let Ok(Frame::Hello(hello)) = frames::read(&mut receive).await else { panic!("no hello") };
         books.hellos += 1;
         let marks = Lane::ALL.map(|lane| LaneMark {
@@ -83,7 +84,7 @@ async fn collect(
         tokio::spawn(read_to(receive, sender.clone()));
         let lanes = connection.clone();
         tokio::spawn(async move {
-            while let Ok(stream) = lanes.accept_uni().await {
+            while let Ok(stream) = lanes.accept_lane().await {
                 tokio::spawn(read_to(stream, sender.clone()));
             }
         });
@@ -117,7 +118,7 @@ async fn collect(
                 | Frame::EnrolReply(_) => {}
             }
         }
-        connection.close(7_u32.into(), b"cut");
+        connection.close(7, b"cut");
     }
 }
 
@@ -296,8 +297,8 @@ async fn a_refusal_is_told_with_its_reason_and_nothing_is_sent() {
     world.append(&records(Lane::Prompt, 0..1));
 
     let link = tokio::spawn(link.run());
-    let connection = endpoint.accept().await.unwrap().await.unwrap();
-    let (mut send, _receive) = connection.accept_bi().await.unwrap();
+    let connection = Connection::from(endpoint.accept().await.unwrap().await.unwrap());
+    let (mut send, _receive) = connection.accept_control().await.unwrap();
     let refusal =
         Refusal { code: RefusalCode::WaitingForApproval, detail: String::new(), retry_after_secs: Some(60) };
     frames::write(&mut send, &Frame::Refused(refusal.clone())).await.unwrap();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use quinn::Endpoint;
+use vonggac_carrier::Connection;
 use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::{Area, FileChanged};
 use vonggac_protocol::frame::{Ack, Frame};
@@ -108,8 +109,8 @@ async fn collect(
     assignment: Option<Assignment>,
     look: impl Fn(&[Observation]),
 ) -> Vec<Observation> {
-    let connection = endpoint.accept().await.unwrap().await.unwrap();
-    let (mut send, mut receive) = connection.accept_bi().await.unwrap();
+    let connection = Connection::from(endpoint.accept().await.unwrap().await.unwrap());
+    let (mut send, mut receive) = connection.accept_control().await.unwrap();
     let Ok(Frame::Hello(hello)) = frames::read(&mut receive).await else { panic!("no hello") };
     let marks = hello.lanes.iter().map(|span| LaneMark { lane: span.lane, kept: Seq(span.kept_from.0 - 1) });
     let welcome =
@@ -123,7 +124,7 @@ async fn collect(
         }
     });
     tokio::spawn(async move {
-        while let Ok(mut stream) = lanes.accept_uni().await {
+        while let Ok(mut stream) = lanes.accept_lane().await {
             let sender = sender.clone();
             tokio::spawn(async move {
                 while let Ok(frame) = frames::read(&mut stream).await {

@@ -4,7 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use quinn::{ClientConfig, ConnectError, Connection, ConnectionError, Endpoint};
+use quinn::{ClientConfig, ConnectError, ConnectionError, Endpoint};
+use vonggac_carrier::Connection;
 use vonggac_protocol::hello::COLLECTOR_NAME;
 
 use super::tls::{Verdict, VerdictCell};
@@ -100,12 +101,12 @@ pub async fn connect(
     to: SocketAddr,
     config: ClientConfig,
     verdict: &VerdictCell,
-) -> Result<(Endpoint, Connection), DialError> {
+) -> Result<Connection, DialError> {
     route(to)?;
     let endpoint = Endpoint::client(any(to)).map_err(DialError::Route)?;
     let connecting = endpoint.connect_with(config, to, COLLECTOR_NAME).map_err(DialError::Begin)?;
     let failure = match tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting).await {
-        Ok(Ok(connection)) => return Ok((endpoint, connection)),
+        Ok(Ok(connection)) => return Ok(Connection::Quic(connection, Some(endpoint))),
         Ok(Err(error)) => Some(error),
         Err(_) => None,
     };
@@ -136,11 +137,11 @@ pub async fn dial(
     address: &str,
     config: &ClientConfig,
     verdict: &VerdictCell,
-) -> Result<(Endpoint, Connection), DialError> {
+) -> Result<Connection, DialError> {
     let mut last = DialError::Silent;
     for to in resolve(address).await? {
         match connect(to, config.clone(), verdict).await {
-            Ok(connected) => return Ok(connected),
+            Ok(connection) => return Ok(connection),
             Err(error) => last = error,
         }
     }

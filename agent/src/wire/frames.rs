@@ -1,6 +1,6 @@
-//! Frames on a QUIC stream.
+//! Frames on a channel.
 
-use quinn::{ReadExactError, RecvStream, SendStream};
+use vonggac_carrier::{Closed, ReadError, RecvStream, SendStream};
 use vonggac_protocol::frame::{DecodeFrameError, Frame};
 
 /// A frame that did not come.
@@ -8,7 +8,7 @@ use vonggac_protocol::frame::{DecodeFrameError, Frame};
 pub enum ReadFrameError {
     /// The stream or the connection ended.
     #[error("the stream ended")]
-    Ended(#[source] ReadExactError),
+    Ended(#[source] ReadError),
     /// The bytes are not of the protocol.
     #[error("the collector sent what is not of the protocol")]
     Foreign(#[source] DecodeFrameError),
@@ -31,6 +31,6 @@ pub async fn read(stream: &mut RecvStream) -> Result<Frame, ReadFrameError> {
 ///
 /// # Errors
 /// If the stream or the connection ended.
-pub async fn write(stream: &mut SendStream, frame: &Frame) -> Result<(), quinn::WriteError> {
+pub async fn write(stream: &mut SendStream, frame: &Frame) -> Result<(), Closed> {
     stream.write_all(&frame.encode()).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quinn::{ReadExactError, RecvStream, SendStream, VarInt};
+use vonggac_carrier::{ReadError, RecvStream, SendStream};
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Refusal, RefusalCode};
 use vonggac_protocol::limits::FRAME_BYTES_MAX;
@@ -44,11 +44,11 @@ pub async fn read(stream: &mut RecvStream, most: usize) -> Result<Frame, ReadFra
     let mut prefix = [0; 4];
     match stream.read_exact(&mut prefix).await {
         Ok(()) => {}
-        Err(ReadExactError::FinishedEarly(0)) => return Err(ReadFrameError::Ended),
-        Err(ReadExactError::FinishedEarly(_)) => {
+        Err(ReadError::Ended(0)) => return Err(ReadFrameError::Ended),
+        Err(ReadError::Ended(_)) => {
             return Err(broken(RefusalCode::Malformed, "the stream ended within a length"));
         }
-        Err(ReadExactError::ReadError(error)) => return Err(ReadFrameError::Gone(error.into())),
+        Err(ReadError::Gone(error)) => return Err(ReadFrameError::Gone(error.into())),
     }
     let length =
         Frame::length(prefix).map_err(|error| broken(RefusalCode::LimitBroken, error.to_string()))?;
@@ -69,9 +69,9 @@ async fn read_body(stream: &mut RecvStream, length: usize) -> Result<Vec<u8>, Re
     let mut body = Vec::with_capacity(length.min(PIECE_BYTES));
     while body.len() < length {
         let want = (length - body.len()).min(PIECE_BYTES);
-        match stream.read_chunk(want, true).await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk.bytes),
-            Ok(None) => return Err(broken(RefusalCode::Malformed, "the stream ended within a frame")),
+        match stream.read_some(want, &mut body).await {
+            Ok(0) => return Err(broken(RefusalCode::Malformed, "the stream ended within a frame")),
+            Ok(_) => {}
             Err(error) => return Err(ReadFrameError::Gone(error.into())),
         }
     }
@@ -93,8 +93,8 @@ pub async fn write(stream: &mut SendStream, frame: &Frame) -> anyhow::Result<()>
 pub async fn write_last(stream: &mut SendStream, frame: &Frame) {
     let told = async {
         write(stream, frame).await?;
-        stream.finish()?;
-        stream.stopped().await?;
+        stream.finish();
+        stream.finished().await?;
         anyhow::Ok(())
     };
     // A peer that has gone away does not need our last words.
@@ -103,7 +103,7 @@ pub async fn write_last(stream: &mut SendStream, frame: &Frame) {
 
 /// The number with which a connection is closed for this reason; 0 is an ordinary end.
 #[must_use]
-pub fn close_code(code: RefusalCode) -> VarInt {
+pub fn close_code(code: RefusalCode) -> u32 {
     let number: u32 = match code {
         RefusalCode::IdentityRevoked => 0,
         RefusalCode::WaitingForApproval => 1,
@@ -119,7 +119,7 @@ pub fn close_code(code: RefusalCode) -> VarInt {
         RefusalCode::RequestUnusable => 11,
     };
 
-    VarInt::from_u32(0x100 + number)
+    0x100 + number
 }
 
 /// A refusal with the usual time to try again.

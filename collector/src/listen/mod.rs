@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use quinn::crypto::rustls::HandshakeData;
-use quinn::{Connection, Endpoint, IdleTimeout, Incoming, TransportConfig, VarInt};
-use rustls_pki_types::CertificateDer;
+use quinn::{Endpoint, IdleTimeout, Incoming, TransportConfig, VarInt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+use vonggac_carrier::Connection;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::hello::{ALPN_ENROL, ALPN_LINK, RefusalCode};
 
@@ -177,13 +177,18 @@ async fn shake_hands(incoming: Incoming, pass: Pass) -> anyhow::Result<Arrival> 
     let connection = incoming.accept()?.await?;
     let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
     let protocol = data.and_then(|data| data.protocol).unwrap_or_default();
+
+    arrive(connection.into(), &protocol, pass)
+}
+
+/// Whom a connection is for, by the protocol that was agreed on.
+fn arrive(connection: Connection, protocol: &[u8], pass: Pass) -> anyhow::Result<Arrival> {
     if protocol == ALPN_ENROL {
         return Ok(Arrival::Enrol { connection, pass });
     }
-    let chain = connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'_>>>().ok());
-    match chain.as_ref().and_then(|chain| chain.first()) {
+    match connection.peer_certificate() {
         Some(certificate) if protocol == ALPN_LINK => {
-            let certificate = Digest::of(certificate);
+            let certificate = Digest::of(&certificate);
             Ok(Arrival::Link { connection, certificate, pass })
         }
         _ => {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use quinn::{Connection, RecvStream, SendStream};
 use rusqlite::Transaction;
+use vonggac_carrier::{Connection, RecvStream, SendStream};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;
@@ -42,7 +42,7 @@ pub enum Greeted {
 /// If the connection ended or something else was said.
 pub async fn read_hello(connection: &Connection) -> Result<(SendStream, RecvStream, Hello), ReadFrameError> {
     let (send, mut receive) =
-        connection.accept_bi().await.map_err(|error| ReadFrameError::Gone(error.into()))?;
+        connection.accept_control().await.map_err(|error| ReadFrameError::Gone(error.into()))?;
     let Frame::Hello(hello) = frames::read(&mut receive, HELLO_BYTES_MAX).await? else {
         let (code, detail) = (RefusalCode::Malformed, "expected a hello".to_owned());
         return Err(ReadFrameError::Broken { code, detail });

@@ -9,10 +9,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, debug, info, info_span, warn};
+use vonggac_carrier::{Connection, RecvStream, SendStream};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Hello, Refusal, RefusalCode};
@@ -225,7 +225,7 @@ impl Sessions {
         let mut lanes = JoinSet::new();
         loop {
             tokio::select! {
-                stream = connection.accept_uni() => match stream {
+                stream = connection.accept_lane() => match stream {
                     Ok(stream) => {
                         let lane = Arc::clone(self).listen_to_lane(stream, Arc::clone(control), epoch, sender);
                         lanes.spawn(lane.in_current_span());
@@ -295,10 +295,10 @@ impl Sessions {
         match end {
             End::Goodbye => {
                 info!("Agent said goodbye");
-                connection.close(0_u32.into(), b"goodbye");
+                connection.close(0, b"goodbye");
             }
             End::Gone => debug!("Connection gone"),
-            End::GreetAgain => connection.close(0_u32.into(), b"say hello again"),
+            End::GreetAgain => connection.close(0, b"say hello again"),
             End::Refused(refusal) => {
                 warn!(code = ?refusal.code, "Host refused");
                 connection.close(close_code(refusal.code), refusal.detail.as_bytes());

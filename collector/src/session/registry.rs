@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quinn::Connection;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use vonggac_carrier::Connection;
 use vonggac_protocol::hello::RefusalCode;
 use vonggac_protocol::id::HostId;
 
@@ -27,17 +27,17 @@ pub struct Registry {
 pub struct Seat {
     registry: Registry,
     host: HostId,
-    connection: usize,
+    connection: Connection,
 }
 
 impl Registry {
     /// Puts a host's connection in; an older one of the same machine, whose end was not noticed yet, is closed.
     #[must_use]
     pub fn enter(&self, host: HostId, connection: Connection) -> Seat {
-        let seat = Seat { registry: self.clone(), host, connection: connection.stable_id() };
+        let seat = Seat { registry: self.clone(), host, connection: connection.clone() };
         let before = self.lock().insert(host, connection);
         if let Some(before) = before {
-            before.close(0_u32.into(), b"connected anew");
+            before.close(0, b"connected anew");
         }
 
         seat
@@ -76,7 +76,7 @@ impl Registry {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut inside = self.registry.lock();
-        if inside.get(&self.host).is_some_and(|connection| connection.stable_id() == self.connection) {
+        if inside.get(&self.host).is_some_and(|connection| connection.is_same(&self.connection)) {
             inside.remove(&self.host);
         }
     }

@@ -98,7 +98,7 @@ impl World {
         let mut endpoint = Endpoint::client("127.0.0.1:0".parse()?)?;
         endpoint.set_default_client_config(ClientConfig::new(Arc::new(QuicClientConfig::try_from(config)?)));
 
-        Ok(endpoint.connect(self.link, COLLECTOR_NAME)?.await?)
+        Ok(endpoint.connect(self.link, COLLECTOR_NAME)?.await?.into())
     }
 
     async fn hello(
@@ -106,7 +106,7 @@ impl World {
         connection: &Connection,
         fingerprint: &[u8],
     ) -> anyhow::Result<(SendStream, RecvStream, Frame)> {
-        let (mut send, mut receive) = connection.open_bi().await?;
+        let (mut send, mut receive) = connection.open_control().await?;
         let hello = Hello {
             wire: WIRE_VERSION,
             version: "0".to_owned(),
@@ -149,7 +149,7 @@ async fn a_host_is_welcomed_its_batch_acknowledged_and_a_revocation_felt_at_once
     let (_send, mut receive, answer) = world.hello(&connection, b"machine").await.unwrap();
     assert!(matches!(answer, Frame::Welcome(_)), "{answer:?}");
 
-    let mut lane = connection.open_uni().await.unwrap();
+    let mut lane = connection.open_lane(Lane::Prompt).await.unwrap();
     frames::write(&mut lane, &batch(1)).await.unwrap();
     let ack = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();
     world.store.write(|tx| hosts::set_state(tx, HOST, HostState::Revoked)).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_host_that_breaks_the_protocol_is_told_closed_and_counted() {
     let connection = world.connect(Some(&world.host)).await.unwrap();
     let (_send, mut receive, _) = world.hello(&connection, b"machine").await.unwrap();
 
-    let mut lane = connection.open_uni().await.unwrap();
+    let mut lane = connection.open_lane(Lane::Prompt).await.unwrap();
     let out_of_place = Frame::Heartbeat(Heartbeat { now: Timestamp(0) });
     frames::write(&mut lane, &out_of_place).await.unwrap();
     let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();

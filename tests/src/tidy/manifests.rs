@@ -32,12 +32,13 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each member and the members that it may depend on.
-const MAY: [(&str, &[&str]); 7] = [
+const MAY: [(&str, &[&str]); 8] = [
     ("sha256", &[]),
     ("protocol", &[]),
     ("rules", &["vonggac-protocol"]),
-    ("agent", &["vonggac-protocol", "vonggac-sha256"]),
-    ("collector", &["vonggac-protocol", "vonggac-rules"]),
+    ("carrier", &["vonggac-protocol"]),
+    ("agent", &["vonggac-protocol", "vonggac-carrier", "vonggac-sha256"]),
+    ("collector", &["vonggac-protocol", "vonggac-carrier", "vonggac-rules"]),
     ("deploy/demo", &["vonggac-protocol", "vonggac-rules", "vonggac-agent", "vonggac-collector"]),
     (
         "tests",
@@ -100,7 +101,7 @@ pub fn pure_crates(root: &Path) -> anyhow::Result<Vec<String>> {
     Ok(faults)
 }
 
-/// `protocol <- rules <- collector`, `protocol <- agent`, `sha256 <- agent`, and nobody on `demo` or `tests`.
+/// `protocol <- rules <- collector`, `protocol <- carrier <- agent and collector`, `sha256 <- agent`, and nobody on `demo` or `tests`.
 ///
 /// # Errors
 /// If a manifest cannot be read.

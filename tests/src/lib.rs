@@ -2,6 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`crowd`] | many agents in one process |
 //! | [`fuzz`] | what hostile bytes may not do |
 //! | [`line`] | bad lines between real programs |
 //! | [`measure`] | figures, by name |
@@ -9,6 +10,7 @@
 //! | [`tidy`] | the laws of the tree that no compiler holds |
 //! | [`world`] | hosts, links and a collector in memory, and their faults |
 
+pub mod crowd;
 pub mod fuzz;
 pub mod line;
 pub mod measure;

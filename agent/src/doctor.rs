@@ -135,8 +135,7 @@ impl Examination {
         to: SocketAddr,
     ) -> Result<(), Message> {
         let credentials = Credentials {
-            pin: identity.names.pin,
-            authority: Some(identity.authority.clone()),
+            trust: identity.trust(),
             own: Some((identity.certificate.clone(), identity.key.clone_key())),
         };
         let broken =
@@ -185,6 +184,7 @@ impl Examination {
             lanes,
             now: clock::now(),
             assignment: 0,
+            trusts: None,
         };
         let answer = async {
             let (mut send, mut receive) = connection.open_control().await.ok()?;

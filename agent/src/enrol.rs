@@ -18,6 +18,7 @@ use crate::keep;
 use crate::print::Message;
 use crate::wire::dial::dial;
 use crate::wire::tls::{Credentials, client_config, provider};
+use crate::wire::trust::Trust;
 use crate::wire::{frames, refusal_id};
 
 /// The collector answers after one commit; longer means that it does not.
@@ -63,7 +64,7 @@ pub async fn enrol(
 
 /// A new ECDSA P-256 key and the request for its certificate. The collector gives the names in the certificate; the
 /// one in the request only helps a person who looks at it.
-fn make_request(name: &str) -> anyhow::Result<(KeyPair, Vec<u8>)> {
+pub(crate) fn make_request(name: &str) -> anyhow::Result<(KeyPair, Vec<u8>)> {
     let key = KeyPair::generate().context("make a key")?;
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -73,7 +74,7 @@ fn make_request(name: &str) -> anyhow::Result<(KeyPair, Vec<u8>)> {
 }
 
 async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::Result<EnrolReply> {
-    let credentials = Credentials { pin: string.pin, authority: None, own: None };
+    let credentials = Credentials { trust: Trust::Pin(string.pin), own: None };
     let (config, verdict) = client_config(credentials, ALPN_ENROL, ANSWER_TIMEOUT)?;
     let connection = dial(&string.address, &config, &verdict)
         .await
@@ -110,7 +111,9 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         | Frame::Heartbeat(_)
         | Frame::Assign(_)
         | Frame::EnrolRequest(_)
-        | Frame::Goodbye(_) => Err(Message::new("enrol-cut-off").into()),
+        | Frame::Goodbye(_)
+        | Frame::Renew(_)
+        | Frame::Renewed(_) => Err(Message::new("enrol-cut-off").into()),
     }
 }
 
@@ -128,7 +131,8 @@ fn check(string: &EnrolmentString, enrolled: &Enrolled, key: &KeyPair) -> anyhow
             pin: string.pin,
         },
         certificate: enrolled.certificate.clone().into(),
-        authority: enrolled.authority.clone().into(),
+        roots: vec![enrolled.authority.clone().into()],
+        known: None,
         key: PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes())
             .context("read the new key back")?,
     };

@@ -103,7 +103,7 @@ pub fn check(path: &Path) -> anyhow::Result<Checked> {
         let part = manifest.files.keys().chain(found.keys()).find(differs);
         bail!("{}: its digest differs", part.map_or("manifest.json", String::as_str));
     }
-    for needed in ["authority/authority.key", "keys/snapshot.key"] {
+    for needed in ["authority/authority.der", "keys/snapshot.key"] {
         ensure!(entries.contains_key(needed), "{needed}: is missing");
     }
     let database = entries.get(DATABASE).context("collector.db: is missing")?;

@@ -2,14 +2,19 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use toml::Spanned;
 use vonggac_protocol::assignment::{Assignment, WatchPath};
 
+use crate::authority::Terms;
+
 /// Where the configuration lies unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/vonggac/collector.toml";
+
+const DAY_SECS: u32 = 24 * 60 * 60;
 
 /// The form of the file that this program reads.
 const FORM: u32 = 1;
@@ -30,6 +35,10 @@ const PROMISED_SECS: u64 = 180;
 const HEARTBEAT_SECS: u32 = 60;
 /// Packages change rarely; an hour is soon enough to see it.
 const INVENTORY_SECS: u32 = 3_600;
+/// A stolen certificate ends within a month; a host renews it ten days before.
+const HOST_DAYS: u32 = 30;
+/// A machine that was off for a season comes back without a person's help.
+const GRACE_DAYS: u32 = 90;
 
 /// The file is not a configuration that this program can use.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +93,8 @@ pub struct Config {
     pub console: ConsoleConfig,
     /// Within how many seconds a host is to give a sign of life.
     pub promised_secs: u64,
+    /// How long certificates of hosts count.
+    pub certificates: Terms,
     /// What every host is asked to watch.
     pub assignment: Assignment,
 }
@@ -124,6 +135,8 @@ struct ConfigFile {
     #[serde(default)]
     silence: SilenceFile,
     #[serde(default)]
+    certificates: CertificatesFile,
+    #[serde(default)]
     assignment: AssignmentFile,
 }
 
@@ -148,6 +161,16 @@ struct ConsoleFile {
 #[serde(deny_unknown_fields)]
 struct SilenceFile {
     promised_secs: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct CertificatesFile {
+    host_days: Option<Spanned<u32>>,
+    grace_days: Option<Spanned<u32>>,
+    /// Instead of days, so that a trial sees an end within its own time; in no example.
+    host_secs: Option<Spanned<u32>>,
+    grace_secs: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -278,6 +301,7 @@ impl Config {
             link: file.link.check(&place)?,
             console: file.console.check(&place)?,
             promised_secs,
+            certificates: file.certificates.check(&place)?,
             assignment: file.assignment.check(&place)?,
         })
     }
@@ -379,6 +403,35 @@ impl ConsoleFile {
     }
 }
 
+impl CertificatesFile {
+    fn check(self, place: &Place<'_>) -> Result<Terms, LoadConfigError> {
+        let host_days =
+            place.number("certificates.host_days", self.host_days, HOST_DAYS, (1, 397), "1 to 397")?;
+        let grace_days =
+            place.number("certificates.grace_days", self.grace_days, GRACE_DAYS, (0, 3_650), "0 to 3650")?;
+        let days = |days| DAY_SECS * days;
+        let life = place.number(
+            "certificates.host_secs",
+            self.host_secs,
+            days(host_days),
+            (2, days(397)),
+            "2 to 34300800",
+        )?;
+        let grace = place.number(
+            "certificates.grace_secs",
+            self.grace_secs,
+            days(grace_days),
+            (0, days(3_650)),
+            "0 to 315360000",
+        )?;
+
+        Ok(Terms {
+            life: Duration::from_secs(u64::from(life)),
+            grace: Duration::from_secs(u64::from(grace)),
+        })
+    }
+}
+
 impl AssignmentFile {
     fn check(self, place: &Place<'_>) -> Result<Assignment, LoadConfigError> {
         let heartbeat_secs = place.number(
@@ -457,7 +510,7 @@ mod tests {
         assert_eq!(installed, Config::with_defaults());
         assert_eq!(spelt_out, Config::with_defaults());
         let keys = ["data_dir", "listen", "handshakes_max", "connections_per_address_max", "promised_secs"];
-        for key in keys.into_iter().chain(["heartbeat_secs", "inventory_secs", "rules_dir", "public_address"])
+        for key in keys.into_iter().chain(["heartbeat_secs", "inventory_secs", "rules_dir", "public_address", "host_days", "grace_days"])
         {
             assert!(example.contains(&format!("{key} = ")), "{key} is not in the example");
         }

@@ -14,7 +14,7 @@ use vonggac_protocol::id::HostId;
 use vonggac_protocol::limits::CSR_BYTES_MAX;
 use vonggac_protocol::time::Timestamp;
 
-use crate::authority::{Authority, Issued};
+use crate::authority::{Authority, Issued, Terms};
 use crate::listen::frames::{self, close_code, refusal};
 use crate::store::audit::{self, Action, COLLECTOR};
 use crate::store::hosts::{self, HostState};
@@ -42,6 +42,7 @@ const ADDRESSES_MAX: usize = 4_096;
 pub struct Enrolment {
     store: Store,
     authority: Arc<Authority>,
+    terms: Terms,
     promised_secs: u64,
     attempts: Mutex<Attempts>,
 }
@@ -71,8 +72,8 @@ impl Attempts {
 impl Enrolment {
     /// Takes machines in for this authority and store.
     #[must_use]
-    pub fn new(store: Store, authority: Arc<Authority>, promised_secs: u64) -> Self {
-        Self { store, authority, promised_secs, attempts: Mutex::default() }
+    pub fn new(store: Store, authority: Arc<Authority>, terms: Terms, promised_secs: u64) -> Self {
+        Self { store, authority, terms, promised_secs, attempts: Mutex::default() }
     }
 
     /// Has the conversation with one machine; gives the host if it became one of ours and may work.
@@ -134,14 +135,14 @@ impl Enrolment {
         }
         let now = clock::now();
         let host = HostId(random::bytes()?);
-        let issued = match self.authority.issue(&request.request, host, &request.agency, now) {
+        let issued = match self.authority.issue(&request.request, host, &request.agency, self.terms.life, now) {
             Ok(issued) => issued,
             Err(error) => {
                 let detail = format!("{error:#}");
                 return self.refuse(refusal(RefusalCode::RequestUnusable, detail), &agency, address).await;
             }
         };
-        let authority = self.authority.certificate().to_vec();
+        let authority = self.authority.root().to_vec();
         let promised_secs = self.promised_secs;
         let newcomer = Newcomer { host, request, issued, address, promised_secs, authority };
         let reply = self.store.write(move |tx| newcomer.file(tx, now)).await?;
@@ -188,7 +189,7 @@ impl Newcomer {
             self.request.name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
         let state = if needs_approval { HostState::Waiting } else { HostState::Active };
         hosts::add(tx, self.host, agency, &name, state, self.promised_secs, now)?;
-        certificates::add(tx, self.issued.digest, self.host, now, self.issued.not_after)?;
+        certificates::add(tx, &self.issued, self.host)?;
         let agency_name = agencies::name(tx, agency)?.unwrap_or_default();
         let entry = Action {
             at: now,
@@ -225,7 +226,8 @@ fn why(code: RefusalCode) -> &'static str {
         | RefusalCode::Malformed
         | RefusalCode::IdentityHeld
         | RefusalCode::Busy
-        | RefusalCode::RequestUnusable => "",
+        | RefusalCode::RequestUnusable
+        | RefusalCode::CertificateExpired => "",
     }
 }
 
@@ -271,7 +273,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("collector.db")).unwrap();
         let authority = Arc::new(Authority::make(&folder.path().join("authority"), clock::now()).unwrap());
-        let enrolment = Enrolment::new(store.clone(), authority, 180);
+        let terms = crate::authority::Terms { life: Duration::from_secs(3_600), grace: Duration::ZERO };
+        let enrolment = Enrolment::new(store.clone(), authority, terms, 180);
         store
             .write(|tx| {
                 for id in ["so-tttt", "so-yt"] {

@@ -34,6 +34,7 @@ use crate::listen::frames::close_code;
 use crate::listen::reset::ResetSecret;
 use crate::listen::{self, Arrival, Door};
 use crate::print::{self, Lang};
+use crate::session::renew::Renewals;
 use crate::session::{Sessions, registry};
 use crate::silence::task::{self as silence, Pulse};
 use crate::store::{Store, assignments};
@@ -111,8 +112,15 @@ pub async fn serve(
     let bell = Arc::new(Notify::new());
     let pulse = Pulse::new(Duration::from_secs(config.promised_secs));
     let intake = Intake::new(store.clone(), Arc::clone(&bell));
-    let sessions = Arc::new(Sessions::new(store.clone(), intake, pulse.clone()));
-    let enrolment = Arc::new(Enrolment::new(store.clone(), Arc::clone(&authority), config.promised_secs));
+    let renewals = Renewals::new(store.clone(), Arc::clone(&authority), config.certificates);
+    let sessions = Arc::new(Sessions::new(store.clone(), intake, pulse.clone(), renewals));
+    let enrolment = Enrolment::new(
+        store.clone(),
+        Arc::clone(&authority),
+        config.certificates,
+        config.promised_secs,
+    );
+    let enrolment = Arc::new(enrolment);
     let (news, knowledge) = (judge::news(), Arc::new(ArcSwap::from_pointee(knowledge(&rules, &folder))));
     let judging = judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));
     let door = Door::open(&authority, door_settings(&config)?)?;

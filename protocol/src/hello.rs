@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::assignment::Assignment;
 use crate::digest::Digest;
 use crate::id::{Epoch, Lane, Seq};
+use crate::renewal::Standing;
 use crate::time::Timestamp;
 
 /// Version of the words on the wire; raised only when an old peer could misunderstand.
@@ -60,6 +61,9 @@ pub struct Hello {
     /// Version of the assignment it follows; 0 if none.
     #[n(6)]
     pub assignment: u64,
+    /// SHA-256 of the roots it trusts; `None` from an agent that cannot learn new ones.
+    #[n(7)]
+    pub trusts: Option<Vec<Digest>>,
 }
 
 /// How far a lane is kept by the collector.
@@ -93,6 +97,9 @@ pub struct Welcome {
     /// Digest of the package inventory that the collector holds for this host; `None` asks for the whole.
     #[n(4)]
     pub packages: Option<Digest>,
+    /// How the certificate of this connection stands; `None` from a collector that does not renew.
+    #[n(5)]
+    pub standing: Option<Standing>,
 }
 
 /// Why a host or an enrolment is refused. Numbers are never reused.
@@ -136,6 +143,9 @@ pub enum RefusalCode {
     /// The certificate request cannot be used.
     #[n(11)]
     RequestUnusable,
+    /// The certificate ended too long ago, or a newer one took its place.
+    #[n(15)]
+    CertificateExpired,
 }
 
 /// A refusal with its reason.

@@ -10,6 +10,7 @@
 //! | [`mod@file`], [`package`], [`patch`], [`host`] | what the kinds carry |
 //! | [`assignment`] | what a collector asks a host to watch |
 //! | [`hello`], [`enrolment`] | the first words of a connection, and of a host |
+//! | [`renewal`] | a certificate replaced before it ends; new roots |
 //! | [`frame`] | the bytes on a stream |
 //! | [`delivery`] | at least once, in order, no hidden gap |
 //! | [`limits`] | the bound of every length that a peer can choose |
@@ -28,4 +29,5 @@ pub mod observation;
 pub mod package;
 pub mod patch;
 pub mod path;
+pub mod renewal;
 pub mod time;

@@ -52,6 +52,7 @@ refusal-token-of-another-agency = the token in the enrolment string belongs to a
 refusal-identity-held = this identity came from two machines; both are held until a person decides
 refusal-busy = the collector is busy; it will be tried again
 refusal-request-unusable = the collector cannot use the certificate request
+refusal-certificate-expired = the certificate of this machine ended too long ago, or a newer one took its place; enrol the machine again
 
 # Running
 run-stopped = the agent has stopped

@@ -52,6 +52,7 @@ refusal-token-of-another-agency = mã trong chuỗi ghi danh thuộc cơ quan kh
 refusal-identity-held = cùng danh tính này đến từ hai máy; cả hai bị giữ lại cho đến khi có người quyết định
 refusal-busy = máy chủ thu thập đang bận; sẽ thử lại
 refusal-request-unusable = máy chủ thu thập không dùng được yêu cầu chứng thư số
+refusal-certificate-expired = chứng thư số của máy này đã hết hạn quá lâu hoặc đã được thay bằng chứng thư mới hơn; hãy ghi danh lại máy
 
 # Chạy
 run-stopped = tác tử đã dừng

@@ -6,11 +6,13 @@
 //! | [`session`] | one connection, from hello to goodbye |
 //! | [`lanes`] | from spool to batch to stream |
 //! | [`due`] | what the spool has for a batch that fell due |
+//! | [`renewal`] | a certificate renewed before it ends; new roots |
 //! | [`sent`] | what last left this machine, for its administrator |
 
 pub mod backoff;
 pub mod due;
 mod lanes;
+mod renewal;
 pub mod sent;
 mod session;
 

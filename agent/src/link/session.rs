@@ -1,5 +1,6 @@
 //! One connection, from hello to goodbye.
 
+use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,13 +12,17 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 use vonggac_carrier::{Connection, Moved, RecvStream, SendStream};
 use vonggac_protocol::delivery::outbox::Outbox;
+use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::{Ack, Frame, Heartbeat};
 use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
+use vonggac_protocol::renewal::Renewed;
 
 use super::lanes::LaneLink;
-use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, on_disk, sent};
+use super::renewal::{self, Renewal};
+use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, on_disk, random, sent};
 use crate::clock;
+use crate::identity::Identity;
 use crate::wire::dial::dial;
 use crate::wire::frames::{self, ReadFrameError};
 use crate::wire::tls::{Credentials, client_config};
@@ -65,6 +70,7 @@ struct Session {
     incoming: mpsc::Receiver<Result<Frame, ReadFrameError>>,
     reader: JoinHandle<()>,
     lanes: [LaneLink; 2],
+    renewal: Renewal,
     /// What of this connection is already in the process's count.
     counted: Moved,
     idle: Duration,
@@ -79,8 +85,7 @@ fn idle_timeout(heartbeat_secs: u32) -> Duration {
 async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let pace = *link.pace.borrow_and_update();
     let credentials = Credentials {
-        pin: link.identity.names.pin,
-        authority: Some(link.identity.authority.clone()),
+        trust: link.identity.trust(),
         own: Some((link.identity.certificate.clone(), link.identity.key.clone_key())),
     };
     let (config, verdict) = client_config(credentials, ALPN_LINK, idle_timeout(pace.heartbeat_secs))?;
@@ -102,6 +107,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         lanes: lanes.to_vec(),
         now: clock::now(),
         assignment: pace.version,
+        trusts: Some(link.identity.roots.iter().map(|root| Digest::of(root)).collect()),
     };
     let bytes = Frame::Hello(hello.clone()).encode();
     control.write_all(&bytes).await.context("say hello")?;
@@ -127,8 +133,26 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         | Frame::Assign(_)
         | Frame::EnrolRequest(_)
         | Frame::EnrolReply(_)
-        | Frame::Goodbye(_) => anyhow::bail!("the collector answered a hello with another word"),
+        | Frame::Goodbye(_)
+        | Frame::Renew(_)
+        | Frame::Renewed(_) => anyhow::bail!("the collector answered a hello with another word"),
     };
+    let (told, chain) = (welcome.clone(), verdict.chain());
+    let changed = with_identity(link, move |identity, state_dir| {
+        Ok(renewal::learn(identity, state_dir, &told, chain.as_ref()))
+    });
+    if changed.await? {
+        connection.close(0, b"roots changed");
+        connection.wait_idle().await;
+        return Ok(Begun::Renewed);
+    }
+    let mut renewal = Renewal::new(welcome.standing.as_ref(), welcome.now, now(), random());
+    if welcome.standing.as_ref().is_some_and(|standing| standing.only_renew) {
+        renew_now(link, &mut renewal, &mut control, &mut answers).await?;
+        connection.close(0, b"renewed");
+        connection.wait_idle().await;
+        return Ok(Begun::Renewed);
+    }
     if lanes.iter().any(|span| kept_of(&welcome, span.lane) >= span.next) {
         renew(&link.spool).await?;
         connection.close(0, b"renewed");
@@ -138,10 +162,53 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let lanes = open_lanes(&connection, lanes, holes, &welcome).await?;
     let (incoming, reader) = read_all(answers);
     let idle = idle_timeout(pace.heartbeat_secs);
-    let session =
-        Session { connection, epoch, control, incoming, reader, lanes, counted: Moved::default(), idle };
+    let session = Session {
+        connection,
+        epoch,
+        control,
+        incoming,
+        reader,
+        lanes,
+        renewal,
+        counted: Moved::default(),
+        idle,
+    };
 
     Ok(Begun::Session(Box::new(session), Box::new(welcome)))
+}
+
+/// Changes the identity on the disk and then here.
+async fn with_identity<T: Send + 'static>(
+    link: &mut Link,
+    change: impl FnOnce(&mut Identity, &Path) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let (mut identity, state_dir) = (link.identity.clone(), link.state_dir.clone());
+    let (identity, changed) = on_disk(move || {
+        let changed = change(&mut identity, &state_dir)?;
+        Ok((identity, changed))
+    })
+    .await?;
+    link.identity = identity;
+
+    Ok(changed)
+}
+
+/// Renews a certificate that has ended: until then the collector hears nothing else.
+async fn renew_now(
+    link: &mut Link,
+    renewal: &mut Renewal,
+    control: &mut SendStream,
+    answers: &mut RecvStream,
+) -> anyhow::Result<()> {
+    let request = renewal.handle_timeout(now())?.context("renew a certificate that has ended")?;
+    frames::write(control, &Frame::Renew(request)).await?;
+    let answer = tokio::time::timeout(WELCOME_TIMEOUT, frames::read(answers)).await;
+    let Frame::Renewed(renewed) = answer.context("wait for a renewal")?? else {
+        anyhow::bail!("the collector answered a renewal with another word");
+    };
+    let pair = renewal.handle_renewed(renewed, now()).context("the certificate has ended and was not renewed")?;
+
+    with_identity(link, move |identity, state_dir| pair.keep(identity, state_dir)).await
 }
 
 /// The reason why the connection ended, rather than that a stream did.
@@ -271,8 +338,14 @@ impl Session {
             let wake_at = self.wake_at(beat_at, stop_by);
             tokio::select! {
                 frame = self.incoming.recv() => {
-                    let frame = frame.context("the control stream ended")??;
-                    self.handle(link, frame).await?;
+                    match frame.context("the control stream ended")?? {
+                        Frame::Renewed(renewed) => {
+                            if self.take_renewal(link, renewed).await? {
+                                return Ok(Leave::ComeBack);
+                            }
+                        }
+                        frame => self.handle(link, frame).await?,
+                    }
                 }
                 changed = link.appended.changed() => {
                     changed.context("the loop ended")?;
@@ -289,6 +362,9 @@ impl Session {
                 () = tokio::time::sleep_until(wake_at) => {
                     for lane in &mut self.lanes {
                         lane.outbox.handle_timeout(now());
+                    }
+                    if let Some(renew) = self.renewal.handle_timeout(now())? {
+                        frames::write(&mut self.control, &Frame::Renew(renew)).await?;
                     }
                     if beat_at <= Instant::now() {
                         frames::write(&mut self.control, &Frame::Heartbeat(Heartbeat { now: clock::now() })).await?;
@@ -315,6 +391,7 @@ impl Session {
         self.lanes
             .iter()
             .filter_map(|lane| lane.outbox.poll_timeout().map(Instant::from_std))
+            .chain(self.renewal.wake_at().map(Instant::from_std))
             .chain(stop_by)
             .fold(beat_at, Instant::min)
     }
@@ -346,7 +423,23 @@ impl Session {
             | Frame::Heartbeat(_)
             | Frame::EnrolRequest(_)
             | Frame::EnrolReply(_)
-            | Frame::Goodbye(_) => anyhow::bail!("the collector said what only an agent says"),
+            | Frame::Goodbye(_)
+            | Frame::Renew(_)
+            | Frame::Renewed(_) => anyhow::bail!("the collector said what only an agent says"),
+        }
+    }
+
+    /// Keeps a renewed certificate; says whether to come back with it.
+    async fn take_renewal(&mut self, link: &mut Link, renewed: Renewed) -> anyhow::Result<bool> {
+        let Some(pair) = self.renewal.handle_renewed(renewed, now()) else { return Ok(false) };
+        match with_identity(link, move |identity, state_dir| pair.keep(identity, state_dir)).await {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                warn!(error = %format!("{error:#}"), "Renewed certificate could not be kept");
+                self.renewal.handle_unkept(now());
+
+                Ok(false)
+            }
         }
     }
 

@@ -77,6 +77,7 @@ async fn collect(
             now: clock::now(),
             assignment: None,
             packages: None,
+            standing: None,
         };
         frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
 
@@ -115,7 +116,9 @@ async fn collect(
                 | Frame::Heartbeat(_)
                 | Frame::Assign(_)
                 | Frame::EnrolRequest(_)
-                | Frame::EnrolReply(_) => {}
+                | Frame::EnrolReply(_)
+                | Frame::Renew(_)
+                | Frame::Renewed(_) => {}
             }
         }
         connection.close(7, b"cut");

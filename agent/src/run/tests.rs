@@ -114,7 +114,7 @@ async fn collect(
     let Ok(Frame::Hello(hello)) = frames::read(&mut receive).await else { panic!("no hello") };
     let marks = hello.lanes.iter().map(|span| LaneMark { lane: span.lane, kept: Seq(span.kept_from.0 - 1) });
     let welcome =
-        Welcome { wire: WIRE_VERSION, marks: marks.collect(), now: clock::now(), assignment, packages: None };
+        Welcome { wire: WIRE_VERSION, marks: marks.collect(), now: clock::now(), assignment, packages: None, standing: None };
     frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
     let (sender, mut batches) = mpsc::channel(8);
     let (lanes, goodbye) = (connection.clone(), sender.clone());

@@ -2,7 +2,8 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`tls`] | whom we believe, and who we say we are |
+//! | [`tls`] | the configuration of a connection |
+//! | [`trust`] | whom we believe, also with a wrong clock |
 //! | [`dial`] | from `host:port` to a connection |
 //! | [`frames`] | frames on a stream |
 
@@ -11,6 +12,7 @@ use vonggac_protocol::hello::RefusalCode;
 pub mod dial;
 pub mod frames;
 pub mod tls;
+pub mod trust;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -31,5 +33,6 @@ pub fn refusal_id(code: RefusalCode) -> &'static str {
         RefusalCode::IdentityHeld => "refusal-identity-held",
         RefusalCode::Busy => "refusal-busy",
         RefusalCode::RequestUnusable => "refusal-request-unusable",
+        RefusalCode::CertificateExpired => "refusal-certificate-expired",
     }
 }

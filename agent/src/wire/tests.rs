@@ -63,7 +63,8 @@ impl Authority {
                 pin: self.pin(),
             },
             certificate: self.sign(request.der()),
-            authority: self.certificate.clone(),
+            roots: vec![self.certificate.clone()],
+            known: None,
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         }
     }

@@ -1,5 +1,5 @@
-//! TLS 1.3 with the collector: the hybrid post-quantum key exchange first, no resumption, no early data, and one
-//! authority that is believed: the one whose certificate has the pinned digest.
+//! TLS 1.3 with the collector: the hybrid post-quantum key exchange first, no resumption, no early data, and nobody
+//! believed but who stands under the roots that enrolment and the collector itself gave.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, IdleTimeout, TransportConfig, VarInt};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use vonggac_protocol::digest::Digest;
+
+use super::trust::{Chain, Trust};
 
 /// Bytes that the collector may send before we read them: its longest word is an assignment.
 const RECEIVE_WINDOW: u32 = 512 * 1024;
@@ -36,34 +37,32 @@ pub enum Verdict {
 
 /// Where a verifier leaves what it found: the connection's own error only carries a number.
 #[derive(Clone, Default, Debug)]
-pub struct VerdictCell(Arc<Mutex<Verdict>>);
+pub struct VerdictCell(Arc<Mutex<(Verdict, Option<Chain>)>>);
 
 impl VerdictCell {
     /// What was found last.
     #[must_use]
     pub fn read(&self) -> Verdict {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    fn set(&self, verdict: Verdict) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
+    /// The chain that was shown last.
+    #[must_use]
+    pub fn chain(&self) -> Option<Chain> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    fn set(&self, verdict: Verdict, chain: Chain) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (verdict, Some(chain));
     }
 }
 
-/// Believes certificates of one authority only.
+/// Believes certificates under the trusted roots only.
 #[derive(Debug)]
 struct PinVerifier {
-    pin: Digest,
-    /// The authority itself, once we have it; before that it must be in the chain.
-    authority: Option<CertificateDer<'static>>,
+    trust: Trust,
     provider: Arc<CryptoProvider>,
     verdict: VerdictCell,
-}
-
-impl PinVerifier {
-    fn authority<'a>(&'a self, shown: &'a [CertificateDer<'a>]) -> Option<&'a CertificateDer<'a>> {
-        self.authority.iter().chain(shown).find(|certificate| Digest::of(certificate) == self.pin)
-    }
 }
 
 impl ServerCertVerifier for PinVerifier {
@@ -72,25 +71,21 @@ impl ServerCertVerifier for PinVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(authority) = self.authority(intermediates) else {
-            self.verdict.set(Verdict::PinMissing);
+        let above = intermediates.iter().map(|one| one.clone().into_owned()).collect();
+        let chain = Chain { end: end_entity.clone().into_owned(), above };
+        let Some(found) = self.trust.verify(&chain, server_name, &self.provider, now) else {
+            self.verdict.set(Verdict::PinMissing, chain);
             return Err(CertificateError::UnknownIssuer.into());
         };
-        let mut roots = RootCertStore::empty();
-        let found = roots.add(authority.clone().into_owned()).and_then(|()| {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
-                .build()
-                .map_err(|error| rustls::Error::General(error.to_string()))?
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        });
-        self.verdict.set(match &found {
+        let verdict = match &found {
             Ok(_) => Verdict::Good,
             Err(rustls::Error::InvalidCertificate(error)) => Verdict::Invalid(error.clone()),
             Err(_) => Verdict::Invalid(CertificateError::BadEncoding),
-        });
+        };
+        self.verdict.set(verdict, chain);
 
         found
     }
@@ -133,10 +128,8 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// Whom to believe and who to be on a connection.
 #[derive(Debug)]
 pub struct Credentials {
-    /// SHA-256 of the authority's certificate.
-    pub pin: Digest,
-    /// The authority, once we have it.
-    pub authority: Option<CertificateDer<'static>>,
+    /// Whom to believe.
+    pub trust: Trust,
     /// Our certificate and key, once we have them.
     pub own: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
 }
@@ -153,8 +146,7 @@ pub fn client_config(
     let provider = provider();
     let verdict = VerdictCell::default();
     let verifier = Arc::new(PinVerifier {
-        pin: credentials.pin,
-        authority: credentials.authority,
+        trust: credentials.trust,
         provider: provider.clone(),
         verdict: verdict.clone(),
     });

@@ -5,6 +5,7 @@
 //! why what is acknowledged is on the disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Transaction;
 use tokio::sync::Notify;
@@ -17,6 +18,7 @@ use vonggac_protocol::observation::{Kind, RecordsMissing};
 use vonggac_protocol::time::Timestamp;
 
 use crate::clock;
+use crate::store::certificates::Validity;
 use crate::store::hosts::HostState;
 use crate::store::observations::{self, LaneOf, Row};
 use crate::store::packages::{self, Outcome};
@@ -49,6 +51,8 @@ pub enum Intaken {
     },
     /// The host may not work any more.
     Barred(HostState),
+    /// The certificate has ended: the agent must come back and renew it.
+    Ended,
     /// The batch breaks a rule; nothing of it was kept.
     Broken {
         /// Which kind of rule.
@@ -106,10 +110,13 @@ pub fn keep_in(
     now: Timestamp,
 ) -> anyhow::Result<Intaken> {
     // Looked up here and not only at the hello: a revocation by another process counts from its commit on.
-    let state =
-        certificates::identify(tx, sender.certificate)?.map_or(HostState::Revoked, |known| known.state);
+    let known = certificates::identify(tx, sender.certificate)?;
+    let state = known.as_ref().map_or(HostState::Revoked, |known| known.state);
     if state != HostState::Active {
         return Ok(Intaken::Barred(state));
+    }
+    if known.is_some_and(|known| known.validity(Duration::ZERO, now) != Validity::Whole) {
+        return Ok(Intaken::Ended);
     }
     let of = LaneOf { host: sender.host, epoch: batch.epoch, lane: batch.lane };
     let mut inbox = Inbox::new(observations::mark(tx, of)?);

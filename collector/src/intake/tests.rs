@@ -8,6 +8,7 @@ use vonggac_protocol::package::{
 use vonggac_protocol::time::Timestamp;
 
 use super::*;
+use crate::authority::Issued;
 use crate::store::agencies::{self, Level};
 
 struct World {
@@ -30,7 +31,14 @@ async fn world(hosts_count: u8) -> World {
             for number in 1..=hosts_count {
                 let Sender { host, certificate } = sender(number);
                 hosts::add(tx, host, &agency, "may", HostState::Active, 180, Timestamp(0))?;
-                certificates::add(tx, certificate, host, Timestamp(0), Timestamp(i64::MAX))?;
+                let issued = Issued {
+                    certificate: Vec::new(),
+                    digest: certificate,
+                    serial: Vec::new(),
+                    issued_at: Timestamp(0),
+                    not_after: Timestamp(i64::MAX),
+                };
+                certificates::add(tx, &issued, host)?;
             }
             Ok(())
         })

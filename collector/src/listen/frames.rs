@@ -117,6 +117,7 @@ pub fn close_code(code: RefusalCode) -> u32 {
         RefusalCode::IdentityHeld => 9,
         RefusalCode::Busy => 10,
         RefusalCode::RequestUnusable => 11,
+        RefusalCode::CertificateExpired => 15,
     };
 
     0x100 + number
@@ -135,7 +136,8 @@ pub fn refusal(code: RefusalCode, detail: impl Into<String>) -> Refusal {
         | RefusalCode::TokenUsed
         | RefusalCode::TokenExpired
         | RefusalCode::TokenOfAnotherAgency
-        | RefusalCode::RequestUnusable => None,
+        | RefusalCode::RequestUnusable
+        | RefusalCode::CertificateExpired => None,
     };
 
     Refusal { code, detail: detail.into(), retry_after_secs }

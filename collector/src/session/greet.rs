@@ -13,11 +13,12 @@ use vonggac_protocol::limits::TEXT_BYTES_MAX;
 use vonggac_protocol::observation::{IdentityTwice, Kind};
 use vonggac_protocol::time::Timestamp;
 
+use super::renew::{self, Offer};
 use crate::clock;
 use crate::intake::Sender;
 use crate::listen::frames::{self, ReadFrameError, refusal};
 use crate::store::audit::{self, Action, COLLECTOR};
-use crate::store::certificates::Identity;
+use crate::store::certificates::{Identity, Validity};
 use crate::store::hosts::{Greeting, HostState};
 use crate::store::observations::{self, LaneOf};
 use crate::store::{Store, certificates, hosts, orders, packages};
@@ -69,6 +70,7 @@ pub async fn greet(
     hello: Hello,
     address: String,
     promised: Duration,
+    offer: Offer,
 ) -> anyhow::Result<Greeted> {
     if hello.wire != WIRE_VERSION {
         let detail = format!("wire version {}, this collector speaks {WIRE_VERSION}", hello.wire);
@@ -80,7 +82,7 @@ pub async fn greet(
     }
     let now = clock::now();
 
-    store.write(move |tx| weigh(tx, sender, &hello, &address, promised, now)).await
+    store.write(move |tx| weigh(tx, sender, &hello, &address, promised, &offer, now)).await
 }
 
 /// Weighs a hello in this transaction.
@@ -93,13 +95,19 @@ pub fn weigh(
     hello: &Hello,
     address: &str,
     promised: Duration,
+    offer: &Offer,
     now: Timestamp,
 ) -> anyhow::Result<Greeted> {
     let host = sender.host;
-    let known = certificates::identify(tx, sender.certificate)?;
-    let state = known.as_ref().map_or(HostState::Revoked, |known| known.state);
-    if state != HostState::Active {
-        return Ok(Greeted::Refused(refusal_of(state)));
+    let Some(known) = certificates::identify(tx, sender.certificate)? else {
+        return Ok(Greeted::Refused(refusal_of(HostState::Revoked)));
+    };
+    if known.state != HostState::Active {
+        return Ok(Greeted::Refused(refusal_of(known.state)));
+    }
+    let validity = known.validity(offer.grace, now);
+    if validity == Validity::Over {
+        return Ok(Greeted::Refused(renew::over()));
     }
     if let Some(enrolled) = hosts::fingerprint(tx, host)?
         && enrolled != hello.fingerprint
@@ -110,7 +118,7 @@ pub fn weigh(
         let entry = Action {
             at: now,
             person: COLLECTOR,
-            agency: known.as_ref().map(|known| known.agency.as_str()),
+            agency: Some(known.agency.as_str()),
             action: "host.held",
             object: &host.to_string(),
             detail: "one identity from two machines",
@@ -126,6 +134,13 @@ pub fn weigh(
         promised_secs: promised.as_secs(),
     };
     hosts::greet(tx, host, &greeting, now)?;
+    if validity == Validity::Whole {
+        certificates::used(tx, sender.certificate, &known, now)?;
+    }
+    if let Some(trusts) = &hello.trusts {
+        certificates::set_trusted(tx, host, trusts)?;
+    }
+    let standing = Some(offer.standing(&known, hello.trusts.as_deref(), now));
     let marks = Lane::ALL
         .into_iter()
         .map(|lane| {
@@ -136,7 +151,7 @@ pub fn weigh(
     let assignment = orders::assigned(tx, host)?.filter(|newest| newest.version != hello.assignment);
     let packages = packages::digest(tx, host)?;
 
-    Ok(Greeted::Welcome(Box::new(Welcome { wire: WIRE_VERSION, marks, now, assignment, packages })))
+    Ok(Greeted::Welcome(Box::new(Welcome { wire: WIRE_VERSION, marks, now, assignment, packages, standing })))
 }
 
 /// What a host is assigned, if it is newer than what it was told.

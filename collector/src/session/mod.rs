@@ -3,6 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`greet`] | whether the host may work, and where its lanes stand |
+//! | [`renew`] | a new certificate for a host that is connected |
 //! | [`registry`] | who is connected; closing those who may not be any more |
 //! | [`misbehaviour`] | counting what hosts get wrong |
 
@@ -17,27 +18,35 @@ use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Hello, Refusal, RefusalCode};
 use vonggac_protocol::id::Epoch;
-use vonggac_protocol::limits::FRAME_BYTES_MAX;
+use vonggac_protocol::limits::{CSR_BYTES_MAX, FRAME_BYTES_MAX};
+use vonggac_protocol::renewal::Renew;
 
+use crate::clock;
 use crate::intake::{Intake, Intaken, Sender};
 use crate::listen::frames::{self, ReadFrameError, close_code, refusal};
 use crate::silence::task::Pulse;
 use crate::store::Store;
+use crate::store::certificates::Validity;
 use crate::store::hosts::HostState;
 
 pub mod greet;
 pub mod misbehaviour;
 pub mod registry;
+pub mod renew;
 
 use greet::Greeted;
 use misbehaviour::Misbehaviour;
 use registry::Registry;
+use renew::Renewals;
 
 /// A connection without a hello for this long is not an agent's.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
-/// Bytes of a frame on the control stream: a hello is the largest.
-const CONTROL_FRAME_BYTES_MAX: usize = 16 * 1024;
+/// Who is welcome only to renew does it within this.
+const RENEW_WITHIN: Duration = Duration::from_secs(60);
+
+/// Bytes of a frame on the control stream: a certificate request is the largest.
+const CONTROL_FRAME_BYTES_MAX: usize = CSR_BYTES_MAX + 1024;
 
 /// What sessions need; one for all of them.
 pub struct Sessions {
@@ -46,6 +55,7 @@ pub struct Sessions {
     pulse: Pulse,
     registry: Registry,
     misbehaviour: Misbehaviour,
+    renewals: Renewals,
 }
 
 /// How a session ended.
@@ -79,10 +89,10 @@ type Control = Arc<Mutex<SendStream>>;
 impl Sessions {
     /// Sessions over this store.
     #[must_use]
-    pub fn new(store: Store, intake: Intake, pulse: Pulse) -> Self {
+    pub fn new(store: Store, intake: Intake, pulse: Pulse, renewals: Renewals) -> Self {
         let misbehaviour = Misbehaviour::new(store.clone());
 
-        Self { store, intake, pulse, registry: Registry::default(), misbehaviour }
+        Self { store, intake, pulse, registry: Registry::default(), misbehaviour, renewals }
     }
 
     /// Who is connected.
@@ -141,7 +151,7 @@ impl Sessions {
         address: String,
     ) -> End {
         let (epoch, held) = (hello.epoch, hello.assignment);
-        let greeted = greet::greet(&self.store, sender, hello, address, self.pulse.promised()).await;
+        let greeted = greet::greet(&self.store, sender, hello, address, self.pulse.promised(), self.renewals.offer()).await;
         let welcome = match greeted {
             Ok(Greeted::Welcome(welcome)) => welcome,
             Ok(Greeted::Refused(refusal)) => return End::Refused(refusal),
@@ -155,12 +165,20 @@ impl Sessions {
             }
             Err(error) => return End::Failed(error),
         };
+        let only_renew = welcome.standing.as_ref().is_some_and(|standing| standing.only_renew);
         let told = welcome.assignment.as_ref().map_or(held, |assignment| assignment.version);
         let _seat = self.registry.enter(sender.host, connection.clone());
         if frames::write(&mut *control.lock().await, &Frame::Welcome(*welcome)).await.is_err() {
             return End::Gone;
         }
         self.pulse.heard(sender.host);
+        if only_renew {
+            info!("Agent connected with a certificate that has ended");
+            return match tokio::time::timeout(RENEW_WITHIN, self.only_renew(receive, control, sender)).await {
+                Ok(end) => end,
+                Err(_) => End::Broken(RefusalCode::LimitBroken, "no renewal in time".to_owned()),
+            };
+        }
         info!("Agent connected");
 
         tokio::select! {
@@ -183,7 +201,11 @@ impl Sessions {
                 Ok(Frame::Heartbeat(_)) => {
                     self.pulse.heard(sender.host);
                     match greet::identify(&self.store, sender.certificate).await {
-                        Ok(Some(known)) if known.state == HostState::Active => {}
+                        Ok(Some(known)) if known.state == HostState::Active => {
+                            if known.validity(Duration::ZERO, clock::now()) != Validity::Whole {
+                                return End::Refused(renew::ended());
+                            }
+                        }
                         Ok(known) => {
                             let state = known.map_or(HostState::Revoked, |known| known.state);
                             return End::Refused(greet::refusal_of(state));
@@ -202,6 +224,11 @@ impl Sessions {
                         }
                     }
                 }
+                Ok(Frame::Renew(renew)) => {
+                    if let Err(end) = self.renew(renew, control, sender).await {
+                        return end;
+                    }
+                }
                 Ok(Frame::Goodbye(_)) => {
                     self.pulse.heard(sender.host);
                     return End::Goodbye;
@@ -212,6 +239,29 @@ impl Sessions {
                 Err(error) => return error.into(),
             }
         }
+    }
+
+    /// Hears one renewal and then nothing but a goodbye.
+    async fn only_renew(&self, mut receive: RecvStream, control: &Control, sender: Sender) -> End {
+        loop {
+            match frames::read(&mut receive, CONTROL_FRAME_BYTES_MAX).await {
+                Ok(Frame::Renew(renew)) => {
+                    if let Err(end) = self.renew(renew, control, sender).await {
+                        return end;
+                    }
+                }
+                Ok(Frame::Goodbye(_)) => return End::Goodbye,
+                Ok(_) => return End::Refused(renew::ended()),
+                Err(error) => return error.into(),
+            }
+        }
+    }
+
+    async fn renew(&self, renew: Renew, control: &Control, sender: Sender) -> Result<(), End> {
+        let renewed = self.renewals.answer(sender, renew).await.map_err(End::Failed)?;
+        let frame = Frame::Renewed(renewed);
+
+        frames::write(&mut *control.lock().await, &frame).await.map_err(|_| End::Gone)
     }
 
     async fn listen_to_lanes(
@@ -266,6 +316,7 @@ impl Sessions {
             let (ack, mistake, greet_again) = match self.intake.keep(sender, batch).await {
                 Ok(Intaken::Ack { ack, mistake, greet_again }) => (ack, mistake, greet_again),
                 Ok(Intaken::Barred(state)) => return End::Refused(greet::refusal_of(state)),
+                Ok(Intaken::Ended) => return End::Refused(renew::ended()),
                 Ok(Intaken::Broken { code, detail }) => return End::Broken(code, detail),
                 Err(error) => return End::Failed(error),
             };

@@ -45,10 +45,10 @@ fn identity_by(authority: &Authority) -> (Identity, crate::authority::Issued) {
     let key = KeyPair::generate().unwrap();
     let request = CertificateParams::default().serialize_request(&key).unwrap();
     let agency = AgencyId::new("so-tttt").unwrap();
-    let issued = authority.issue(request.der(), HOST, &agency, clock::now()).unwrap();
+    let issued = authority.issue(request.der(), HOST, &agency, Duration::from_secs(3_600), clock::now()).unwrap();
     let chain = vec![CertificateDer::from(issued.certificate.clone())];
 
-    (Identity { chain, key: key.serialize_der(), authority: authority.certificate().clone() }, issued)
+    (Identity { chain, key: key.serialize_der(), authority: authority.root().clone() }, issued)
 }
 
 async fn world() -> World {
@@ -66,7 +66,7 @@ async fn world() -> World {
             let (agency, now) = (AgencyId::new("so-tttt")?, clock::now());
             agencies::add(tx, &agency, "Sở", Level::Department, now)?;
             hosts::add(tx, HOST, &agency, "may-1", HostState::Active, 180, now)?;
-            certificates::add(tx, issued.digest, HOST, now, issued.not_after)
+            certificates::add(tx, &issued, HOST)
         })
         .await
         .unwrap();
@@ -115,6 +115,7 @@ impl World {
             lanes: Vec::new(),
             now: clock::now(),
             assignment: 0,
+            trusts: None,
         };
         frames::write(&mut send, &Frame::Hello(hello)).await?;
         let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await?;

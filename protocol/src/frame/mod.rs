@@ -8,6 +8,7 @@ use crate::enrolment::{EnrolReply, EnrolRequest};
 use crate::hello::{Hello, Refusal, Welcome};
 use crate::id::{Epoch, Lane, Seq};
 use crate::limits::{BATCH_OBSERVATIONS_MAX, BATCH_RAW_BYTES_MAX, FRAME_BYTES_MAX, OBSERVATION_BYTES_MAX};
+use crate::renewal::{Renew, Renewed};
 use crate::time::Timestamp;
 
 /// Everything that can be said. Numbers are never reused.
@@ -43,6 +44,12 @@ pub enum Frame {
     /// Agent to collector on the control stream: no more from me until I come back.
     #[n(9)]
     Goodbye(#[n(0)] Heartbeat),
+    /// Agent to collector on the control stream: a new certificate, please.
+    #[n(10)]
+    Renew(#[n(0)] Renew),
+    /// Collector to agent on the control stream, the answer.
+    #[n(11)]
+    Renewed(#[n(0)] Renewed),
 }
 
 /// A sign of life.

@@ -14,13 +14,14 @@ use vonggac_protocol::package::{
 };
 use vonggac_protocol::patch::{PatchState, PendingUpdate};
 use vonggac_protocol::path::HostPath;
+use vonggac_protocol::renewal::{Renew, Renewal, Renewed, Standing};
 use vonggac_protocol::time::Timestamp;
 
 /// How many kinds of observations there are.
 pub(crate) const KINDS: u8 = 21;
 
 /// How many frames there are.
-pub(crate) const FRAMES: u8 = 10;
+pub(crate) const FRAMES: u8 = 12;
 
 const AT: Timestamp = Timestamp(1_795_312_345_678);
 
@@ -64,6 +65,8 @@ pub(crate) fn number_of_frame(frame: &Frame) -> u8 {
         Frame::EnrolRequest(_) => 7,
         Frame::EnrolReply(_) => 8,
         Frame::Goodbye(_) => 9,
+        Frame::Renew(_) => 10,
+        Frame::Renewed(_) => 11,
     }
 }
 
@@ -107,7 +110,33 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         ),
     ];
 
-    named.into_iter().map(|(name, frame)| (format!("frame-{name}.cbor"), frame)).collect()
+    named
+        .into_iter()
+        .chain(renewal_frames(epoch))
+        .map(|(name, frame)| (format!("frame-{name}.cbor"), frame))
+        .collect()
+}
+
+/// Frames of renewal, and those that got fields with it.
+fn renewal_frames(epoch: Epoch) -> Vec<(&'static str, Frame)> {
+    let Frame::Hello(hello) = hello(epoch) else { unreachable!("it is a hello") };
+    let Frame::Welcome(welcome) = welcome(false) else { unreachable!("it is a welcome") };
+    let roots = Some(vec![vec![0x30, 0x03].into(), vec![0x30, 0x04].into()]);
+    let standing = Standing { issued_at: AT, not_after: AT, only_renew: true, roots };
+    let renewal = Renewal { certificate: vec![0x30, 0x05], issued_at: AT, not_after: AT };
+    let refusal = Refusal {
+        code: RefusalCode::CertificateExpired,
+        detail: "too late".to_owned(),
+        retry_after_secs: None,
+    };
+
+    vec![
+        ("hello-2", Frame::Hello(Hello { trusts: Some(vec![Digest([0x33; 32])]), ..hello })),
+        ("welcome-2", Frame::Welcome(Welcome { standing: Some(standing), ..welcome })),
+        ("renew", Frame::Renew(Renew { request: vec![0x30, 0x06] })),
+        ("renewed", Frame::Renewed(Renewed::Accepted(renewal))),
+        ("renewed-refused", Frame::Renewed(Renewed::Refused(refusal))),
+    ]
 }
 
 fn hello(epoch: Epoch) -> Frame {
@@ -122,6 +151,7 @@ fn hello(epoch: Epoch) -> Frame {
         ],
         now: AT,
         assignment: 4,
+        trusts: None,
     })
 }
 
@@ -135,6 +165,7 @@ fn welcome(full: bool) -> Frame {
         now: AT,
         assignment: full.then(assignment),
         packages: full.then_some(Digest([0x22; 32])),
+        standing: None,
     })
 }
 

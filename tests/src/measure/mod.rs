@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`latency`] | `write-to-incident` |
 //! | [`kills`] | `kill-nine` |
-//! | [`fleet`] | `fleet` |
 //! | [`idle`] | `idle` |
 //! | [`inventory`] | `inventory` |
 //! | [`watch`] | `fim-watch-setup`, `fim-actor` |
@@ -18,7 +17,6 @@
 
 mod corpora;
 mod exposure;
-mod fleet;
 mod idle;
 mod inventory;
 mod kills;
@@ -60,11 +58,6 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "idle",
         about: "memory, processor and wire bytes of an agent on this machine's default paths, ten minutes (VONGGAC_IDLE_SECS)",
         run: idle::measure,
-    },
-    Measurement {
-        name: "fleet",
-        about: "10,000 agents (VONGGAC_FLEET_AGENTS) on one collector: memory of each, handshakes a second, the storm after kill -9",
-        run: fleet::measure,
     },
     Measurement {
         name: "inventory",

@@ -1,0 +1,128 @@
+//! Whether a chain is the collector's, also when this machine's clock is years off.
+//!
+//! Trust rests on the roots. Time is the collector's word where there is one: a clock that is behind what a collector
+//! of ours once said is not believed; a chain that by our clock is over, but by that word was not, is accepted, for
+//! otherwise a wrong clock would lock the machine out for ever. A chain of other roots is refused at any time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier as _};
+use rustls::crypto::CryptoProvider;
+use rustls::{CertificateError, RootCertStore};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::hello::COLLECTOR_NAME;
+use vonggac_protocol::time::Timestamp;
+
+/// Spans that are tried: one for each certificate of a chain and one for the turn back.
+const TRIES: usize = 6;
+
+/// Whom to believe.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// The root of this digest, which must be in the chain; a person is there, and the clock must be right.
+    Pin(Digest),
+    /// These roots, and the last moment that a collector under them told.
+    Roots {
+        /// The roots.
+        roots: Vec<CertificateDer<'static>>,
+        /// What a collector of ours said the time was; `None` if it never did.
+        known: Option<Timestamp>,
+    },
+}
+
+/// A chain as it was shown: the collector's certificate, and those above it.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// The collector's.
+    pub end: CertificateDer<'static>,
+    /// Those above it, in any order.
+    pub above: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    /// The roots that count for this chain; `None` if the pinned one is not there.
+    fn roots(&self, above: &[CertificateDer<'_>]) -> Option<Vec<CertificateDer<'static>>> {
+        match self {
+            Self::Pin(pin) => {
+                let root = above.iter().find(|certificate| Digest::of(certificate) == *pin)?;
+                Some(vec![root.clone().into_owned()])
+            }
+            Self::Roots { roots, .. } => Some(roots.clone()),
+        }
+    }
+
+    /// Checks a chain; `None` if the pinned root is not in it.
+    pub(super) fn verify(
+        &self,
+        chain: &Chain,
+        name: &ServerName<'_>,
+        provider: &Arc<CryptoProvider>,
+        now: UnixTime,
+    ) -> Option<Result<ServerCertVerified, rustls::Error>> {
+        let roots = self.roots(&chain.above)?;
+        let known = match self {
+            Self::Pin(_) => None,
+            Self::Roots { known, .. } => Some(unix(known.unwrap_or(Timestamp(0)))),
+        };
+
+        Some(verify_about(&roots, chain, name, provider, now, known))
+    }
+}
+
+fn unix(at: Timestamp) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(at.0).unwrap_or(0)))
+}
+
+/// Checks a chain now; if `known` is given, also at the times that a wrong clock may hide.
+fn verify_about(
+    roots: &[CertificateDer<'static>],
+    chain: &Chain,
+    name: &ServerName<'_>,
+    provider: &Arc<CryptoProvider>,
+    now: UnixTime,
+    known: Option<UnixTime>,
+) -> Result<ServerCertVerified, rustls::Error> {
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(root.clone())?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let verify = |at| verifier.verify_server_cert(&chain.end, &chain.above, name, &[], at);
+    let Some(known) = known else { return verify(now) };
+    let (mut at, mut may_turn_back) = (later(now, known), true);
+    for _ in 0..TRIES {
+        match verify(at) {
+            // Our clock is behind, and nobody told us how far.
+            Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                not_before, ..
+            })) => at = later(at, not_before),
+            // By our clock it is over. By the collector's last word it may not be.
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { .. }))
+                if may_turn_back && at.as_secs() > known.as_secs() =>
+            {
+                (at, may_turn_back) = (known, false);
+            }
+            decided => return decided,
+        }
+    }
+
+    verify(at)
+}
+
+fn later(a: UnixTime, b: UnixTime) -> UnixTime {
+    if a.as_secs() >= b.as_secs() { a } else { b }
+}
+
+/// Whether a chain that was shown stands under these roots too, whatever the time.
+#[must_use]
+pub fn stands_under(chain: &Chain, roots: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> bool {
+    let Ok(name) = ServerName::try_from(COLLECTOR_NAME) else { return false };
+    let zero = UnixTime::since_unix_epoch(Duration::ZERO);
+
+    verify_about(roots, chain, &name, provider, zero, Some(zero)).is_ok()
+}

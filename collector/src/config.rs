@@ -425,10 +425,7 @@ impl CertificatesFile {
             "0 to 315360000",
         )?;
 
-        Ok(Terms {
-            life: Duration::from_secs(u64::from(life)),
-            grace: Duration::from_secs(u64::from(grace)),
-        })
+        Ok(Terms { life: Duration::from_secs(u64::from(life)), grace: Duration::from_secs(u64::from(grace)) })
     }
 }
 
@@ -510,8 +507,14 @@ mod tests {
         assert_eq!(installed, Config::with_defaults());
         assert_eq!(spelt_out, Config::with_defaults());
         let keys = ["data_dir", "listen", "handshakes_max", "connections_per_address_max", "promised_secs"];
-        for key in keys.into_iter().chain(["heartbeat_secs", "inventory_secs", "rules_dir", "public_address", "host_days", "grace_days"])
-        {
+        for key in keys.into_iter().chain([
+            "heartbeat_secs",
+            "inventory_secs",
+            "rules_dir",
+            "public_address",
+            "host_days",
+            "grace_days",
+        ]) {
             assert!(example.contains(&format!("{key} = ")), "{key} is not in the example");
         }
     }

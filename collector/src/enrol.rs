@@ -135,7 +135,8 @@ impl Enrolment {
         }
         let now = clock::now();
         let host = HostId(random::bytes()?);
-        let issued = match self.authority.issue(&request.request, host, &request.agency, self.terms.life, now) {
+        let issued = match self.authority.issue(&request.request, host, &request.agency, self.terms.life, now)
+        {
             Ok(issued) => issued,
             Err(error) => {
                 let detail = format!("{error:#}");

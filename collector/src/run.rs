@@ -114,12 +114,8 @@ pub async fn serve(
     let intake = Intake::new(store.clone(), Arc::clone(&bell));
     let renewals = Renewals::new(store.clone(), Arc::clone(&authority), config.certificates);
     let sessions = Arc::new(Sessions::new(store.clone(), intake, pulse.clone(), renewals));
-    let enrolment = Enrolment::new(
-        store.clone(),
-        Arc::clone(&authority),
-        config.certificates,
-        config.promised_secs,
-    );
+    let enrolment =
+        Enrolment::new(store.clone(), Arc::clone(&authority), config.certificates, config.promised_secs);
     let enrolment = Arc::new(enrolment);
     let (news, knowledge) = (judge::news(), Arc::new(ArcSwap::from_pointee(knowledge(&rules, &folder))));
     let judging = judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));

@@ -46,7 +46,10 @@ enum State {
     /// The collector does not renew.
     Never,
     At(Instant),
-    Asked { key: KeyPair, until: Instant },
+    Asked {
+        key: KeyPair,
+        until: Instant,
+    },
 }
 
 /// A key made here with the certificate that the collector gave for it.
@@ -161,7 +164,12 @@ impl Pair {
 }
 
 /// Takes what a welcome says of time and roots; says whether the roots are others now. Blocks.
-pub(super) fn learn(identity: &mut Identity, state_dir: &Path, welcome: &Welcome, chain: Option<&Chain>) -> bool {
+pub(super) fn learn(
+    identity: &mut Identity,
+    state_dir: &Path,
+    welcome: &Welcome,
+    chain: Option<&Chain>,
+) -> bool {
     if let Err(error) = identity.learn_time(state_dir, welcome.now, clock::now()) {
         warn!(%error, "The collector's time could not be kept");
     }
@@ -265,7 +273,10 @@ mod tests {
 
         let asked = renewal.handle_timeout(now).unwrap().unwrap();
         assert!(renewal.handle_renewed(answer(&another), now).is_none());
-        assert!(renewal.handle_renewed(answer(&asked.request), now).is_none(), "it was not asked for any more");
+        assert!(
+            renewal.handle_renewed(answer(&asked.request), now).is_none(),
+            "it was not asked for any more"
+        );
         let at = renewal.wake_at().unwrap();
         let asked = renewal.handle_timeout(at).unwrap().unwrap();
         assert!(renewal.handle_renewed(answer(&asked.request), at).is_some());

@@ -206,7 +206,8 @@ async fn renew_now(
     let Frame::Renewed(renewed) = answer.context("wait for a renewal")?? else {
         anyhow::bail!("the collector answered a renewal with another word");
     };
-    let pair = renewal.handle_renewed(renewed, now()).context("the certificate has ended and was not renewed")?;
+    let pair =
+        renewal.handle_renewed(renewed, now()).context("the certificate has ended and was not renewed")?;
 
     with_identity(link, move |identity, state_dir| pair.keep(identity, state_dir)).await
 }

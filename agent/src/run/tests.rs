@@ -113,8 +113,14 @@ async fn collect(
     let (mut send, mut receive) = connection.accept_control().await.unwrap();
     let Ok(Frame::Hello(hello)) = frames::read(&mut receive).await else { panic!("no hello") };
     let marks = hello.lanes.iter().map(|span| LaneMark { lane: span.lane, kept: Seq(span.kept_from.0 - 1) });
-    let welcome =
-        Welcome { wire: WIRE_VERSION, marks: marks.collect(), now: clock::now(), assignment, packages: None, standing: None };
+    let welcome = Welcome {
+        wire: WIRE_VERSION,
+        marks: marks.collect(),
+        now: clock::now(),
+        assignment,
+        packages: None,
+        standing: None,
+    };
     frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
     let (sender, mut batches) = mpsc::channel(8);
     let (lanes, goodbye) = (connection.clone(), sender.clone());

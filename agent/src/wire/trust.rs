@@ -99,7 +99,8 @@ fn verify_about(
         match verify(at) {
             // Our clock is behind, and nobody told us how far.
             Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                not_before, ..
+                not_before,
+                ..
             })) => at = later(at, not_before),
             // By our clock it is over. By the collector's last word it may not be.
             Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { .. }))
@@ -120,7 +121,11 @@ fn later(a: UnixTime, b: UnixTime) -> UnixTime {
 
 /// Whether a chain that was shown stands under these roots too, whatever the time.
 #[must_use]
-pub fn stands_under(chain: &Chain, roots: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> bool {
+pub fn stands_under(
+    chain: &Chain,
+    roots: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> bool {
     let Ok(name) = ServerName::try_from(COLLECTOR_NAME) else { return false };
     let zero = UnixTime::since_unix_epoch(Duration::ZERO);
 

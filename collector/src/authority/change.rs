@@ -17,7 +17,8 @@ use crate::random;
 
 /// Makes a root and an intermediate in a folder that holds neither.
 pub(super) fn found(dir: &Path, now: Timestamp) -> anyhow::Result<()> {
-    let (name, key) = (unique("root")?, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("make a key")?);
+    let (name, key) =
+        (unique("root")?, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("make a key")?);
     let root = make_root(&name, &key, now)?;
     let issuer = make_intermediate(&root, &key, now)?;
     make_private_dir(dir)?;
@@ -37,8 +38,9 @@ pub fn export_root(dir: &Path, out: &Path) -> anyhow::Result<()> {
     let folder = Folder::load(dir)?;
     let key = folder.root_key.as_ref().context("the root's key is not in the collector")?;
     ensure!(folder.issuer.is_some(), "there is no intermediate: make one first with `authority rotate`");
-    let outside = fs::canonicalize(out.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")))
-        .with_context(|| format!("look for the folder of {}", out.display()))?;
+    let outside =
+        fs::canonicalize(out.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+            .with_context(|| format!("look for the folder of {}", out.display()))?;
     let data_dir = dir.parent().unwrap_or(dir);
     let inside = fs::canonicalize(data_dir).with_context(|| format!("look for {}", data_dir.display()))?;
     ensure!(!outside.starts_with(&inside), "{} lies in the data folder: give another place", out.display());
@@ -75,9 +77,13 @@ pub fn rotate(dir: &Path, key_file: Option<&Path>, now: Timestamp) -> anyhow::Re
 /// if the disk refuses.
 pub fn rotate_root(dir: &Path, key_file: Option<&Path>, now: Timestamp) -> anyhow::Result<()> {
     let folder = Folder::load(dir)?;
-    ensure!(folder.previous.is_none(), "a change of the root is under way: end it first with `authority retire`");
+    ensure!(
+        folder.previous.is_none(),
+        "a change of the root is under way: end it first with `authority retire`"
+    );
     let old_key = root_key(&folder, key_file)?;
-    let (name, key) = (unique("root")?, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("make a key")?);
+    let (name, key) =
+        (unique("root")?, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("make a key")?);
     let root = make_root(&name, &key, now)?;
     let issuer = make_intermediate(&root, &key, now)?;
     let cross = cross_sign(&name, &key, &folder.root, old_key, now)?;
@@ -142,7 +148,11 @@ fn make_root(name: &str, key: &KeyPair, now: Timestamp) -> anyhow::Result<Certif
 }
 
 /// The intermediate's key and certificate as one text, so that they change at one point.
-fn make_intermediate(root: &CertificateDer<'_>, root_key: &KeyPair, now: Timestamp) -> anyhow::Result<String> {
+fn make_intermediate(
+    root: &CertificateDer<'_>,
+    root_key: &KeyPair,
+    now: Timestamp,
+) -> anyhow::Result<String> {
     let (_, root_ends) = validity(root)?;
     let issuer = Issuer::from_ca_cert_der(root, root_key).context("read the root's certificate")?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("make a key")?;
@@ -185,16 +195,14 @@ fn fits(certificate: &CertificateDer<'_>, key: &KeyPair) -> anyhow::Result<bool>
         .map_err(|error| anyhow::anyhow!("use a key: {error}"))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
 
-    Ok(rustls::sign::CertifiedKey::from_der(vec![certificate.clone().into_owned()], key_der, &provider).is_ok())
+    Ok(rustls::sign::CertifiedKey::from_der(vec![certificate.clone().into_owned()], key_der, &provider)
+        .is_ok())
 }
 
 fn pem(certificate: &CertificateDer<'_>) -> String {
     let text = BASE64.encode(certificate);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).unwrap_or_default())
-        .collect();
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
 
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

@@ -268,17 +268,19 @@ fn validity(certificate: &CertificateDer<'_>) -> anyhow::Result<(Timestamp, Time
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone().into_owned()).context("read a certificate")?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().context("read a span")?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .context("read a span")?;
     let bound_at = |secs| {
         let at = UnixTime::since_unix_epoch(Duration::from_secs(secs));
         let bound = match verifier.verify_client_cert(certificate, &[], at) {
-            Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
-                not_before
-            }
-            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                not_after
-            }
+            Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                not_before,
+                ..
+            })) => not_before,
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+                not_after, ..
+            })) => not_after,
             Ok(_) | Err(_) => at,
         };
         Timestamp(i64::try_from(bound.as_secs()).unwrap_or(i64::MAX / 1_000).saturating_mul(1_000))

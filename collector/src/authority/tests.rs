@@ -134,9 +134,8 @@ fn nothing_is_issued_beyond_the_end_of_the_issuer() {
     let authority = world().load();
     let late = authority.issuer_ends().minus(DAY);
 
-    let issued = authority
-        .issue(&request(), HostId([1; 16]), &AgencyId::new("so-tttt").unwrap(), LIFE, late)
-        .unwrap();
+    let issued =
+        authority.issue(&request(), HostId([1; 16]), &AgencyId::new("so-tttt").unwrap(), LIFE, late).unwrap();
 
     assert_eq!(issued.not_after, authority.issuer_ends());
 }

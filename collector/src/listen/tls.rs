@@ -32,9 +32,9 @@ impl ClientCertVerifier for LateComers {
     ) -> Result<ClientCertVerified, rustls::Error> {
         match self.checks.verify_client_cert(end_entity, intermediates, now) {
             // Checked once more as of its last moment.
-            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                self.checks.verify_client_cert(end_entity, intermediates, not_after)
-            }
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+                not_after, ..
+            })) => self.checks.verify_client_cert(end_entity, intermediates, not_after),
             decided => decided,
         }
     }

@@ -151,7 +151,9 @@ impl Sessions {
         address: String,
     ) -> End {
         let (epoch, held) = (hello.epoch, hello.assignment);
-        let greeted = greet::greet(&self.store, sender, hello, address, self.pulse.promised(), self.renewals.offer()).await;
+        let greeted =
+            greet::greet(&self.store, sender, hello, address, self.pulse.promised(), self.renewals.offer())
+                .await;
         let welcome = match greeted {
             Ok(Greeted::Welcome(welcome)) => welcome,
             Ok(Greeted::Refused(refusal)) => return End::Refused(refusal),

@@ -15,9 +15,9 @@ use crate::authority::{Authority, Issued, Terms};
 use crate::clock;
 use crate::intake::Sender;
 use crate::listen::frames::refusal;
+use crate::store::Store;
 use crate::store::certificates::{self, Identity, Validity};
 use crate::store::hosts::HostState;
-use crate::store::Store;
 
 /// A certificate is issued again no sooner than after this part of a life; a month gives a day.
 const AGAIN_AFTER: u32 = 30;
@@ -82,14 +82,18 @@ impl Renewals {
         let now = clock::now();
         let known = self.store.read(move |db| certificates::identify(db, sender.certificate)).await?;
         let Some(known) = known.filter(|known| known.host == sender.host) else {
-            return Ok(Renewed::Refused(refusal(RefusalCode::IdentityRevoked, "the certificate is not known")));
+            return Ok(Renewed::Refused(refusal(
+                RefusalCode::IdentityRevoked,
+                "the certificate is not known",
+            )));
         };
-        let issued = match self.authority.issue(&renew.request, known.host, &known.agency, self.terms.life, now) {
-            Ok(issued) => issued,
-            Err(error) => {
-                return Ok(Renewed::Refused(refusal(RefusalCode::RequestUnusable, format!("{error:#}"))));
-            }
-        };
+        let issued =
+            match self.authority.issue(&renew.request, known.host, &known.agency, self.terms.life, now) {
+                Ok(issued) => issued,
+                Err(error) => {
+                    return Ok(Renewed::Refused(refusal(RefusalCode::RequestUnusable, format!("{error:#}"))));
+                }
+            };
         let terms = self.terms;
         let renewed = self.store.write(move |tx| file(tx, sender, issued, terms, now)).await?;
         match &renewed {
@@ -147,7 +151,8 @@ pub fn over() -> Refusal {
 /// What to tell a host whose certificate ended while it was connected: it may come back at once, to renew.
 #[must_use]
 pub fn ended() -> Refusal {
-    let refusal = refusal(RefusalCode::CertificateExpired, "the certificate has ended: come back and renew it");
+    let refusal =
+        refusal(RefusalCode::CertificateExpired, "the certificate has ended: come back and renew it");
 
     Refusal { retry_after_secs: Some(1), ..refusal }
 }

@@ -45,7 +45,8 @@ fn identity_by(authority: &Authority) -> (Identity, crate::authority::Issued) {
     let key = KeyPair::generate().unwrap();
     let request = CertificateParams::default().serialize_request(&key).unwrap();
     let agency = AgencyId::new("so-tttt").unwrap();
-    let issued = authority.issue(request.der(), HOST, &agency, Duration::from_secs(3_600), clock::now()).unwrap();
+    let issued =
+        authority.issue(request.der(), HOST, &agency, Duration::from_secs(3_600), clock::now()).unwrap();
     let chain = vec![CertificateDer::from(issued.certificate.clone())];
 
     (Identity { chain, key: key.serialize_der(), authority: authority.root().clone() }, issued)

@@ -180,8 +180,9 @@ pub fn not_trusting(connection: &Connection, root: Digest) -> anyhow::Result<Vec
         "SELECT host.id, trusted.roots FROM host LEFT JOIN trusted ON trusted.host = host.id \
          WHERE host.state <> 'revoked' ORDER BY host.id",
     )?;
-    let rows = statement
-        .query_map([], |row| Ok((HostId(row.get(0)?), row.get::<_, Option<Vec<u8>>>(1)?.unwrap_or_default())))?;
+    let rows = statement.query_map([], |row| {
+        Ok((HostId(row.get(0)?), row.get::<_, Option<Vec<u8>>>(1)?.unwrap_or_default()))
+    })?;
     let mut hosts = Vec::new();
     for row in rows {
         let (host, roots) = row?;

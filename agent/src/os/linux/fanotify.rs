@@ -193,6 +193,14 @@ impl FileSystemWatch {
         Ok(Self { group, buffer: vec![0; BUFFER_BYTES] })
     }
 
+    /// The queue as another thread may look at it.
+    ///
+    /// # Errors
+    /// If the process may open no more files.
+    pub fn backlog(&self) -> io::Result<Backlog> {
+        Ok(Backlog(self.group.try_clone()?))
+    }
+
     /// Marks the file system that holds `path`.
     ///
     /// # Errors
@@ -233,6 +241,18 @@ impl FileSystemWatch {
         }
 
         Ok(length > 0)
+    }
+}
+
+/// What waits in a group's queue, seen from another thread.
+#[derive(Debug)]
+pub struct Backlog(OwnedFd);
+
+impl Backlog {
+    /// Whether nothing waits there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.0).unwrap_or(0) == 0
     }
 }
 

@@ -142,6 +142,14 @@ impl FileSystemWatch {
     ///
     /// # Errors
     /// Cannot be reached.
+    pub fn backlog(&self) -> io::Result<Backlog> {
+        match self.0 {}
+    }
+
+    /// Cannot be reached.
+    ///
+    /// # Errors
+    /// Cannot be reached.
     pub fn mark(&self, _path: &Path, _wish: Wish) -> io::Result<()> {
         match self.0 {}
     }
@@ -151,6 +159,18 @@ impl FileSystemWatch {
     /// # Errors
     /// Cannot be reached.
     pub fn read(&mut self, _take: &mut dyn FnMut(Raw<'_>)) -> io::Result<bool> {
+        match self.0 {}
+    }
+}
+
+/// What waits in a queue; never there.
+#[derive(Debug)]
+pub struct Backlog(Infallible);
+
+impl Backlog {
+    /// Cannot be reached.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         match self.0 {}
     }
 }

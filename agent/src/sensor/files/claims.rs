@@ -104,8 +104,12 @@ impl Claims {
         };
         let exact = |claim: &&Claim| matches!(&claim.about, About::File(about) if about == handle);
         let brought = |claim: &&Claim| claim.about == About::Brought && changed <= claim.until;
-        let claim = self.list.iter().rev().find(exact).or_else(|| self.list.iter().rev().find(brought))?;
-
-        claim.actor.clone()
+        let (exact, brought) = (self.list.iter().rev().find(exact), self.list.iter().rev().find(brought));
+        match (exact, brought) {
+            // Read too late to tell whether it was written where it stood before, or after it came here.
+            (Some(exact), Some(brought)) if exact.actor != brought.actor => None,
+            (Some(claim), _) | (None, Some(claim)) => claim.actor.clone(),
+            (None, None) => None,
+        }
     }
 }

@@ -58,8 +58,25 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Between two tries at a full queue.
 const TRY_EVERY: Duration = Duration::from_millis(5);
 
+/// Whether notices are on their way that the loop has not been given yet.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    queue: Option<fanotify::Backlog>,
+    is_reading: AtomicBool,
+}
+
+impl Backlog {
+    /// Whether the loop has, or will find in its inbox, everything that has happened.
+    pub(super) fn is_empty(&self) -> bool {
+        // In this order: what left the queue is being read, or has been handed on.
+        self.queue.as_ref().is_none_or(fanotify::Backlog::is_empty)
+            && !self.is_reading.load(Ordering::Acquire)
+    }
+}
+
 /// The reading thread's belongings.
 pub(super) struct Lookout {
+    backlog: Arc<Backlog>,
     watch: Option<FileSystemWatch>,
     mounts: Mounts,
     waker: Arc<Waker>,
@@ -99,7 +116,9 @@ impl Lookout {
                 }
             },
         };
+        let queue = watch.as_ref().map(FileSystemWatch::backlog).transpose().context("look at the queue")?;
         let mut lookout = Self {
+            backlog: Arc::new(Backlog { queue, is_reading: AtomicBool::new(false) }),
             watch,
             mounts: Mounts::open().context("open the list of mounts")?,
             waker: post.waker,
@@ -120,6 +139,10 @@ impl Lookout {
         Ok(lookout)
     }
 
+    pub(super) fn backlog(&self) -> Arc<Backlog> {
+        Arc::clone(&self.backlog)
+    }
+
     pub(super) fn survey(&self) -> Survey {
         self.survey.clone()
     }
@@ -134,7 +157,9 @@ impl Lookout {
             if mounts_changed {
                 self.look_at_mounts()?;
             }
+            self.backlog.is_reading.store(true, Ordering::Release);
             self.round()?;
+            self.backlog.is_reading.store(false, Ordering::Release);
             let now = clock::instant();
             if let Some((_, actors)) = self.who.as_mut().filter(|_| now >= names_due) {
                 actors.refresh_names();

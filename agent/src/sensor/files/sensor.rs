@@ -133,6 +133,7 @@ impl FilesSensor {
         };
         let lookout = post_lookout(post, settings.watch_by);
         let survey = lookout.as_ref().map(Lookout::survey).unwrap_or_default();
+        let backlog = lookout.as_ref().map(Lookout::backlog);
         let watch = Watch::new(&settings, inbox_in.clone(), Arc::clone(&overloaded), survey)?;
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
         let watchman = Watchman {
@@ -149,6 +150,8 @@ impl FilesSensor {
             shared: Arc::clone(&shared),
             counters: Arc::clone(&counters),
             inbox,
+            backlog,
+            is_inbox_empty: false,
             overloaded,
             orders: orders_in,
             found,

@@ -16,6 +16,7 @@ use super::compare::Entry;
 use super::directories::{Touching, is_directory};
 use super::key::Key;
 use super::ledger::{Circumstance, Ledger, Place, Shared, Stopped, lock};
+use super::lookout::Backlog;
 use super::measure::{Measured, Measurer};
 use super::pace::Pace;
 use super::packaged::{Packaged, judge};
@@ -64,6 +65,10 @@ pub(super) struct Watchman {
     pub(super) shared: Arc<Shared>,
     pub(super) counters: Arc<Counters>,
     pub(super) inbox: Receiver<Notice>,
+    /// What is to come into the inbox; `None` where nothing is told of whole file systems.
+    pub(super) backlog: Option<Arc<Backlog>>,
+    /// The last look into the inbox left nothing there.
+    pub(super) is_inbox_empty: bool,
     pub(super) overloaded: Arc<AtomicBool>,
     pub(super) orders: SyncSender<Order>,
     pub(super) found: Receiver<Found>,
@@ -143,6 +148,7 @@ impl Watchman {
 
     fn take_notices(&mut self) -> Result<()> {
         let timeout = self.timeout(clock::instant());
+        self.is_inbox_empty = false;
         match self.inbox.recv_timeout(timeout) {
             Ok(notice) => self.take_notice(notice)?,
             Err(RecvTimeoutError::Timeout) => {
@@ -157,7 +163,10 @@ impl Watchman {
             Err(RecvTimeoutError::Disconnected) => return Err(anyhow!("the system's watcher ended")),
         }
         for _ in 0..NOTICES_AT_ONCE {
-            let Ok(notice) = self.inbox.try_recv() else { break };
+            let Ok(notice) = self.inbox.try_recv() else {
+                self.is_inbox_empty = true;
+                break;
+            };
             self.take_notice(notice)?;
         }
         if self.overloaded.swap(false, Ordering::AcqRel) {

@@ -16,6 +16,12 @@ use crate::sensor::files::watchman::Watchman;
 /// An installation is told when nothing was added to it for this long.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// Or for this long, while other paths have yet to stand still.
+const QUIET_AMONG_OTHERS: Duration = Duration::from_secs(5);
+
+/// Between two looks at an installation that only waits for others.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// And at the latest after this, however long a scan takes.
 const OPEN_MAX: Duration = Duration::from_secs(5 * 60);
 
@@ -85,9 +91,13 @@ impl Watchman {
 
     fn tell_installations(&mut self, now: Instant) -> Result<()> {
         let Some(window) = self.packaged.window else { return Ok(()) };
-        let is_busy =
-            !self.packaged.gather.is_empty() || !self.plans.is_idle() || !self.plans.unscanned.is_empty();
-        let is_quiet = self.packaged.added_at.is_none_or(|at| now.saturating_duration_since(at) >= QUIET);
+        let is_busy = !self.packaged.gather.is_empty()
+            || !self.plans.is_idle()
+            || !self.plans.unscanned.is_empty()
+            || self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty())
+            || !self.is_inbox_empty;
+        let quiet = if self.settle.is_empty() { QUIET } else { QUIET_AMONG_OTHERS };
+        let is_quiet = self.packaged.added_at.is_none_or(|at| now.saturating_duration_since(at) >= quiet);
         let is_due = !is_busy && is_quiet;
         for slot in 0..2 {
             let whole = self.packaged.under_way[slot].take_if(|known| {
@@ -134,7 +144,11 @@ impl Watchman {
     /// When an installation wants [`keep_installation`](Self::keep_installation).
     pub(in super::super) fn installation_timeout(&self, now: Instant) -> Option<Instant> {
         let is_open = self.packaged.under_way.iter().any(Option::is_some);
-        let quiet = self.packaged.added_at.filter(|_| is_open && self.plans.is_idle()).map(|at| at + QUIET);
+        let quiet = self
+            .packaged
+            .added_at
+            .filter(|_| is_open && self.plans.is_idle())
+            .map(|at| if at + QUIET > now { at + QUIET } else { now + LOOK_EVERY });
 
         [self.packaged.gather.poll_timeout(now), quiet].into_iter().flatten().min()
     }

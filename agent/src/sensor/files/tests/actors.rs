@@ -35,93 +35,142 @@ fn of<'a>(told: &'a [FileChanged], name: &str) -> Option<&'a Actor> {
     change.unwrap_or_else(|| panic!("{name} was not told")).actor.as_ref()
 }
 
-fn assert_did(actor: Option<&Actor>, process: u32, program: &str, user: &str) {
-    let program = Path::new(program).canonicalize().unwrap();
-    let actor = actor.expect("somebody");
+/// Tries at being sure: while other programs keep the machine busy, the sensor may rightly say that it is not.
+const TRIES: u32 = 20;
 
+/// Whether the right one is named; unsure is no mistake, wrong is.
+fn is_sure(actor: Option<&Actor>, process: u32, program: &str, user: &str) -> bool {
+    let Some(actor) = actor else { return false };
+    let program = Path::new(program).canonicalize().unwrap();
     assert_eq!(actor.process, process);
-    assert_eq!(actor.program.as_ref().map(|path| path.as_str()), program.to_str());
-    assert_eq!(actor.user.as_deref(), Some(user));
+    assert!(actor.program.as_ref().is_none_or(|path| Some(path.as_str()) == program.to_str()), "{actor:?}");
+    assert!(actor.user.as_deref().is_none_or(|name| name == user), "{actor:?}");
+
+    actor.program.is_some() && actor.user.is_some()
 }
 
 #[test]
 fn programs_that_end_at_once_are_named_with_their_user() {
     let ground = Ground::new();
     ground.write("old", "1");
-    ground.write("doomed", "1");
     let mut watcher = ground.settled();
     if is_in_the_dark(&watcher) {
         return watcher.stop();
     }
     let path = |name: &str| ground.path(name).to_str().unwrap().to_owned();
-    std::fs::write(ground.outside("job"), format!("#!/bin/sh\necho x > {}\n", path("scripted"))).unwrap();
-    run("/bin/chmod", &["+x", ground.outside("job").to_str().unwrap()]);
+    let job = ground.outside("job");
+    std::fs::write(&job, format!("#!/bin/sh\necho x > {}\n", path("scripted"))).unwrap();
+    run("/bin/chmod", &["+x", job.to_str().unwrap()]);
     run("/bin/chmod", &["a+rwx", ground.path("").to_str().unwrap()]);
     run("/bin/chmod", &["a+rx", ground.path("").parent().unwrap().to_str().unwrap()]);
-    let _ = watcher.until_now();
 
-    let copied = run("/bin/cp", &["/etc/hostname", &path("copied")]);
-    let echoed = run("/bin/sh", &["-c", &format!("echo x > {}", path("echoed"))]);
-    let redirected =
-        run("/bin/sh", &["-c", &format!("exec /bin/cat /etc/hostname > {}", path("redirected"))]);
-    let scripted = run(ground.outside("job").to_str().unwrap(), &[]);
-    let removed = run("/bin/rm", &[&path("doomed")]);
-    let modified = run("/bin/chmod", &["0640", &path("old")]);
-    let nobody =
-        ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/touch", &path("nobodys")];
-    let lesser = run("/usr/bin/setpriv", &nobody);
+    let mut unsure = std::collections::BTreeSet::from([
+        "/copied",
+        "/echoed",
+        "/redirected",
+        "/scripted",
+        "/doomed",
+        "/old",
+        "/nobodys",
+    ]);
+    for number in 0..TRIES {
+        for name in ["copied", "echoed", "redirected", "scripted", "nobodys"] {
+            drop(std::fs::remove_file(ground.path(name)));
+        }
+        ground.write("doomed", "1");
+        let _ = watcher.until_now();
+        let mode = if number % 2 == 0 { "0640" } else { "0644" };
 
-    let told = watcher.until_now();
-    assert_did(of(&told, "/copied"), copied, "/bin/cp", "root");
-    assert_did(of(&told, "/echoed"), echoed, "/bin/sh", "root");
-    assert_did(of(&told, "/scripted"), scripted, "/bin/sh", "root");
-    assert_did(of(&told, "/doomed"), removed, "/bin/rm", "root");
-    assert_did(of(&told, "/old"), modified, "/bin/chmod", "root");
-    assert_did(of(&told, "/nobodys"), lesser, "/usr/bin/touch", "nobody");
-    // Created by the shell and written by the program that took its place, within one tick: either of them or nobody.
-    let actor = of(&told, "/redirected").unwrap();
-    assert_eq!(actor.process, redirected);
-    let cat = Path::new("/bin/cat").canonicalize().unwrap();
-    assert!(actor.program.as_ref().is_none_or(|program| program.as_str() == cat.to_str().unwrap()));
+        let copied = run("/bin/cp", &["/etc/hostname", &path("copied")]);
+        let echoed = run("/bin/sh", &["-c", &format!("echo x > {}", path("echoed"))]);
+        let redirected =
+            run("/bin/sh", &["-c", &format!("exec /bin/cat /etc/hostname > {}", path("redirected"))]);
+        let scripted = run(job.to_str().unwrap(), &[]);
+        let removed = run("/bin/rm", &[&path("doomed")]);
+        let modified = run("/bin/chmod", &[mode, &path("old")]);
+        let nobody =
+            ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/touch", &path("nobodys")];
+        let lesser = run("/usr/bin/setpriv", &nobody);
+
+        let told = watcher.until_now();
+        let acts = [
+            ("/copied", copied, "/bin/cp", "root"),
+            ("/echoed", echoed, "/bin/sh", "root"),
+            ("/scripted", scripted, "/bin/sh", "root"),
+            ("/doomed", removed, "/bin/rm", "root"),
+            ("/old", modified, "/bin/chmod", "root"),
+            ("/nobodys", lesser, "/usr/bin/touch", "nobody"),
+        ];
+        for (name, process, program, user) in acts {
+            if is_sure(of(&told, name), process, program, user) {
+                unsure.remove(name);
+            }
+        }
+        // Created by the shell and written by the program that took its place, within one tick: either of them or nobody.
+        let actor = of(&told, "/redirected").unwrap();
+        assert_eq!(actor.process, redirected);
+        let cat = Path::new("/bin/cat").canonicalize().unwrap();
+        assert!(actor.program.as_ref().is_none_or(|program| program.as_str() == cat.to_str().unwrap()));
+        unsure.remove("/redirected");
+        if unsure.is_empty() {
+            break;
+        }
+    }
+
+    assert!(unsure.is_empty(), "never sure who did {unsure:?}");
     watcher.stop();
+}
+
+/// Has it tried until all that are judged are sure; one that is wrong fails at once.
+fn until_sure(mut attempt: impl FnMut(u32) -> bool) {
+    assert!((0..TRIES).any(&mut attempt), "never sure in {TRIES} tries");
 }
 
 #[test]
 fn whoever_still_writes_to_a_file_that_was_replaced_is_not_taken_for_whoever_replaced_it() {
     let ground = Ground::new();
-    ground.write("log", "1");
     let mut watcher = ground.settled();
     if is_in_the_dark(&watcher) {
         return watcher.stop();
     }
-    let mut still_open = std::fs::File::options().append(true).open(ground.path("log")).unwrap();
-    std::fs::write(ground.outside("new"), "new").unwrap();
 
-    let mover =
-        run("/bin/mv", &[ground.outside("new").to_str().unwrap(), ground.path("log").to_str().unwrap()]);
-    std::io::Write::write_all(&mut still_open, b"more").unwrap();
+    until_sure(|number| {
+        let log = format!("log{number}");
+        ground.write(&log, "1");
+        let _ = watcher.until_now();
+        let mut still_open = std::fs::File::options().append(true).open(ground.path(&log)).unwrap();
+        std::fs::write(ground.outside("new"), "new").unwrap();
 
-    let told = watcher.until_now();
-    assert_did(of(&told, "/log"), mover, "/bin/mv", "root");
+        let mover =
+            run("/bin/mv", &[ground.outside("new").to_str().unwrap(), ground.path(&log).to_str().unwrap()]);
+        std::io::Write::write_all(&mut still_open, b"more").unwrap();
+
+        let told = watcher.until_now();
+        is_sure(of(&told, &log), mover, "/bin/mv", "root")
+    });
     watcher.stop();
 }
 
 #[test]
 fn what_comes_with_a_directory_is_of_whoever_moved_it() {
     let ground = Ground::new();
-    std::fs::create_dir_all(ground.outside("new/deep")).unwrap();
-    std::fs::write(ground.outside("new/deep/a"), "1").unwrap();
     let mut watcher = ground.settled();
     if is_in_the_dark(&watcher) {
         return watcher.stop();
     }
 
-    let mover =
-        run("/bin/mv", &[ground.outside("new").to_str().unwrap(), ground.path("new").to_str().unwrap()]);
+    until_sure(|number| {
+        let name = format!("new{number}");
+        std::fs::create_dir_all(ground.outside(&name).join("deep")).unwrap();
+        std::fs::write(ground.outside(&name).join("deep/a"), "1").unwrap();
 
-    let told = watcher.until_now();
-    assert_did(of(&told, "/new"), mover, "/bin/mv", "root");
-    assert_did(of(&told, "/new/deep/a"), mover, "/bin/mv", "root");
+        let mover =
+            run("/bin/mv", &[ground.outside(&name).to_str().unwrap(), ground.path(&name).to_str().unwrap()]);
+
+        let told = watcher.until_now();
+        let is_mover = |path: &str| is_sure(of(&told, path), mover, "/bin/mv", "root");
+        is_mover(&format!("/{name}")) && is_mover(&format!("/{name}/deep/a"))
+    });
     watcher.stop();
 }
 

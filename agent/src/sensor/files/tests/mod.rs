@@ -16,6 +16,7 @@ mod rebaseline;
 mod texts;
 mod trees;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use vonggac_protocol::observation::{Kind, Observation};
 use super::{Change, FilesSensor, FilesSettings, Ticket, WatchBy};
 
 /// Far beyond what anything here takes, on a machine shared with others.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder with something to watch and a place for the baseline; survives restarts of the sensor.
 struct Ground {
@@ -196,17 +197,22 @@ impl Watcher {
     }
 }
 
+/// Each path once: what is different between its first word and its last. A machine too busy to look in time may tell
+/// steps in between.
 fn summary(changes: &[FileChanged], base: &Path) -> Vec<(FileAction, String)> {
-    let mut pairs: Vec<(FileAction, String)> = changes
-        .iter()
-        .map(|changed| {
-            let path = PathBuf::from(String::from_utf8_lossy(&changed.path.to_bytes()).into_owned());
-            (changed.action, path.strip_prefix(base).unwrap().to_string_lossy().into_owned())
-        })
-        .collect();
-    pairs.sort_by(|a, b| a.1.cmp(&b.1));
+    let mut stories: BTreeMap<String, Vec<&FileChanged>> = BTreeMap::new();
+    for changed in changes {
+        let path = PathBuf::from(String::from_utf8_lossy(&changed.path.to_bytes()).into_owned());
+        let name = path.strip_prefix(base).unwrap().to_string_lossy().into_owned();
+        stories.entry(name).or_default().push(changed);
+    }
+    let whole = |story: &[&FileChanged]| match story {
+        [only] => Some(only.action),
+        [first, .., last] => kernel::difference(first.before.clone(), last.after.clone()),
+        [] => None,
+    };
 
-    pairs
+    stories.into_iter().filter_map(|(name, story)| Some((whole(&story)?, name))).collect()
 }
 
 /// Says past the harness, which keeps what a passing test prints to itself, that something was not tried.

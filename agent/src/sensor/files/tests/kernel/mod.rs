@@ -112,7 +112,7 @@ fn quiet(state: Option<FileState>) -> Option<FileState> {
     state.map(|state| FileState { changed: state.modified, ..state })
 }
 
-fn difference(first: Option<FileState>, last: Option<FileState>) -> Option<FileAction> {
+pub(super) fn difference(first: Option<FileState>, last: Option<FileState>) -> Option<FileAction> {
     match (quiet(first), quiet(last)) {
         (None, None) => None,
         (None, Some(_)) => Some(FileAction::Created),

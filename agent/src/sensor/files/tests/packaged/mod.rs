@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::digest::Digest;
 use vonggac_protocol::file::{Area, FileChanged, FilesInstalled, PackageVerdict};
 use vonggac_protocol::observation::Kind;
 
@@ -156,18 +157,64 @@ fn package(changed: &FileChanged) -> Option<(&str, &str, PackageVerdict)> {
     changed.package.as_ref().map(|it| (it.name.as_str(), it.version.as_str(), it.verdict))
 }
 
-/// Everything told up to the next installation.
+/// Rounds without any news, each at least as long as a file must stand still, until an installation is taken for whole.
+const QUIET_ROUNDS: u32 = 20;
+
+/// Everything told up to the next installation, and what belongs to it: a machine too busy to look in time may tell it in
+/// parts, which are added up. The digest is then that of the last.
 fn until_installed(watcher: &mut Watcher) -> (Vec<FileChanged>, FilesInstalled) {
     let mut changes = Vec::new();
-    loop {
-        let kind = watcher.next().kind;
-        if let Kind::FilesInstalled(installed) = kind {
-            return (changes, installed);
+    let mut whole: Option<FilesInstalled> = None;
+    let (mut round, mut quiet) = (0, 0);
+    while quiet < QUIET_ROUNDS {
+        if whole.is_some() {
+            round += 1;
+            quiet += 1;
+            std::fs::write(&watcher.sentinel, format!("round {round}")).unwrap();
         }
-        let Kind::FileChanged(changed) = kind else {
-            panic!("neither a change nor an installation: {kind:?}");
-        };
-        changes.push(changed);
+        let wanted = Digest::of(format!("round {round}").as_bytes());
+        loop {
+            match watcher.next().kind {
+                Kind::FilesInstalled(part) => {
+                    quiet = 0;
+                    whole = Some(whole.take().map_or_else(|| part.clone(), |known| added(known, &part)));
+                    if round == 0 {
+                        break;
+                    }
+                }
+                Kind::FileChanged(changed) if changed.path.as_str() == watcher.sentinel.to_str().unwrap() => {
+                    if changed.after.is_some_and(|state| state.digest == Some(wanted)) {
+                        break;
+                    }
+                }
+                Kind::FileChanged(changed) => {
+                    quiet = 0;
+                    changes.push(changed);
+                }
+                other => panic!("neither a change nor an installation: {other:?}"),
+            }
+        }
+    }
+
+    (changes, whole.unwrap())
+}
+
+fn added(known: FilesInstalled, part: &FilesInstalled) -> FilesInstalled {
+    let mut packages = known.packages;
+    for package in &part.packages {
+        match packages.iter_mut().find(|it| (&it.name, &it.version) == (&package.name, &package.version)) {
+            Some(same) => same.files += package.files,
+            None => packages.push(package.clone()),
+        }
+    }
+
+    FilesInstalled {
+        packages,
+        created: known.created + part.created,
+        modified: known.modified + part.modified,
+        deleted: known.deleted + part.deleted,
+        digest: part.digest,
+        ..known
     }
 }
 

@@ -100,6 +100,9 @@ pub struct Welcome {
     /// How the certificate of this connection stands; `None` from a collector that does not renew.
     #[n(5)]
     pub standing: Option<Standing>,
+    /// The newest [dictionary](crate::frame::dictionary) that it can unpack with, and all before it; `None`: none.
+    #[n(8)]
+    pub dictionary: Option<u32>,
 }
 
 /// Why a host or an enrolment is refused. Numbers are never reused.

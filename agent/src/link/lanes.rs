@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 use vonggac_carrier::SendStream;
 use vonggac_protocol::delivery::outbox::{Due, Outbox};
+use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::frame::{Batch, Frame};
 use vonggac_protocol::id::{Epoch, Lane};
 
@@ -22,6 +23,8 @@ const FRAMES_WAITING: usize = 4;
 pub(super) struct LaneLink {
     pub(super) lane: Lane,
     pub(super) outbox: Outbox,
+    /// What the collector can unpack with.
+    dictionary: Option<Dictionary>,
     frames: mpsc::Sender<Vec<u8>>,
     writer: JoinHandle<()>,
 }
@@ -39,7 +42,12 @@ enum Read {
 }
 
 impl LaneLink {
-    pub(super) fn new(lane: Lane, outbox: Outbox, mut stream: SendStream) -> Self {
+    pub(super) fn new(
+        lane: Lane,
+        outbox: Outbox,
+        dictionary: Option<Dictionary>,
+        mut stream: SendStream,
+    ) -> Self {
         let (frames, mut waiting) = mpsc::channel::<Vec<u8>>(FRAMES_WAITING);
         let writer = tokio::spawn(async move {
             while let Some(bytes) = waiting.recv().await {
@@ -50,7 +58,7 @@ impl LaneLink {
             }
         });
 
-        Self { lane, outbox, frames, writer }
+        Self { lane, outbox, dictionary, frames, writer }
     }
 
     /// Puts one batch on its way, if one is due and the stream has room; says whether it did.
@@ -64,8 +72,9 @@ impl LaneLink {
             return Ok(false);
         }
         let Some(due) = self.outbox.poll_transmit() else { return Ok(false) };
-        let (lane, spool, state_dir) = (self.lane, spool.clone(), state_dir.to_owned());
-        let ready = match on_disk(move || read(lane, epoch, due, &spool, &state_dir)).await? {
+        let (lane, dictionary) = (self.lane, self.dictionary);
+        let (spool, state_dir) = (spool.clone(), state_dir.to_owned());
+        let ready = match on_disk(move || read(lane, epoch, due, dictionary, &spool, &state_dir)).await? {
             Read::Ready(ready) => ready,
             Read::Else(found) => return Ok(found.pass_over(due, &mut self.outbox)),
         };
@@ -84,10 +93,17 @@ impl Drop for LaneLink {
     }
 }
 
-fn read(lane: Lane, epoch: Epoch, due: Due, spool: &SharedSpool, state_dir: &Path) -> anyhow::Result<Read> {
+fn read(
+    lane: Lane,
+    epoch: Epoch,
+    due: Due,
+    dictionary: Option<Dictionary>,
+    spool: &SharedSpool,
+    state_dir: &Path,
+) -> anyhow::Result<Read> {
     let found = Found::read(&mut spool.lock().unwrap_or_else(PoisonError::into_inner), lane, due)?;
     let Found::Records(observations) = found else { return Ok(Read::Else(found)) };
-    let batch = Batch::pack(epoch, lane, due.first, due.gap_before, &observations);
+    let batch = Batch::pack_with(dictionary, epoch, lane, due.first, due.gap_before, &observations);
     let frame = Frame::Batch(batch.clone()).encode();
     let line = sent::line_of_batch(clock::now(), &batch, &observations, frame.len());
     if let Err(error) = sent::note(state_dir, &line) {

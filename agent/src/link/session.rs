@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use vonggac_carrier::{Connection, Moved, RecvStream, SendStream};
 use vonggac_protocol::delivery::outbox::Outbox;
 use vonggac_protocol::digest::Digest;
+use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::frame::{Ack, Frame, Heartbeat};
 use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
@@ -286,6 +287,7 @@ async fn open_lanes(
     welcome: &Welcome,
 ) -> anyhow::Result<[LaneLink; 2]> {
     let mut lanes = Vec::with_capacity(2);
+    let dictionary = Dictionary::shared(welcome.dictionary);
     for (span, holes) in spans.into_iter().zip(holes) {
         let stream = connection.open_lane(span.lane).await.context("open a lane")?;
         let mut outbox = Outbox::new(span.kept_from, span.next);
@@ -293,7 +295,7 @@ async fn open_lanes(
             outbox.handle_hole(first, last);
         }
         outbox.handle_connected(kept_of(welcome, span.lane));
-        lanes.push(LaneLink::new(span.lane, outbox, stream));
+        lanes.push(LaneLink::new(span.lane, outbox, dictionary, stream));
     }
 
     lanes.try_into().map_err(|_| anyhow::anyhow!("there are two lanes"))

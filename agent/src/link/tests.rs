@@ -78,6 +78,7 @@ async fn collect(
             assignment: None,
             packages: None,
             standing: None,
+            dictionary: None,
         };
         frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
 

@@ -512,7 +512,7 @@ impl Agent {
     fn status(&self) -> Status {
         let (waiting, spool_bytes, dropped) = {
             let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
-            (Lane::ALL.map(|lane| spool.waiting(lane)), spool.bytes(), spool.dropped())
+            (Lane::ALL.map(|lane| spool.waiting(lane)), spool.used_bytes(), spool.dropped())
         };
         let used = own::used().ok();
         let files = self.files.as_ref().map(Files::stats);

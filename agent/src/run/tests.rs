@@ -120,6 +120,7 @@ async fn collect(
         assignment,
         packages: None,
         standing: None,
+        dictionary: None,
     };
     frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
     let (sender, mut batches) = mpsc::channel(8);

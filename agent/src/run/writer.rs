@@ -86,9 +86,11 @@ pub fn append(spool: &mut Spool, records: &[Record], now: Timestamp) -> anyhow::
                 tell_dropped(spool, appended.dropped.clone(), now)?;
                 return Ok(Tried::Done(appended));
             }
-            Err(AppendError::DiskFull(_)) => match spool.drop_oldest()? {
-                Some(dropped) => tell_dropped(spool, vec![dropped], now)?,
-                None => return Ok(Tried::DiskFull),
+            Err(AppendError::DiskFull(_)) => match spool.drop_oldest() {
+                Ok(Some(dropped)) => tell_dropped(spool, vec![dropped], now)?,
+                // Dropping the only file needs room for the next one.
+                Ok(None) | Err(AppendError::DiskFull(_)) => return Ok(Tried::DiskFull),
+                Err(error) => return Err(error).context("make room in the spool"),
             },
             Err(error) => return Err(error).context("write to the spool"),
         }
@@ -103,8 +105,10 @@ fn tell_dropped(spool: &mut Spool, mut dropped: Vec<Dropped>, now: Timestamp) ->
         let notice = Observation { at: now, kind: Kind::SpoolDropped(lost) };
         match spool.append_notice(record(&notice)) {
             Ok(appended) => dropped.extend(appended.dropped),
-            // The gap in the places tells the collector all the same.
-            Err(AppendError::DiskFull(_)) => warn!("No room to tell of dropped records"),
+            Err(AppendError::DiskFull(_)) => {
+                warn!("No room yet to tell of dropped records");
+                spool.tell_later(one);
+            }
             Err(error) => return Err(error).context("tell of dropped records"),
         }
     }

@@ -2,16 +2,27 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::time::Timestamp;
 
-use crate::os::disk::sync_dir;
+use crate::os::disk::{sync_dir, take_room};
 
-use super::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES};
-use super::{Dropped, ReadSpoolError, Record, Span};
+use super::block::Packed;
+use super::read::{Cursor, SegmentReader};
+use super::segment::{Form, HEADER_BYTES, Identity};
+use super::{Dropped, ReadSpoolError, Span};
+
+/// Room taken in advance, so that a sync need not wait for the file system's own books: some thousand records.
+const ROOM_BYTES: u64 = 256 * 1024;
+
+/// What a disk gives at once.
+const DISK_UNIT: u64 = 4096;
+
+/// Records read at once to learn their moments.
+const READ_AT_ONCE: usize = 512;
 
 /// One file, whose records lie in `first..end` (places inside may be lost).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,15 +31,17 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     /// The place after its last record.
     pub(super) end: Seq,
+    /// Where its last record ends.
     pub(super) bytes: u64,
+    /// Bytes of the file: those of the records, and room for more.
+    pub(super) length: u64,
 }
 
-/// Where a read stopped; the next one usually goes on there.
-#[derive(Clone, Copy, Debug)]
-struct Cursor {
-    segment: Seq,
-    seq: Seq,
-    offset: u64,
+impl Segment {
+    /// What it takes of the disk.
+    fn on_disk(&self) -> u64 {
+        self.length.max(self.bytes).next_multiple_of(DISK_UNIT)
+    }
 }
 
 /// What an append can return to.
@@ -122,8 +135,25 @@ impl LaneFiles {
         (next.0 - kept_from.0).saturating_sub(lost)
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    /// Bytes of the records.
+    pub(super) fn used(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Bytes of the disk.
+    pub(super) fn on_disk(&self) -> u64 {
+        self.segments.iter().map(Segment::on_disk).sum()
+    }
+
+    /// How much more of the disk, at most, blocks of so many bytes will take.
+    pub(super) fn growth(&self, bytes: u64) -> u64 {
+        if bytes == 0 {
+            return 0;
+        }
+        let Some(last) = self.segments.back() else { return bytes };
+
+        // If they go on in another file, its header and one unit begun there.
+        (last.bytes + bytes).next_multiple_of(DISK_UNIT).saturating_sub(last.on_disk()) + DISK_UNIT
     }
 
     /// Whether there is anything besides one empty file.
@@ -152,35 +182,41 @@ impl LaneFiles {
         self.cursor = None;
         if let Some(last) = self.segments.back_mut() {
             *last = state.last;
+            last.length = last.bytes;
         }
 
         Ok(())
     }
 
-    /// Writes without syncing; begins new segments as they fill.
-    pub(super) fn write(&mut self, records: &[&Record], segment_bytes: u64) -> io::Result<()> {
-        let mut rest = records;
+    /// Writes without syncing; begins new segments as they fill. May take so many bytes of the disk in advance.
+    pub(super) fn write(&mut self, blocks: &[Packed], segment_bytes: u64, room: u64) -> io::Result<()> {
+        let mut rest = blocks;
         while !rest.is_empty() {
-            if self.segments.back().is_some_and(|segment| segment.bytes >= segment_bytes) {
+            let closed = |last: &Segment| last.bytes >= segment_bytes || last.identity.form == Form::Records;
+            if self.segments.back().is_some_and(closed) {
                 self.begin_segment(self.next())?;
             }
             let last = self.segments.back_mut().expect("a lane has at least one segment");
             let mut buffer = Vec::new();
             let mut end = last.end;
             let mut taken = 0;
-            for record in rest {
+            for block in rest {
                 let written = last.bytes + u64::try_from(buffer.len()).unwrap_or(u64::MAX);
                 if taken > 0 && written >= segment_bytes {
                     break;
                 }
-                last.identity.encode_record(end, record.at, &record.bytes, &mut buffer);
-                end = end.next();
+                block.seal(&last.identity, end, &mut buffer);
+                end = Seq(end.0 + u64::from(block.count));
                 taken += 1;
             }
             self.unsynced = true;
+            let needed = last.bytes + u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+            if needed > last.length {
+                last.length = take(&self.newest, last.length, needed, room.min(segment_bytes))?;
+            }
             self.newest.seek(SeekFrom::Start(last.bytes))?;
             self.newest.write_all(&buffer)?;
-            last.bytes += u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+            last.bytes = needed;
             last.end = end;
             rest = &rest[taken..];
         }
@@ -201,6 +237,7 @@ impl LaneFiles {
     /// Closes the newest segment and begins another at `first`; places between are a hole.
     pub(super) fn begin_segment(&mut self, first: Seq) -> io::Result<()> {
         self.sync()?;
+        self.give_room_back()?;
         let next = self.next();
         let segment = create_segment(&self.dir, Identity::new(self.epoch, self.lane, first))?;
         self.newest = OpenOptions::new().write(true).open(&segment.path)?;
@@ -208,6 +245,16 @@ impl LaneFiles {
             self.holes.push((next, Seq(first.0 - 1)));
         }
         self.segments.push_back(segment);
+
+        Ok(())
+    }
+
+    /// The newest segment is not written to any more.
+    fn give_room_back(&mut self) -> io::Result<()> {
+        if let Some(last) = self.segments.back_mut().filter(|last| last.length > last.bytes) {
+            self.newest.set_len(last.bytes)?;
+            last.length = last.bytes;
+        }
 
         Ok(())
     }
@@ -259,12 +306,10 @@ impl LaneFiles {
         let mut moments = Vec::new();
         let mut from = from;
         while from < end {
-            let Some((seq, at, _)) = self.read(from, 1, 0)?.into_iter().next().filter(|(seq, ..)| *seq < end)
-            else {
-                break;
-            };
-            moments.push(at);
-            from = self.after_hole(seq.next());
+            let read = self.read(from, READ_AT_ONCE, ROOM_BYTES.try_into().unwrap_or(usize::MAX))?;
+            let Some((last, ..)) = read.last() else { break };
+            from = self.after_hole(last.next());
+            moments.extend(read.into_iter().filter(|(seq, ..)| *seq < end).map(|(_, at, _)| at));
         }
 
         Ok(moments)
@@ -308,8 +353,12 @@ impl LaneFiles {
             if first > want {
                 break;
             }
-            let mut source =
-                SegmentReader::open(segment, self.cursor.filter(|c| c.segment == first && c.seq <= want))?;
+            let mut source = SegmentReader::open(
+                &segment.path,
+                segment.identity,
+                segment.bytes,
+                self.cursor_at(first, want),
+            )?;
             let (mut stop, end) = (false, segment.end);
             while want < end && records.len() < count_max {
                 let Some(found) = source.next(want, self.lane)? else { break };
@@ -320,7 +369,7 @@ impl LaneFiles {
                 bytes += found.payload.len();
                 records.push((want, found.at, found.payload));
                 want = want.next();
-                self.cursor = Some(Cursor { segment: first, seq: want, offset: found.next });
+                self.cursor = Some(Cursor { segment: first, seq: want, offset: found.go_on_at });
             }
             if stop {
                 break;
@@ -328,6 +377,10 @@ impl LaneFiles {
         }
 
         Ok(records)
+    }
+
+    fn cursor_at(&self, segment: Seq, want: Seq) -> Option<Cursor> {
+        self.cursor.filter(|cursor| cursor.segment == segment && cursor.seq <= want)
     }
 
     /// The mark file: place, epoch, CRC-32 of both. A torn one is as good as none.
@@ -356,58 +409,19 @@ impl LaneFiles {
     }
 }
 
-/// Reads the records of one file one after another.
-struct SegmentReader {
-    identity: Identity,
-    file: BufReader<File>,
-    offset: u64,
-    left: u64,
-}
+/// Takes room for a file that ends at `length` and needs `needed` bytes, and for more if there is some; says where it
+/// ends now. A system that gives no room in advance lets the file grow with what is written.
+fn take(file: &File, length: u64, needed: u64, room: u64) -> io::Result<u64> {
+    let wished = needed + room.min(ROOM_BYTES);
+    let given = match take_room(file, length, wished - length) {
+        Ok(true) => wished,
+        Ok(false) => needed,
+        // Perhaps it is full but for what is needed now.
+        Err(_) if take_room(file, length, needed - length)? => needed,
+        Err(error) => return Err(error),
+    };
 
-impl SegmentReader {
-    fn open(segment: &Segment, cursor: Option<Cursor>) -> io::Result<Self> {
-        let offset = match cursor {
-            Some(cursor) => cursor.offset,
-            None => u64::try_from(HEADER_BYTES).unwrap_or(0),
-        };
-        let mut file = BufReader::with_capacity(64 * 1024, File::open(&segment.path)?);
-        file.seek(SeekFrom::Start(offset))?;
-
-        Ok(Self { identity: segment.identity, file, offset, left: segment.bytes.saturating_sub(offset) })
-    }
-
-    /// The first record at or after `want`.
-    fn next(&mut self, want: Seq, lane: Lane) -> Result<Option<Whole>, ReadSpoolError> {
-        while self.left > 0 {
-            let mut header = [0; RECORD_HEADER_BYTES];
-            self.file.read_exact(&mut header)?;
-            let damaged = ReadSpoolError::Damaged { lane, seq: want };
-            let Some(header) = self.identity.decode_record_header(&header) else { return Err(damaged) };
-            let length = super::segment::record_bytes(header.length);
-            self.offset += length;
-            self.left = self.left.saturating_sub(length);
-            if header.seq < want {
-                self.file.seek_relative(i64::try_from(header.length).unwrap_or(i64::MAX))?;
-                continue;
-            }
-            let mut payload = vec![0; header.length];
-            self.file.read_exact(&mut payload)?;
-            if !self.identity.payload_fits(&header, &payload) {
-                return Err(damaged);
-            }
-            return Ok(Some(Whole { seq: header.seq, at: header.at, payload, next: self.offset }));
-        }
-
-        Ok(None)
-    }
-}
-
-/// A record read back, and where the one after it begins.
-struct Whole {
-    seq: Seq,
-    at: Timestamp,
-    payload: Vec<u8>,
-    next: u64,
+    Ok(given)
 }
 
 /// Makes an empty segment that survives a power cut.
@@ -420,7 +434,7 @@ pub(super) fn create_segment(dir: &Path, identity: Identity) -> io::Result<Segme
     sync_dir(dir)?;
     let bytes = u64::try_from(HEADER_BYTES).unwrap_or(0);
 
-    Ok(Segment { identity, path, end: identity.first, bytes })
+    Ok(Segment { identity, path, end: identity.first, bytes, length: bytes })
 }
 
 pub(super) fn segment_path(dir: &Path, first: Seq) -> PathBuf {

@@ -12,6 +12,7 @@ use vonggac_protocol::id::{Epoch, Lane};
 use crate::os::disk::sync_dir;
 use crate::os::protect;
 
+use super::block::pack;
 use super::lane::LaneFiles;
 use super::recovery::{Recovered, list_segments, open_lane};
 use super::segment::{HEADER_BYTES, Identity};
@@ -105,7 +106,7 @@ fn carry_over(spool: &mut Spool, lane: Lane, new: &mut LaneFiles) -> io::Result<
         from = last.next();
         let records: Vec<Record> =
             records.into_iter().map(|(_, at, bytes)| Record { lane, at, bytes }).collect();
-        new.write(&records.iter().collect::<Vec<_>>(), segment_bytes)?;
+        new.write(&pack(&records), segment_bytes, 0)?;
     }
 
     new.sync()

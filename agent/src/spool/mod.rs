@@ -1,14 +1,17 @@
 //! What was observed and is not yet confirmed: on the disk before anything else moves, and after a power cut.
 //!
-//! Two lanes, each a row of segment files that only grow at their end; every record carries its place, its moment
-//! and checksums. A group of records costs one write and one sync a lane. The collector's acknowledgement lets go of
+//! Two lanes, each a row of segment files that are only written at their end; a group of records is packed into one
+//! block that carries its place and checksums, and costs one write and one sync a lane. The collector's acknowledgement lets go of
 //! whole files. What cannot be read any more becomes a hole with known places, which the delivery tells the
 //! collector; nothing goes missing silently. `docs/spool.md` gives the bytes, and what is assumed of the disk.
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`segment`] | the bytes of one file; pure |
+//! | [`block`] | records packed together, as they are written; pure |
+//! | `record` | single records, as older versions wrote them; pure |
 //! | `lane` | the files of one lane |
+//! | `read` | the records of one file, one after another |
 //! | `recovery` | what opening finds, and mends |
 //! | `life` | the epoch: beginning, renewing |
 //! | [`error`] | what can go wrong |
@@ -20,12 +23,16 @@ use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::limits::OBSERVATION_BYTES_MAX;
 use vonggac_protocol::time::Timestamp;
 
+pub mod block;
 pub mod error;
 mod lane;
 mod life;
+mod read;
+mod record;
 mod recovery;
 pub mod segment;
 
+use block::Packed;
 pub use error::{AppendError, OpenSpoolError, ReadSpoolError};
 use lane::LaneFiles;
 pub use recovery::{Lost, Recovered};
@@ -153,18 +160,25 @@ impl Spool {
         if let Some(record) = records.iter().find(|record| record.bytes.len() > OBSERVATION_BYTES_MAX) {
             return Err(AppendError::RecordTooLong { found: record.bytes.len() });
         }
-        let needed = records.iter().map(|record| segment::record_bytes(record.bytes.len())).sum::<u64>();
+        let packed = pack_lanes(records);
+        let bytes = packed.each_ref().map(|blocks| blocks.iter().map(Packed::bytes).sum::<u64>());
+        let needed = bytes.iter().sum::<u64>();
         if needed > bytes_max / 2 {
             return Err(AppendError::TooMany { needed, limit: bytes_max });
         }
-        while self.bytes() + needed > bytes_max {
+        let growth = |spool: &Self| {
+            Lane::ALL.into_iter().zip(bytes).map(|(lane, bytes)| spool.lane(lane).growth(bytes)).sum::<u64>()
+        };
+        while self.bytes() + growth(self) > bytes_max {
             match self.drop_oldest()? {
                 Some(one) => self.untold.push(one),
                 None => break,
             }
         }
+        // Room in advance for either lane, if there is some within the limit.
+        let room = bytes_max.saturating_sub(self.bytes() + growth(self)) / 2;
         let before = Lane::ALL.map(|lane| self.lane(lane).checkpoint());
-        match self.write_and_sync(records) {
+        match self.write_and_sync(records, &packed, room) {
             Ok(places) => Ok(Appended { places, dropped: std::mem::take(&mut self.untold) }),
             Err(error) => {
                 let undone = before.into_iter().try_for_each(|state| {
@@ -178,8 +192,13 @@ impl Spool {
         }
     }
 
-    fn write_and_sync(&mut self, records: &[Record]) -> Result<Vec<(Lane, Seq)>, AppendError> {
-        let places = self.write(records)?;
+    fn write_and_sync(
+        &mut self,
+        records: &[Record],
+        packed: &[Vec<Packed>; 2],
+        room: u64,
+    ) -> Result<Vec<(Lane, Seq)>, AppendError> {
+        let places = self.write(records, packed, room)?;
         for lane in Lane::ALL {
             self.lane_mut(lane).sync().map_err(AppendError::sync)?;
         }
@@ -187,11 +206,15 @@ impl Spool {
         Ok(places)
     }
 
-    fn write(&mut self, records: &[Record]) -> Result<Vec<(Lane, Seq)>, AppendError> {
+    fn write(
+        &mut self,
+        records: &[Record],
+        packed: &[Vec<Packed>; 2],
+        room: u64,
+    ) -> Result<Vec<(Lane, Seq)>, AppendError> {
         let segment_bytes = self.limits.segment_bytes;
-        for lane in Lane::ALL {
-            let of_lane: Vec<&Record> = records.iter().filter(|record| record.lane == lane).collect();
-            self.lane_mut(lane).write(&of_lane, segment_bytes).map_err(AppendError::write)?;
+        for (lane, blocks) in Lane::ALL.into_iter().zip(packed) {
+            self.lane_mut(lane).write(blocks, segment_bytes, room).map_err(AppendError::write)?;
         }
         let mut next = Lane::ALL.map(|lane| {
             let count = records.iter().filter(|record| record.lane == lane).count();
@@ -256,10 +279,16 @@ impl Spool {
         self.lane(lane).waiting()
     }
 
-    /// Bytes on the disk.
+    /// Bytes of the disk that are taken, those in advance too.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.prompt.bytes() + self.bulk.bytes()
+        self.prompt.on_disk() + self.bulk.on_disk()
+    }
+
+    /// Bytes of the records on the disk, packed.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        self.prompt.used() + self.bulk.used()
     }
 
     /// Records dropped because of the limit since the spool was opened.
@@ -282,6 +311,11 @@ impl Spool {
         }
 
         Ok(None)
+    }
+
+    /// The caller could not tell of this drop: the next append that works gives it again.
+    pub fn tell_later(&mut self, dropped: Dropped) {
+        self.untold.push(dropped);
     }
 
     /// Begins a new life with the records that are kept, under new places. For the case that the collector has more
@@ -307,6 +341,11 @@ impl Spool {
             Lane::Bulk => &mut self.bulk,
         }
     }
+}
+
+/// The records of either lane, packed.
+fn pack_lanes(records: &[Record]) -> [Vec<Packed>; 2] {
+    Lane::ALL.map(|lane| block::pack(records.iter().filter(|record| record.lane == lane)))
 }
 
 #[cfg(test)]

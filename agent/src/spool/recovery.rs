@@ -11,7 +11,7 @@ use crate::os::disk::sync_dir;
 use crate::os::protect;
 
 use super::lane::{LaneFiles, Segment, create_segment, segment_path};
-use super::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES, Scan, Tail};
+use super::segment::{Form, HEADER_BYTES, Identity, Piece, Scan, Tail, places_in};
 
 /// Damaged files kept for a person to look at; beyond it they are mended without a copy, so that a failing disk
 /// does not fill itself.
@@ -92,9 +92,8 @@ pub(super) fn open_lane(
             holes.push((next, Seq(first.0 - 1)));
         }
         let identity = Identity::new(epoch, lane, *first);
-        let opened = Opened { identity, path, follower };
-        let found = opened.mend(aside, recovered)?;
-        holes.extend(holes_between(*first, &found.places));
+        let found = Opened { identity, path, follower }.mend(aside, recovered)?;
+        holes.extend(holes_between(*first, &found.pieces));
         next = found.segment.end;
         segments.push_back(found.segment);
         // What the newest file may have held beyond its last whole record must not be numbered again.
@@ -104,8 +103,13 @@ pub(super) fn open_lane(
             next = found.next;
         }
     }
-    if segments.is_empty() {
-        segments.push_back(create_segment(dir, Identity::new(epoch, lane, Seq(1)))?);
+    // What an older version wrote is sent as it is; what is written now goes into a file of today's form.
+    let older = segments.back().filter(|newest: &&Segment| newest.identity.form == Form::Records);
+    if older.is_some_and(|newest| newest.end == newest.identity.first) {
+        segments.pop_back();
+    }
+    if segments.back().is_none_or(|newest: &Segment| newest.identity.form == Form::Records) {
+        segments.push_back(create_segment(dir, Identity::new(epoch, lane, next))?);
     }
     let mut files = LaneFiles::of_segments(lane, epoch, dir.to_owned(), segments, holes)?;
     if files.acked() >= files.next() {
@@ -124,28 +128,30 @@ struct Opened<'a> {
 
 struct Found {
     segment: Segment,
-    places: Vec<Seq>,
+    pieces: Vec<Piece>,
     next: Seq,
 }
 
 impl Opened<'_> {
     /// Reads the file and brings it to a form without damage.
-    fn mend(&self, aside: &Path, recovered: &mut Recovered) -> io::Result<Found> {
+    fn mend(mut self, aside: &Path, recovered: &mut Recovered) -> io::Result<Found> {
         let (bytes, scan) = match fs::read(self.path) {
             Ok(bytes) => {
+                self.identity = self.identity.in_form_of(&bytes);
                 let scan = self.identity.scan(&bytes);
                 (bytes, scan)
             }
             Err(_unreadable) => (Vec::new(), self.unreadable()?),
         };
         let limit = self.follower.unwrap_or(Seq(u64::MAX));
-        let places: Vec<Seq> =
-            scan.records.iter().map(|record| record.seq).filter(|seq| *seq < limit).collect();
-        let end = places.last().map_or(self.identity.first, |seq| seq.next());
+        let pieces: Vec<Piece> = scan.pieces.iter().copied().filter(|piece| piece.end <= limit).collect();
+        let end = pieces.last().map_or(self.identity.first, |piece| piece.end);
         let next = scan.next.max(end).min(limit);
         let torn = scan.tail == Tail::Torn && self.follower.is_none();
+        let mut length = bytes.len();
+        let mut used = scan.good_end.max(HEADER_BYTES);
         if scan.damaged_inside || scan.tail == Tail::Damaged || (scan.tail == Tail::Torn && !torn) {
-            let mut lost = holes_between(self.identity.first, &places);
+            let mut lost = holes_between(self.identity.first, &pieces);
             let after = self.follower.unwrap_or(next);
             if after > end {
                 lost.push((end, Seq(after.0 - 1)));
@@ -153,28 +159,38 @@ impl Opened<'_> {
             let lane = self.identity.lane;
             recovered.lost.extend(lost.into_iter().map(|(first, last)| Lost { lane, first, last }));
             self.set_aside(aside, recovered)?;
-            self.rewrite(&bytes, &scan, limit)?;
+            length = self.rewrite(&bytes, &pieces)?;
+            used = length;
         } else if torn || !scan.header_fits {
-            recovered.torn_bytes += u64::try_from(bytes.len() - scan.good_end).unwrap_or(u64::MAX);
+            recovered.torn_bytes += u64::try_from(scan.written - scan.good_end).unwrap_or(u64::MAX);
             self.cut(scan.good_end)?;
+            length = used;
+        } else if self.follower.is_some() && length > used {
+            // The program ended between the last record and giving the room back.
+            OpenOptions::new()
+                .write(true)
+                .open(self.path)?
+                .set_len(u64::try_from(used).unwrap_or(u64::MAX))?;
+            length = used;
         }
-        let bytes = fs::metadata(self.path)?.len();
-        let segment = Segment { identity: self.identity, path: self.path.to_owned(), end, bytes };
+        let [bytes, length] = [used, length].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        let segment = Segment { identity: self.identity, path: self.path.to_owned(), end, bytes, length };
 
-        Ok(Found { segment, places, next })
+        Ok(Found { segment, pieces, next })
     }
 
     /// The disk does not give the file back: everything that it may have held is lost.
     fn unreadable(&self) -> io::Result<Scan> {
         let bytes = usize::try_from(fs::metadata(self.path)?.len()).unwrap_or(usize::MAX);
-        let places = u64::try_from(bytes / RECORD_HEADER_BYTES).unwrap_or(u64::MAX);
+        let places = places_in(bytes, self.identity.form);
 
         Ok(Scan {
             header_fits: false,
-            records: Vec::new(),
+            pieces: Vec::new(),
             damaged_inside: true,
             tail: Tail::Damaged,
             good_end: 0,
+            written: 0,
             next: Seq(self.identity.first.0.saturating_add(places)),
         })
     }
@@ -198,20 +214,20 @@ impl Opened<'_> {
         Ok(())
     }
 
-    /// Puts a file with only the whole records in place of the damaged one.
-    fn rewrite(&self, bytes: &[u8], scan: &Scan, limit: Seq) -> io::Result<()> {
+    /// Puts a file with only the whole pieces in place of the damaged one; says how long it is.
+    fn rewrite(&self, bytes: &[u8], pieces: &[Piece]) -> io::Result<usize> {
         let mut good = self.identity.header().to_vec();
-        for record in scan.records.iter().filter(|record| record.seq < limit) {
-            let end = record.offset + RECORD_HEADER_BYTES + record.length;
-            good.extend_from_slice(&bytes[record.offset..end]);
+        for piece in pieces {
+            good.extend_from_slice(&bytes[piece.offset..piece.offset + piece.bytes]);
         }
         let made = self.path.with_extension("mend");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&made)?;
         file.write_all(&good)?;
         file.sync_all()?;
         fs::rename(&made, self.path)?;
+        self.path.parent().map_or(Ok(()), sync_dir)?;
 
-        self.path.parent().map_or(Ok(()), sync_dir)
+        Ok(good.len())
     }
 
     /// Cuts what never finished and writes the header as it should be.
@@ -225,14 +241,14 @@ impl Opened<'_> {
     }
 }
 
-fn holes_between(first: Seq, places: &[Seq]) -> Vec<(Seq, Seq)> {
+fn holes_between(first: Seq, pieces: &[Piece]) -> Vec<(Seq, Seq)> {
     let mut expected = first;
     let mut holes = Vec::new();
-    for &seq in places {
-        if seq > expected {
-            holes.push((expected, Seq(seq.0 - 1)));
+    for piece in pieces {
+        if piece.first > expected {
+            holes.push((expected, Seq(piece.first.0 - 1)));
         }
-        expected = seq.next();
+        expected = piece.end;
     }
 
     holes

@@ -33,6 +33,7 @@ pub fn unpack(batch: &Batch) -> Result<Vec<Arrived>, (RefusalCode, String)> {
     let bodies = batch.unpack().map_err(|error| {
         let code = match &error {
             UnpackBatchError::Malformed(_) => RefusalCode::Malformed,
+            UnpackBatchError::DictionaryUnknown(_) => RefusalCode::VersionUnknown,
             UnpackBatchError::Unfold(_)
             | UnpackBatchError::Count { .. }
             | UnpackBatchError::ObservationTooLong { .. } => RefusalCode::LimitBroken,

@@ -7,6 +7,7 @@ use vonggac_carrier::{Connection, RecvStream, SendStream};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;
+use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::hello::{Hello, LaneMark, Refusal, RefusalCode, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, HostId, Lane};
 use vonggac_protocol::limits::TEXT_BYTES_MAX;
@@ -151,7 +152,17 @@ pub fn weigh(
     let assignment = orders::assigned(tx, host)?.filter(|newest| newest.version != hello.assignment);
     let packages = packages::digest(tx, host)?;
 
-    Ok(Greeted::Welcome(Box::new(Welcome { wire: WIRE_VERSION, marks, now, assignment, packages, standing })))
+    let dictionary = Some(u32::from(Dictionary::NEWEST.number()));
+
+    Ok(Greeted::Welcome(Box::new(Welcome {
+        wire: WIRE_VERSION,
+        marks,
+        now,
+        assignment,
+        packages,
+        standing,
+        dictionary,
+    })))
 }
 
 /// What a host is assigned, if it is newer than what it was told.

@@ -1,4 +1,8 @@
 //! The bytes on a stream: a length of four bytes (big-endian), then CBOR. `docs/wire.md` gives them one by one.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`dictionary`] | compression with what every message has in common |
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -10,6 +14,10 @@ use crate::id::{Epoch, Lane, Seq};
 use crate::limits::{BATCH_OBSERVATIONS_MAX, BATCH_RAW_BYTES_MAX, FRAME_BYTES_MAX, OBSERVATION_BYTES_MAX};
 use crate::renewal::{Renew, Renewed};
 use crate::time::Timestamp;
+
+pub mod dictionary;
+
+use dictionary::Dictionary;
 
 /// Everything that can be said. Numbers are never reused.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -101,6 +109,9 @@ pub struct Batch {
     /// zstd of the CBOR array of byte strings, each one encoded observation.
     #[cbor(n(5), with = "minicbor::bytes")]
     pub packed: Vec<u8>,
+    /// Number of the [`Dictionary`] that it was packed with; `None`: with none.
+    #[n(6)]
+    pub dictionary: Option<u32>,
 }
 
 /// Bytes that are not a frame, or not one that we accept.
@@ -123,6 +134,9 @@ pub enum DecodeFrameError {
 /// A batch that cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackBatchError {
+    /// Packed with a dictionary that was released after this program.
+    #[error("batch was packed with dictionary {0}, which is not known here")]
+    DictionaryUnknown(u32),
     /// Not zstd, or unfolds beyond [`BATCH_RAW_BYTES_MAX`].
     #[error("batch does not unfold to at most {BATCH_RAW_BYTES_MAX} bytes")]
     Unfold(#[source] std::io::Error),
@@ -199,19 +213,36 @@ impl Frame {
 }
 
 impl Batch {
-    /// Packs encoded observations.
+    /// Packs encoded observations for any collector.
+    ///
+    /// # Panics
+    /// As [`pack_with`](Self::pack_with).
+    #[must_use]
+    pub fn pack(epoch: Epoch, lane: Lane, first: Seq, gap_before: u64, observations: &[Vec<u8>]) -> Self {
+        Self::pack_with(None, epoch, lane, first, gap_before, observations)
+    }
+
+    /// Packs encoded observations for a collector that knows the dictionary.
     ///
     /// # Panics
     /// If there are none or more than [`BATCH_OBSERVATIONS_MAX`]: whoever makes a batch counts.
     #[must_use]
-    pub fn pack(epoch: Epoch, lane: Lane, first: Seq, gap_before: u64, observations: &[Vec<u8>]) -> Self {
+    pub fn pack_with(
+        dictionary: Option<Dictionary>,
+        epoch: Epoch,
+        lane: Lane,
+        first: Seq,
+        gap_before: u64,
+        observations: &[Vec<u8>],
+    ) -> Self {
         assert!((1..=BATCH_OBSERVATIONS_MAX).contains(&observations.len()), "whoever makes a batch counts");
         let count = u32::try_from(observations.len()).expect("counted above");
         let content: Vec<ByteVec> = observations.iter().cloned().map(ByteVec::from).collect();
         let raw = minicbor::to_vec(&content).expect("a Vec takes any number of bytes");
-        let packed = zstd::bulk::compress(&raw, 3).expect("compression into memory needs nothing but memory");
+        let packed = dictionary::compress(&raw, dictionary);
+        let dictionary = dictionary.map(|dictionary| u32::from(dictionary.number()));
 
-        Self { epoch, lane, first, gap_before, count, packed }
+        Self { epoch, lane, first, gap_before, count, packed, dictionary }
     }
 
     /// The encoded observations.
@@ -219,8 +250,14 @@ impl Batch {
     /// # Errors
     /// If the content is not what the batch announces or is above a limit.
     pub fn unpack(&self) -> Result<Vec<Vec<u8>>, UnpackBatchError> {
-        let raw =
-            zstd::bulk::decompress(&self.packed, BATCH_RAW_BYTES_MAX).map_err(UnpackBatchError::Unfold)?;
+        let dictionary = match self.dictionary {
+            Some(number) => {
+                Some(Dictionary::of_number(number).ok_or(UnpackBatchError::DictionaryUnknown(number))?)
+            }
+            None => None,
+        };
+        let raw = dictionary::decompress(&self.packed, dictionary, BATCH_RAW_BYTES_MAX)
+            .map_err(UnpackBatchError::Unfold)?;
         let mut decoder = minicbor::Decoder::new(&raw);
         let announced = decoder.array().map_err(UnpackBatchError::Malformed)?;
         let found = usize::try_from(announced.unwrap_or(0)).unwrap_or(usize::MAX);

@@ -19,12 +19,81 @@ fn a_batch_unpacks_to_what_was_packed() {
 }
 
 #[test]
+fn a_batch_packed_with_a_dictionary_says_so_and_unpacks_to_what_was_packed() {
+    let packed = vec![observation(1), observation(2)];
+
+    let with = Batch::pack_with(Some(Dictionary::NEWEST), Epoch(5), Lane::Prompt, Seq(1), 0, &packed);
+    let without = Batch::pack(Epoch(5), Lane::Prompt, Seq(1), 0, &packed);
+
+    assert_eq!((with.dictionary, without.dictionary), (Some(1), None));
+    assert_eq!((with.unpack().unwrap(), without.unpack().unwrap()), (packed.clone(), packed));
+    assert!(with.packed.len() < without.packed.len());
+}
+
+#[test]
+fn a_batch_is_not_unpacked_with_another_dictionary_than_it_was_packed_with() {
+    let packed = vec![observation(1)];
+    let with = Batch::pack_with(Some(Dictionary::NEWEST), Epoch(5), Lane::Prompt, Seq(1), 0, &packed);
+
+    for dictionary in [None, Some(0), Some(2), Some(u32::MAX)] {
+        assert!(Batch { dictionary, ..with.clone() }.unpack().is_err(), "{dictionary:?}");
+    }
+    let unknown = Batch { dictionary: Some(2), ..with }.unpack();
+    assert!(matches!(unknown, Err(UnpackBatchError::DictionaryUnknown(2))));
+}
+
+#[test]
+fn the_dictionary_that_both_sides_know_is_taken() {
+    assert_eq!(Dictionary::shared(None), None);
+    assert_eq!(Dictionary::shared(Some(0)), None);
+    assert_eq!(Dictionary::shared(Some(1)), Dictionary::of_number(1));
+    assert_eq!(Dictionary::shared(Some(99)), Some(Dictionary::NEWEST));
+}
+
+#[test]
+fn a_released_dictionary_never_changes() {
+    use crate::digest::Digest;
+
+    let digest = Digest::of(Dictionary::of_number(1).unwrap().bytes()).to_string();
+
+    assert_eq!(digest, "121be15082a29115dfc9e63d1796be2a49a3c9c3148cb0a4642ff4610c1d6715");
+}
+
+fn bomb(packed: Vec<u8>, dictionary: Option<u32>) -> Batch {
+    Batch { epoch: Epoch(1), lane: Lane::Bulk, first: Seq(1), gap_before: 0, count: 1, packed, dictionary }
+}
+
+#[test]
 fn a_bomb_is_refused_before_it_unfolds() {
     let raw = vec![0; BATCH_RAW_BYTES_MAX + 1];
-    let packed = zstd::bulk::compress(&raw, 3).unwrap();
-    let bomb = Batch { epoch: Epoch(1), lane: Lane::Bulk, first: Seq(1), gap_before: 0, count: 1, packed };
+    for dictionary in [None, Some(Dictionary::NEWEST)] {
+        let packed = dictionary::compress(&raw, dictionary);
+        assert!(packed.len() < 1000);
+        let bomb = bomb(packed, dictionary.map(|dictionary| u32::from(dictionary.number())));
 
-    assert!(matches!(bomb.unpack(), Err(UnpackBatchError::Unfold(_))));
+        assert!(matches!(bomb.unpack(), Err(UnpackBatchError::Unfold(_))));
+    }
+}
+
+#[test]
+fn a_bomb_that_does_not_say_how_large_it_is_stops_at_the_limit() {
+    // Written as a stream, a frame does not say how much it unfolds to.
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+    for _ in 0..64 {
+        std::io::Write::write_all(&mut encoder, &vec![0; 1024 * 1024]).unwrap();
+    }
+    let packed = encoder.finish().unwrap();
+    assert_eq!(zstd::zstd_safe::get_frame_content_size(&packed).unwrap(), None);
+
+    assert!(matches!(bomb(packed, None).unpack(), Err(UnpackBatchError::Unfold(_))));
+}
+
+#[test]
+fn a_bomb_in_a_second_zstd_frame_is_refused() {
+    let mut packed = dictionary::compress(&[0x80], None);
+    packed.extend(dictionary::compress(&vec![0; BATCH_RAW_BYTES_MAX], None));
+
+    assert!(bomb(packed, None).unpack().is_err());
 }
 
 #[test]

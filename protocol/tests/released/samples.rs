@@ -166,6 +166,7 @@ fn welcome(full: bool) -> Frame {
         assignment: full.then(assignment),
         packages: full.then_some(Digest([0x22; 32])),
         standing: None,
+        dictionary: None,
     })
 }
 

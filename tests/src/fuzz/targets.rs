@@ -12,7 +12,7 @@ use vonggac_protocol::observation::Observation;
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
 
-use vonggac_agent::spool::segment::{HEADER_BYTES, Identity, RECORD_HEADER_BYTES};
+use vonggac_agent::spool::segment::{Form, HEADER_BYTES, Identity};
 use vonggac_agent::spool::{Limits, Spool};
 use vonggac_rules::ruleset::{RuleSet, RuleSource};
 use vonggac_sha256::{Engine, Hasher, Next};
@@ -65,7 +65,15 @@ pub fn batch(bytes: &[u8]) {
     let Some((&count, content)) = bytes.split_first() else { return };
     for packed in [content.to_vec(), zstd::bulk::compress(content, 1).unwrap_or_default()] {
         let (epoch, lane, first) = (Epoch(1), Lane::Prompt, Seq(1));
-        unpack(&Batch { epoch, lane, first, gap_before: 0, count: u32::from(count), packed });
+        unpack(&Batch {
+            epoch,
+            lane,
+            first,
+            gap_before: 0,
+            count: u32::from(count),
+            packed,
+            dictionary: None,
+        });
     }
 }
 
@@ -142,17 +150,19 @@ pub const SPOOL_EPOCH: Epoch = Epoch(0x5eed);
 
 /// A file of the spool: what is read from it lies in order and within the file.
 pub fn spool_segment(bytes: &[u8]) {
-    let identity = Identity::new(SPOOL_EPOCH, Lane::Prompt, Seq(1));
-    let scan = identity.scan(bytes);
-    let mut end = HEADER_BYTES.min(bytes.len());
-    let mut next = Seq(1);
-    for record in &scan.records {
-        assert!(record.offset >= end && record.seq >= next, "in order");
-        end = record.offset + RECORD_HEADER_BYTES + record.length;
-        assert!(end <= bytes.len(), "within the file");
-        next = record.seq.next();
+    for form in [Form::Records, Form::Blocks] {
+        let identity = Identity::of_form(form, SPOOL_EPOCH, Lane::Prompt, Seq(1));
+        let scan = identity.scan(bytes);
+        let mut end = HEADER_BYTES.min(bytes.len());
+        let mut next = Seq(1);
+        for piece in &scan.pieces {
+            assert!(piece.offset >= end && piece.first >= next && piece.end > piece.first, "in order");
+            end = piece.offset + piece.bytes;
+            assert!(end <= bytes.len(), "within the file");
+            next = piece.end;
+        }
+        assert!(scan.next >= next && scan.good_end == end, "nothing that was read is numbered again");
     }
-    assert!(scan.next >= next && scan.good_end == end, "nothing that was read is numbered again");
 }
 
 /// A spool whose only file is these bytes opens, gives what it says it holds, goes on, and opens clean again.

@@ -12,6 +12,7 @@
 //! | [`scan`] | `fim-first-scan`, `fim-check-scan`, `fim-memory` |
 //! | [`storm`] | `fim-storm` |
 //! | [`month`] | `fim-month` |
+//! | [`wire`] | `wire-size`, `train-dictionary` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -27,6 +28,7 @@ mod peers;
 mod scan;
 mod storm;
 mod watch;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -108,6 +110,16 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "fim-actor",
         about: "who did 1,000 changes by known programs, as the collector holds it: right, wrong, unknown; both ways",
         run: watch::actor,
+    },
+    Measurement {
+        name: "wire-size",
+        about: "bytes of an event in batches of 1, 10, 100, 500, of changes that the dictionary was not trained on",
+        run: wire::size::measure,
+    },
+    Measurement {
+        name: "train-dictionary",
+        about: "makes the dictionary of batches from what a real agent says; writes VONGGAC_DICTIONARY_OUT",
+        run: wire::train::measure,
     },
 ];
 

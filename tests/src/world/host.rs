@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use vonggac_protocol::delivery::outbox::Outbox;
 use vonggac_protocol::file::{Area, FileAction, FileChanged, FileKind, FileState};
+use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::frame::{Ack, Batch, Frame};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::observation::{AgentStopped, Kind, Observation, SpoolDropped};
@@ -166,7 +167,14 @@ impl Host {
                 .collect();
             outbox.handle_transmitted(due.first, records.len(), now);
             let epoch = Epoch(self.disk.epoch);
-            return Some(Frame::Batch(Batch::pack(epoch, lane, due.first, due.gap_before, &records)));
+            return Some(Frame::Batch(Batch::pack_with(
+                Some(Dictionary::NEWEST),
+                epoch,
+                lane,
+                due.first,
+                due.gap_before,
+                &records,
+            )));
         }
 
         None

@@ -1,74 +1,118 @@
 //! Torn tails, flipped bytes, lost files.
 
-use super::segment::{HEADER_BYTES, RECORD_HEADER_BYTES};
+use super::segment::{HEADER_BYTES, Identity, PIECE_HEADER_BYTES};
 use super::*;
 
 fn segment_of(dir: &Path, first: u64) -> PathBuf {
     dir.join("prompt").join(format!("{first:020}.seg"))
 }
 
+/// The bytes of the first prompt segment up to the end of its last block; beyond is room.
+fn written(dir: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(segment_of(dir, 1)).unwrap();
+    let scan = Identity::new(EPOCH, Lane::Prompt, Seq(1)).scan(&bytes);
+    assert_eq!(scan.good_end, scan.written);
+    bytes.truncate(scan.good_end);
+
+    bytes
+}
+
 #[test]
 fn a_write_torn_at_any_byte_of_its_last_record_loses_only_that_record() {
     let (folder, dir, mut spool) = new_spool();
     spool.append(&prompt(1..=3)).unwrap();
-    let synced = std::fs::metadata(segment_of(&dir, 1)).unwrap().len();
+    let synced = written(&dir).len();
     spool.append(&prompt(4..=4)).unwrap();
     drop(spool);
-    let whole = std::fs::read(segment_of(&dir, 1)).unwrap();
-    for length in synced..u64::try_from(whole.len()).unwrap() {
-        let copy = folder.path().join(format!("cut-{length}"));
+    let whole = written(&dir);
+    // The file ends there, or goes on with the zeros of room that was taken in advance.
+    for (length, room) in (synced..whole.len()).flat_map(|length| [(length, 0), (length, 5000)]) {
+        let copy = folder.path().join(format!("cut-{length}-{room}"));
         copy_folder(&dir, &copy);
-        std::fs::write(segment_of(&copy, 1), &whole[..usize::try_from(length).unwrap()]).unwrap();
+        let mut bytes = whole[..length].to_vec();
+        bytes.resize(length + room, 0);
+        std::fs::write(segment_of(&copy, 1), bytes).unwrap();
 
         let (mut spool, recovered) = open(&copy);
 
-        assert_eq!(recovered.torn_bytes, length - synced, "{length}");
+        // Zeros that the torn write itself had are taken for room.
+        assert!(recovered.torn_bytes <= u64::try_from(length - synced).unwrap(), "{length}");
         assert_eq!((recovered.lost.len(), recovered.aside.len()), (0, 0), "{length}");
         assert_eq!(read_all(&mut spool, Lane::Prompt), expected(Lane::Prompt, 1..=3));
         spool.append(&prompt(4..=5)).unwrap();
+        assert_eq!(read_all(&mut spool, Lane::Prompt), expected(Lane::Prompt, 1..=5));
+        drop(spool);
+        let (mut spool, again) = open(&copy);
+        assert!(again.is_clean(), "{length}: {again:?}");
         assert_eq!(read_all(&mut spool, Lane::Prompt), expected(Lane::Prompt, 1..=5));
     }
 }
 
 #[test]
-fn a_tail_of_zeros_is_cut() {
+fn room_taken_in_advance_is_not_damage_and_is_written_into() {
     let (_folder, dir, mut spool) = new_spool();
     spool.append(&prompt(1..=3)).unwrap();
+    let length = std::fs::metadata(segment_of(&dir, 1)).unwrap().len();
     drop(spool);
-    let mut bytes = std::fs::read(segment_of(&dir, 1)).unwrap();
+    let mut bytes = written(&dir);
     bytes.resize(bytes.len() + 5000, 0);
+    std::fs::write(segment_of(&dir, 1), &bytes).unwrap();
+
+    let (mut spool, recovered) = open(&dir);
+    spool.append(&prompt(4..=4)).unwrap();
+
+    assert!(recovered.is_clean(), "{recovered:?}");
+    assert_eq!(read_all(&mut spool, Lane::Prompt), expected(Lane::Prompt, 1..=4));
+    assert_eq!(std::fs::metadata(segment_of(&dir, 1)).unwrap().len(), u64::try_from(bytes.len()).unwrap());
+    assert!(length >= u64::try_from(written(&dir).len()).unwrap());
+}
+
+#[test]
+fn a_closed_segment_gives_its_room_back_also_after_a_crash_in_between() {
+    let (_folder, dir, mut spool) = new_spool();
+    for number in 1..=300 {
+        spool.append(&prompt(number..=number)).unwrap();
+    }
+    let closed = written(&dir);
+    assert_eq!(std::fs::read(segment_of(&dir, 1)).unwrap(), closed, "closed files end with their last block");
+    drop(spool);
+    let mut bytes = closed.clone();
+    bytes.resize(bytes.len() + 100_000, 0);
     std::fs::write(segment_of(&dir, 1), bytes).unwrap();
 
     let (mut spool, recovered) = open(&dir);
 
-    assert_eq!((recovered.torn_bytes, recovered.lost.len()), (5000, 0));
-    assert_eq!(read_all(&mut spool, Lane::Prompt), expected(Lane::Prompt, 1..=3));
-    drop(spool);
-    assert!(open(&dir).1.is_clean(), "mended once is mended");
+    assert!(recovered.is_clean(), "{recovered:?}");
+    assert_eq!(read_all(&mut spool, Lane::Prompt), expected(Lane::Prompt, 1..=300));
+    assert_eq!(std::fs::read(segment_of(&dir, 1)).unwrap(), closed);
 }
 
 #[test]
-fn a_flipped_byte_anywhere_costs_at_most_the_record_it_is_in_and_the_place_is_counted() {
+fn a_flipped_byte_anywhere_costs_at_most_the_block_it_is_in_and_the_places_are_counted() {
     let (folder, dir, mut spool) = new_spool();
-    spool.append(&prompt(1..=4)).unwrap();
+    for block in [1..=2, 3..=5, 6..=6, 7..=8] {
+        spool.append(&prompt(block)).unwrap();
+    }
     drop(spool);
-    let whole = std::fs::read(segment_of(&dir, 1)).unwrap();
-    for at in 0..whole.len() {
-        let copy = folder.path().join(format!("flip-{at}"));
+    let whole = written(&dir);
+    for (at, room) in (0..whole.len()).flat_map(|at| [(at, 0), (at, 700)]) {
+        let copy = folder.path().join(format!("flip-{at}-{room}"));
         copy_folder(&dir, &copy);
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
+        bytes.resize(whole.len() + room, 0);
         std::fs::write(segment_of(&copy, 1), bytes).unwrap();
 
         let (mut spool, recovered) = open(&copy);
 
         let lost: Vec<u64> =
-            recovered.lost.iter().flat_map(|lost| lost.first.0..=lost.last.0).filter(|&n| n <= 4).collect();
-        assert!(lost.len() <= 1, "byte {at}: {lost:?}");
+            recovered.lost.iter().flat_map(|lost| lost.first.0..=lost.last.0).filter(|&n| n <= 8).collect();
+        let blocks: [&[u64]; 5] = [&[], &[1, 2], &[3, 4, 5], &[6], &[7, 8]];
+        assert!(blocks.contains(&&lost[..]), "byte {at}: {lost:?}");
         assert_eq!(lost.is_empty(), at < HEADER_BYTES, "byte {at}");
-        let rest = (1..=4).filter(|number| !lost.contains(number));
+        let rest = (1..=8).filter(|number| !lost.contains(number));
         assert_eq!(read_all(&mut spool, Lane::Prompt), expected(Lane::Prompt, rest), "byte {at}");
-        assert!(spool.span(Lane::Prompt).next >= Seq(5), "byte {at}: a used place is used again");
+        assert!(spool.span(Lane::Prompt).next >= Seq(9), "byte {at}: a used place is used again");
         let next = spool.span(Lane::Prompt).next;
         spool.append(&prompt(9..=9)).unwrap();
         drop(spool);
@@ -81,10 +125,11 @@ fn a_flipped_byte_anywhere_costs_at_most_the_record_it_is_in_and_the_place_is_co
 #[test]
 fn a_damaged_file_is_kept_aside_as_it_was() {
     let (_folder, dir, mut spool) = new_spool();
-    spool.append(&prompt(1..=4)).unwrap();
+    spool.append(&prompt(1..=1)).unwrap();
+    spool.append(&prompt(2..=4)).unwrap();
     drop(spool);
     let mut bytes = std::fs::read(segment_of(&dir, 1)).unwrap();
-    bytes[HEADER_BYTES + RECORD_HEADER_BYTES] ^= 0x80;
+    bytes[HEADER_BYTES + PIECE_HEADER_BYTES] ^= 0x80;
     std::fs::write(segment_of(&dir, 1), &bytes).unwrap();
 
     let (spool, recovered) = open(&dir);
@@ -98,10 +143,10 @@ fn a_damaged_file_is_kept_aside_as_it_was() {
 fn pages_written_out_of_order_before_a_power_cut_harm_nothing_that_was_synced() {
     let (folder, dir, mut spool) = new_spool();
     spool.append(&prompt(1..=10)).unwrap();
-    let synced = usize::try_from(std::fs::metadata(segment_of(&dir, 1)).unwrap().len()).unwrap();
+    let synced = written(&dir).len();
     spool.append(&prompt(11..=40)).unwrap();
     drop(spool);
-    let whole = std::fs::read(segment_of(&dir, 1)).unwrap();
+    let whole = written(&dir);
     for hole in (synced..whole.len()).step_by(13) {
         let copy = folder.path().join(format!("pages-{hole}"));
         copy_folder(&dir, &copy);
@@ -191,7 +236,7 @@ fn a_mark_beyond_the_records_is_believed() {
     spool.append(&prompt(1..=9)).unwrap();
     spool.forget(Lane::Prompt, Seq(9)).unwrap();
     drop(spool);
-    let bytes = std::fs::read(segment_of(&dir, 1)).unwrap();
+    let bytes = written(&dir);
     std::fs::write(segment_of(&dir, 1), &bytes[..HEADER_BYTES + 40]).unwrap();
 
     let (spool, _) = open(&dir);
@@ -204,7 +249,7 @@ fn damage_that_comes_later_is_told_when_it_is_read() {
     let (_folder, dir, mut spool) = new_spool();
     spool.append(&prompt(1..=2)).unwrap();
     let mut bytes = std::fs::read(segment_of(&dir, 1)).unwrap();
-    bytes[HEADER_BYTES + RECORD_HEADER_BYTES] ^= 1;
+    bytes[HEADER_BYTES + PIECE_HEADER_BYTES] ^= 1;
     std::fs::write(segment_of(&dir, 1), bytes).unwrap();
 
     let read = spool.read(Lane::Prompt, Seq(1), 10, 10_000);

@@ -3,10 +3,12 @@
 //! | module | subject |
 //! |---|---|
 //! | `damage` | torn tails, flipped bytes, lost files |
+//! | `forms` | what older versions wrote |
 //! | `life` | numbering, limit, forgetting, renewal |
 //! | `model` | any order of operations against a model |
 
 mod damage;
+mod forms;
 mod life;
 mod model;
 
@@ -38,6 +40,19 @@ fn record(lane: Lane, number: u64) -> Record {
     let bytes = format!("record {number} ").repeat(1 + usize::try_from(number % 5).unwrap()).into_bytes();
 
     Record { lane, at: Timestamp(i64::try_from(number).unwrap() * 1000), bytes }
+}
+
+/// A thousand bytes that cannot be packed.
+fn noise(seed: i64) -> Vec<u8> {
+    let mut state = seed.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()
+    };
+
+    (0..125).flat_map(|_| next()).collect()
 }
 
 fn prompt(numbers: std::ops::RangeInclusive<u64>) -> Vec<Record> {

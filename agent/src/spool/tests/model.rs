@@ -130,27 +130,31 @@ proptest! {
     }
 }
 
-/// Writes a group that is never synced, of which the disk keeps a part: none of it counts, all before it does.
+/// Writes a group that is never synced, of which the disk keeps a part, perhaps with the room that was taken for it: none
+/// of it counts, all before it does.
 fn power_cut(mut spool: Spool, dir: &Path, folder: &Path, at: u16) -> Spool {
-    let before = spool.prompt.newest_bytes();
     let group: Vec<Record> = (0..5).map(|number| record(Lane::Prompt, number)).collect();
-    let place = spool.prompt.newest_path();
-    spool.write(&group).unwrap();
-    let written = std::fs::metadata(&place).unwrap().len();
+    let (before, place) = (spool.prompt.newest_bytes(), spool.prompt.newest_path());
+    let packed = pack_lanes(&group);
+    spool.write(&group, &packed, 0).unwrap();
     let copy = folder.join("after-the-cut");
     copy_folder(dir, &copy);
     drop(spool);
     std::fs::remove_dir_all(dir).unwrap();
     std::fs::rename(&copy, dir).unwrap();
-    // Only files that were there before the group survive, cut inside the group's first record or before it.
+    // Only files that were there before the group survive, cut inside the group's block or before it.
     let newest = std::fs::read_dir(dir.join("prompt")).unwrap().map(|entry| entry.unwrap().path());
     for path in newest.filter(|path| path.extension().is_some_and(|end| end == "seg") && *path > place) {
         std::fs::remove_file(path).unwrap();
     }
-    let first = segment::record_bytes(group[0].bytes.len()).min(written - before);
+    let length = std::fs::metadata(&place).unwrap().len();
+    let first = packed[0][0].bytes().min(length - before);
     let kept = if first == 0 { before } else { before + u64::from(at) % first };
     let file = std::fs::OpenOptions::new().write(true).open(&place).unwrap();
     file.set_len(kept).unwrap();
+    if at % 2 == 0 {
+        file.set_len(kept + 3000).unwrap();
+    }
 
     open(dir).0
 }

@@ -132,9 +132,7 @@ impl FilesSensor {
             waker: Arc::clone(&waker),
         };
         let lookout = post_lookout(post, settings.watch_by);
-        let survey = lookout.as_ref().map(Lookout::survey).unwrap_or_default();
-        let backlog = lookout.as_ref().map(Lookout::backlog);
-        let watch = Watch::new(&settings, inbox_in.clone(), Arc::clone(&overloaded), survey)?;
+        let watch = Watch::new(&settings, inbox_in.clone(), Arc::clone(&overloaded), lookout.as_ref())?;
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
         let watchman = Watchman {
             measurer: Measurer::new(Arc::clone(&bounds), settings.hash_bytes_max),
@@ -150,7 +148,6 @@ impl FilesSensor {
             shared: Arc::clone(&shared),
             counters: Arc::clone(&counters),
             inbox,
-            backlog,
             is_inbox_empty: false,
             overloaded,
             orders: orders_in,

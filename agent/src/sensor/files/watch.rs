@@ -16,6 +16,7 @@ use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveM
 use vonggac_protocol::file::WatchLossReason;
 
 use super::claims::Claims;
+use super::lookout::{Backlog, Lookout};
 use super::settings::{FilesSettings, WatchBy};
 use super::survey::Survey;
 use crate::os::file::{Dir, is_absence};
@@ -63,6 +64,8 @@ pub(super) enum Watched {
 /// The system's watcher of directories; none for those whose file system is watched whole.
 pub(super) struct Watch {
     pub(super) survey: Survey,
+    /// What is to come; `None` where nothing is told of whole file systems.
+    backlog: Option<Arc<Backlog>>,
     is_refused: bool,
     watcher: RecommendedWatcher,
     count: usize,
@@ -74,14 +77,21 @@ impl Watch {
         settings: &FilesSettings,
         inbox: SyncSender<Notice>,
         overloaded: Arc<AtomicBool>,
-        survey: Survey,
+        lookout: Option<&Lookout>,
     ) -> Result<Self> {
         let config = Config::default().with_follow_symlinks(false);
         let watcher = RecommendedWatcher::new(move |event| pass_on(event, &inbox, &overloaded), config)
             .context("start the system's watcher")?;
 
         let is_refused = settings.watch_by == WatchBy::FileSystem;
-        Ok(Self { survey, is_refused, watcher, count: 0, limit: settings.watches_max })
+        let (survey, backlog) =
+            (lookout.map(Lookout::survey).unwrap_or_default(), lookout.map(Lookout::backlog));
+        Ok(Self { survey, backlog, is_refused, watcher, count: 0, limit: settings.watches_max })
+    }
+
+    /// Whether the inbox holds, or has held, all that has happened, so far as this can be known.
+    pub(super) fn is_read(&self) -> bool {
+        self.backlog.as_ref().is_none_or(|backlog| backlog.is_empty())
     }
 
     /// Whether the file system that this directory lies on is watched whole.

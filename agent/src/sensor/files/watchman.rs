@@ -16,7 +16,6 @@ use super::compare::Entry;
 use super::directories::{Touching, is_directory};
 use super::key::Key;
 use super::ledger::{Circumstance, Ledger, Place, Shared, Stopped, lock};
-use super::lookout::Backlog;
 use super::measure::{Measured, Measurer};
 use super::pace::Pace;
 use super::packaged::{Packaged, judge};
@@ -65,8 +64,6 @@ pub(super) struct Watchman {
     pub(super) shared: Arc<Shared>,
     pub(super) counters: Arc<Counters>,
     pub(super) inbox: Receiver<Notice>,
-    /// What is to come into the inbox; `None` where nothing is told of whole file systems.
-    pub(super) backlog: Option<Arc<Backlog>>,
     /// The last look into the inbox left nothing there.
     pub(super) is_inbox_empty: bool,
     pub(super) overloaded: Arc<AtomicBool>,

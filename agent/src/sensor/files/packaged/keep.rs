@@ -94,7 +94,7 @@ impl Watchman {
         let is_busy = !self.packaged.gather.is_empty()
             || !self.plans.is_idle()
             || !self.plans.unscanned.is_empty()
-            || self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty())
+            || !self.watch.is_read()
             || !self.is_inbox_empty;
         let quiet = if self.settle.is_empty() { QUIET } else { QUIET_AMONG_OTHERS };
         let is_quiet = self.packaged.added_at.is_none_or(|at| now.saturating_duration_since(at) >= quiet);

@@ -2,14 +2,22 @@
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
+use tracing::warn;
 use vonggac_protocol::assignment::Assignment;
+use vonggac_protocol::id::{Lane, Seq};
+use vonggac_protocol::observation::Observation;
 
 use crate::config::Config;
+use crate::link::SharedSpool;
 use crate::os::paths;
+use crate::sensor::files::behind::{SpoolPlace, Spooled};
 use crate::sensor::files::{Change, FilesSensor, FilesSettings, FilesStats};
+
+use super::writer::Places;
 
 /// Changes between the sensor and the loop; the sensor waits when it is full.
 const CHANGES_WAITING: usize = 256;
@@ -26,10 +34,15 @@ pub(super) struct Files {
 
 impl Files {
     /// Starts the sensor on what configuration and assignment say. Blocks.
-    pub(super) fn start(config: &Config, assignment: &Assignment) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        assignment: &Assignment,
+        spool: &SharedSpool,
+    ) -> anyhow::Result<Self> {
         let (sender, changes) = mpsc::channel(CHANGES_WAITING);
-        let sensor =
-            FilesSensor::start(settings(config, assignment), sender).context("start the files sensor")?;
+        let mut spooled = OwnSpool(spool);
+        let sensor = FilesSensor::start_behind(settings(config, assignment), sender, Some(&mut spooled))
+            .context("start the files sensor")?;
 
         sensor.rebaseline(assignment.rebaseline.clone().unwrap_or_default());
 
@@ -45,10 +58,16 @@ impl Files {
     }
 
     /// These changes are on the disk of the spool.
-    pub(super) fn confirm(&self, changes: &[Change]) {
+    pub(super) fn confirm(&self, changes: &[Change], at: &Places) {
+        let seq = at.places.iter().rev().find(|(lane, _)| *lane == Lane::Prompt).map(|(_, seq)| *seq);
         if let Some(last) = changes.last() {
-            self.sensor.confirm(last.ticket);
+            self.sensor.confirm_at(last.ticket, seq.map(|seq| SpoolPlace { epoch: at.epoch, seq }));
         }
+    }
+
+    /// Up to where the baseline holds what was spooled.
+    pub(super) fn absorbed(&self) -> Option<SpoolPlace> {
+        self.sensor.absorbed()
     }
 
     /// Asks the sensor to end; what it still tells is to be taken until [`next`](Self::next) gives nothing.
@@ -70,6 +89,35 @@ impl Files {
     pub(super) async fn join(self) -> anyhow::Result<()> {
         drop(self.changes);
         tokio::task::spawn_blocking(|| self.sensor.join()).await.context("end the files sensor")?
+    }
+}
+
+/// Records read at once when the baseline catches up, and their bytes.
+const CAUGHT_UP_AT_ONCE: usize = 512;
+const CAUGHT_UP_BYTES: usize = 256 * 1024;
+
+/// The spool as the files sensor sees it at its start.
+struct OwnSpool<'a>(&'a SharedSpool);
+
+impl Spooled for OwnSpool<'_> {
+    fn end(&self) -> SpoolPlace {
+        let spool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+
+        SpoolPlace { epoch: spool.epoch(), seq: Seq(spool.span(Lane::Prompt).next.0 - 1) }
+    }
+
+    fn after(&mut self, seq: Seq) -> Vec<(Seq, Option<Observation>)> {
+        let mut spool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match spool.read(Lane::Prompt, seq.next(), CAUGHT_UP_AT_ONCE, CAUGHT_UP_BYTES) {
+            Ok(records) => {
+                records.into_iter().map(|(seq, bytes)| (seq, Observation::decode(&bytes).ok())).collect()
+            }
+            Err(error) => {
+                // Watching is worth more: what cannot be read back is told a second time.
+                warn!(%error, "Spool cannot be read back");
+                Vec::new()
+            }
+        }
     }
 }
 

@@ -48,6 +48,7 @@ use crate::keep;
 use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, new_epoch};
 use crate::os::{OwnUse, machine, own, service};
 use crate::sensor::files::Change;
+use crate::sensor::files::behind::SpoolPlace;
 use crate::sensor::health;
 use crate::spool::{Limits, Spool};
 use crate::status::{Problem, Status};
@@ -55,7 +56,7 @@ use alive::{Alive, Before};
 use assigned::Assigned;
 use files::Files;
 use inventory::{Inventory, Reading};
-use writer::Writer;
+use writer::{Places, Writer};
 
 /// What the link may tell before the loop has looked at it; it waits when that is full.
 const LINK_EVENTS: usize = 16;
@@ -132,6 +133,8 @@ struct Agent {
     files_failing: bool,
     /// Interruptions of watches that have ended since.
     watch_losses: u64,
+    /// What the spool holds for the baseline; outer `None`: nothing.
+    held: Option<Option<SpoolPlace>>,
     /// `None` while a reading is under way.
     inventory: Option<Inventory>,
     reading: Option<JoinHandle<(Inventory, Reading)>>,
@@ -202,6 +205,7 @@ impl Agent {
             files: None,
             files_failing: false,
             watch_losses: 0,
+            held: Some(None),
             reading: None,
             welcome: None,
             assignment_refused: false,
@@ -282,14 +286,15 @@ impl Agent {
 
     /// Starts the files sensor; if it cannot work, that is told once and tried again at the next tick.
     async fn start_files(&mut self) -> anyhow::Result<()> {
-        let (config, assignment) = (self.config.clone(), self.assigned.current().clone());
-        let started = tokio::task::spawn_blocking(move || Files::start(&config, &assignment)).await;
+        let (config, assignment, spool) =
+            (self.config.clone(), self.assigned.current().clone(), self.spool.clone());
+        let started = tokio::task::spawn_blocking(move || Files::start(&config, &assignment, &spool)).await;
         match started.context("start the files sensor")? {
             Ok(files) => {
                 self.files = Some(files);
                 self.files_failing = false;
 
-                Ok(())
+                self.hold().await
             }
             Err(error) => self.files_failed(&error).await,
         }
@@ -318,12 +323,35 @@ impl Agent {
         }
         let observations: Vec<Observation> =
             changes.iter().map(|change| change.observation.clone()).collect();
-        self.write(&observations).await?;
+        let places = self.write(&observations).await?;
         if let Some(files) = &self.files {
-            files.confirm(&changes);
+            files.confirm(&changes, &places);
         }
+        self.hold().await?;
 
         Ok(())
+    }
+
+    /// Has the spool keep what the baseline does not hold yet: an agent that dies now finds there what it had told.
+    async fn hold(&mut self) -> anyhow::Result<()> {
+        let absorbed = self.files.as_ref().map(Files::absorbed);
+        if self.held == absorbed {
+            return Ok(());
+        }
+        self.held = absorbed;
+        let spool = self.spool.clone();
+        let held = tokio::task::spawn_blocking(move || {
+            let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+            match absorbed {
+                Some(Some(place)) if place.epoch == spool.epoch() => {
+                    spool.hold(Lane::Prompt, place.seq.next())
+                }
+                Some(_) => Ok(()),
+                None => spool.let_go(),
+            }
+        });
+
+        held.await.context("hold what was spooled")?.context("hold what was spooled")
     }
 
     /// Ends the files sensor; what it still tells is spooled.
@@ -337,12 +365,13 @@ impl Agent {
             }
             let observations: Vec<Observation> =
                 changes.iter().map(|change| change.observation.clone()).collect();
-            self.write(&observations).await?;
-            files.confirm(&changes);
+            let places = self.write(&observations).await?;
+            files.confirm(&changes, &places);
         }
         self.watch_losses += files.stats().watch_losses;
+        files.join().await?;
 
-        files.join().await
+        self.hold().await
     }
 
     async fn handle_link(&mut self, event: LinkEvent) -> anyhow::Result<()> {
@@ -475,10 +504,10 @@ impl Agent {
         }
         let observations: Vec<Observation> = kinds.into_iter().map(observed).collect();
 
-        self.write(&observations).await
+        Ok(self.write(&observations).await?.places)
     }
 
-    async fn write(&mut self, observations: &[Observation]) -> anyhow::Result<Vec<(Lane, Seq)>> {
+    async fn write(&mut self, observations: &[Observation]) -> anyhow::Result<Places> {
         let places = self.writer.spool(observations).await?;
         self.alive.mark(clock::now()).context("mark that an agent watches")?;
         self.due.status_soon();
@@ -490,6 +519,7 @@ impl Agent {
         if self.files.is_none() {
             self.start_files().await?;
         }
+        self.hold().await?;
         self.due.tick = Instant::now() + self.due.tick_every;
         self.alive.mark(clock::now()).context("mark that an agent watches")?;
         service::notify("WATCHDOG=1").context("tell the service manager")?;
@@ -644,6 +674,9 @@ fn open_spool(config: &Config, identity: &Identity) -> anyhow::Result<SharedSpoo
         let lost: u64 = recovered.lost.iter().map(|lost| lost.last.0 - lost.first.0 + 1).sum();
         warn!(torn_bytes = recovered.torn_bytes, lost, "Spool was damaged and has been mended");
     }
+    // Until the files sensor has looked at it.
+    let kept_from = spool.span(Lane::Prompt).kept_from;
+    spool.hold(Lane::Prompt, kept_from).context("hold what was spooled")?;
     let (host_path, host) = (state_dir.join("host"), identity.names.host.to_string());
     let before = fs::read_to_string(&host_path).ok();
     if before.as_deref() != Some(host.as_str()) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::watch;
 use tracing::{error, warn};
-use vonggac_protocol::id::{Lane, Seq};
+use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::observation::{Kind, Observation, SpoolDropped};
 use vonggac_protocol::time::Timestamp;
 
@@ -22,6 +22,15 @@ const FULL_DISK_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Writer {
     spool: SharedSpool,
     appended: watch::Sender<u64>,
+}
+
+/// Where observations were spooled.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// The life of the spool that numbers them.
+    pub(super) epoch: Epoch,
+    /// In the order of the observations.
+    pub(super) places: Vec<(Lane, Seq)>,
 }
 
 /// What an append came to.
@@ -43,20 +52,22 @@ impl Writer {
     ///
     /// # Errors
     /// If the disk fails in a way that only a new start can mend.
-    pub(super) async fn spool(&self, observations: &[Observation]) -> anyhow::Result<Vec<(Lane, Seq)>> {
+    pub(super) async fn spool(&self, observations: &[Observation]) -> anyhow::Result<Places> {
         let records: Vec<Record> = observations.iter().map(record).collect();
         let mut told = false;
         loop {
             let (spool, records) = (self.spool.clone(), records.clone());
-            let tried = tokio::task::spawn_blocking(move || {
-                append(&mut spool.lock().unwrap_or_else(PoisonError::into_inner), &records, clock::now())
+            let (epoch, tried) = tokio::task::spawn_blocking(move || {
+                let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+                let tried = append(&mut spool, &records, clock::now())?;
+                anyhow::Ok((spool.epoch(), tried))
             })
             .await
             .context("write to the spool")??;
             match tried {
                 Tried::Done(appended) => {
                     self.appended.send_modify(|count| *count += 1);
-                    return Ok(appended.places);
+                    return Ok(Places { epoch, places: appended.places });
                 }
                 Tried::DiskFull => {
                     if !std::mem::replace(&mut told, true) {

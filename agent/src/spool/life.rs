@@ -54,6 +54,7 @@ pub(super) fn open(
         epoch,
         prompt,
         bulk,
+        held: Default::default(),
         dropped: 0,
         untold: Vec::new(),
         broken: false,
@@ -89,6 +90,7 @@ pub(super) fn renew(spool: &mut Spool, new_epoch: Epoch) -> Result<(), OpenSpool
     let [prompt, bulk] = open_lanes(&dir, new_epoch, &mut Recovered::default())?;
     spool.prompt = prompt;
     spool.bulk = bulk;
+    spool.held = Default::default();
     spool.epoch = new_epoch;
 
     Ok(())

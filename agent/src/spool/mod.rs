@@ -13,6 +13,7 @@
 //! | `lane` | the files of one lane |
 //! | `read` | the records of one file, one after another |
 //! | `recovery` | what opening finds, and mends |
+//! | `held` | what stays readable although it is confirmed |
 //! | `life` | the epoch: beginning, renewing |
 //! | [`error`] | what can go wrong |
 
@@ -25,6 +26,7 @@ use vonggac_protocol::time::Timestamp;
 
 pub mod block;
 pub mod error;
+mod held;
 mod lane;
 mod life;
 mod read;
@@ -34,6 +36,7 @@ pub mod segment;
 
 use block::Packed;
 pub use error::{AppendError, OpenSpoolError, ReadSpoolError};
+use held::Held;
 use lane::LaneFiles;
 pub use recovery::{Lost, Recovered};
 
@@ -109,6 +112,7 @@ pub struct Spool {
     epoch: Epoch,
     prompt: LaneFiles,
     bulk: LaneFiles,
+    held: [Held; 2],
     dropped: u64,
     /// Dropped for an append that then failed: told by the next one that does not.
     untold: Vec<Dropped>,
@@ -169,6 +173,9 @@ impl Spool {
         let growth = |spool: &Self| {
             Lane::ALL.into_iter().zip(bytes).map(|(lane, bytes)| spool.lane(lane).growth(bytes)).sum::<u64>()
         };
+        if self.bytes() + growth(self) > bytes_max {
+            self.let_go().map_err(AppendError::write)?;
+        }
         while self.bytes() + growth(self) > bytes_max {
             match self.drop_oldest()? {
                 Some(one) => self.untold.push(one),
@@ -262,21 +269,47 @@ impl Spool {
         Ok(records.into_iter().map(|(seq, _, bytes)| (seq, bytes)).collect())
     }
 
-    /// The collector has everything up to and including `up_to`: lets go of it. Whole files are deleted; the mark
+    /// The collector has everything up to and including `up_to`: lets go of it, but for what is held. Whole files are deleted; the mark
     /// itself is written without waiting for the disk, because losing it only means that records are sent again.
     ///
     /// # Errors
     /// If the disk refuses.
     pub fn forget(&mut self, lane: Lane, up_to: Seq) -> std::io::Result<()> {
         let segment_bytes = self.limits.segment_bytes;
+        let up_to = up_to.min(Seq(self.span(lane).next.0 - 1));
+        let up_to = self.held[usize::from(lane.code())].confirm(up_to);
 
         self.lane_mut(lane).forget(up_to, segment_bytes)
+    }
+
+    /// Records from this place on stay readable although the collector has them, as long as there is room; those
+    /// before it do not. A renewed spool holds nothing.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn hold(&mut self, lane: Lane, from: Seq) -> std::io::Result<()> {
+        let confirmed = self.held[usize::from(lane.code())].hold(Some(from));
+
+        self.forget(lane, confirmed)
+    }
+
+    /// Lets go of what was only held.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn let_go(&mut self) -> std::io::Result<()> {
+        Lane::ALL.into_iter().try_for_each(|lane| {
+            let confirmed = self.held[usize::from(lane.code())].hold(None);
+            self.forget(lane, confirmed)
+        })
     }
 
     /// How many records the lane keeps that are not confirmed.
     #[must_use]
     pub fn waiting(&self, lane: Lane) -> u64 {
-        self.lane(lane).waiting()
+        let held = self.held[usize::from(lane.code())].only_held(self.span(lane).kept_from);
+
+        self.lane(lane).waiting().saturating_sub(held)
     }
 
     /// Bytes of the disk that are taken, those in advance too.
@@ -303,6 +336,7 @@ impl Spool {
     /// # Errors
     /// If the disk refuses.
     pub fn drop_oldest(&mut self) -> Result<Option<Dropped>, AppendError> {
+        self.let_go().map_err(AppendError::write)?;
         for lane in [Lane::Bulk, Lane::Prompt] {
             if let Some(dropped) = self.lane_mut(lane).drop_oldest().map_err(AppendError::write)? {
                 self.dropped += dropped.count;

@@ -11,6 +11,19 @@ pub(super) struct Mark {
     pub(super) inode: u64,
 }
 
+impl Mark {
+    /// Of a state as it was told, in milliseconds and without an inode: everything looks touched since.
+    pub(super) fn rough(state: &FileState) -> Self {
+        let nanoseconds = |moment: Timestamp| moment.0.saturating_mul(1_000_000);
+
+        Self { modified_ns: nanoseconds(state.modified), changed_ns: nanoseconds(state.changed), inode: 0 }
+    }
+
+    fn is_rough(self) -> bool {
+        self.inode == 0
+    }
+}
+
 /// What was measured at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
@@ -51,7 +64,12 @@ fn weigh_states(before: &FileState, after: &FileState, before_mark: Mark, after_
         return Verdict::Changed(FileAction::Modified);
     }
     let is_file = after.kind == FileKind::File;
-    let times_differ = is_file && before_mark.modified_ns != after_mark.modified_ns;
+    let times_differ = is_file
+        && if before_mark.is_rough() {
+            before.modified != after.modified
+        } else {
+            before_mark.modified_ns != after_mark.modified_ns
+        };
     let content_known = before.digest.is_some() && after.digest.is_some();
     let content_differs = before.size != after.size
         || before.link_target != after.link_target

@@ -29,6 +29,16 @@ impl Key {
         Self(bytes)
     }
 
+    /// Of a path as it is told.
+    pub(super) fn of_host_path(path: &HostPath) -> Self {
+        let bytes = path.to_bytes();
+
+        match paths::from_bytes(bytes.clone()) {
+            Some(path) => Self::of(&path),
+            None => Self(bytes),
+        }
+    }
+
     pub(super) fn from_stored(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }

@@ -20,6 +20,7 @@ use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
 
 use super::baseline::{Baseline, Taking};
+use super::behind::SpoolPlace;
 use super::burst::Bursts;
 use super::compare::{Entry, Verdict, weigh};
 use super::key::Key;
@@ -37,10 +38,19 @@ const PENDING_PATHS_MAX: usize = 2 * INSTALLED_PATHS_MAX;
 /// Paths remembered as looked at beside a first scan; beyond it everything the scan measures is measured once more.
 const LOOKED_AT_MAX: usize = 16_384;
 
+/// The last ticket that is on the disk of the spool, and where.
+#[derive(Clone, Copy, Debug, Default)]
+struct Confirmed {
+    ticket: u64,
+    place: Option<SpoolPlace>,
+}
+
 /// What threads of the sensor and its caller share without the ledger's lock.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    confirmed: Mutex<u64>,
+    confirmed: Mutex<Confirmed>,
+    /// How far the spool's records are in the baseline.
+    absorbed: Mutex<Option<SpoolPlace>>,
     moved: Condvar,
     stop: AtomicBool,
     /// Orders that the loop has not taken yet.
@@ -48,9 +58,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn confirm(&self, Ticket(ticket): Ticket) {
+    /// The baseline holds what was spooled up to here.
+    pub(super) fn begun_at(absorbed: Option<SpoolPlace>) -> Self {
+        Self { absorbed: Mutex::new(absorbed), ..Self::default() }
+    }
+
+    pub(super) fn confirm(&self, Ticket(ticket): Ticket, place: Option<SpoolPlace>) {
         let mut confirmed = lock(&self.confirmed);
-        *confirmed = ticket.max(*confirmed);
+        confirmed.ticket = ticket.max(confirmed.ticket);
+        confirmed.place = place.or(confirmed.place);
         self.moved.notify_all();
     }
 
@@ -72,14 +88,19 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    fn confirmed(&self) -> u64 {
+    fn confirmed(&self) -> Confirmed {
         *lock(&self.confirmed)
+    }
+
+    pub(super) fn absorbed(&self) -> Option<SpoolPlace> {
+        *lock(&self.absorbed)
     }
 
     /// Waits for a confirmation beyond `known`, for a stop, or for this long.
     pub(super) fn wait(&self, known: Option<u64>, at_most: Duration) {
         let confirmed = lock(&self.confirmed);
-        let goes_on = |now: &mut u64| !self.is_stopping() && known.is_none_or(|known| *now <= known);
+        let goes_on =
+            |now: &mut Confirmed| !self.is_stopping() && known.is_none_or(|known| now.ticket <= known);
         drop(
             self.moved
                 .wait_timeout_while(confirmed, at_most, goes_on)
@@ -225,7 +246,7 @@ impl Ledger {
 
     /// Moves the baseline as far as was confirmed.
     pub(super) fn apply_confirmed(&mut self) -> Result<()> {
-        let confirmed = self.shared.confirmed();
+        let Confirmed { ticket: confirmed, place } = self.shared.confirmed();
         if self.pending.front().is_none_or(|(ticket, _)| *ticket > confirmed) {
             return Ok(());
         }
@@ -265,7 +286,13 @@ impl Ledger {
                 self.baseline.set_rebaselined(&taking.root, number)?;
             }
         }
+        if let Some(place) = place {
+            self.baseline.set_spooled(place)?;
+        }
         self.baseline.commit()?;
+        if place.is_some() {
+            *lock(&self.shared.absorbed) = place;
+        }
         self.paths = self.paths.saturating_add_signed(moved);
 
         Ok(())
@@ -487,7 +514,7 @@ impl Ledger {
             if self.shared.is_stopping() {
                 return Err(anyhow!(Stopped));
             }
-            let known = self.shared.confirmed();
+            let known = self.shared.confirmed().ticket;
             if self.pending.front().is_some_and(|(ticket, _)| *ticket > known) {
                 self.shared.wait(Some(known), Duration::from_secs(1));
             }

@@ -21,6 +21,7 @@
 //! | `measure` | the state of one path |
 //! | `compare` | what a difference means; pure |
 //! | `baseline` | the last confirmed state of every path, on disk |
+//! | [`behind`] | a baseline that is behind the spool |
 //! | `burst` | very many changes in a short time; pure |
 //! | `rebaseline` | roots measured anew on a person's order |
 //! | `ledger` | spool before baseline |
@@ -61,10 +62,12 @@
 //! ```
 //!
 //! Tickets rise in the order of the channel; `confirm` covers everything up to its ticket. What was never confirmed
-//! is observed again after the next start, as changed while off.
+//! is observed again after the next start, as changed while off; but what is in the spool all the same, because the
+//! agent died between the two, is taken from there ([`FilesSensor::start_behind`], [`FilesSensor::confirm_at`]).
 
 mod actors;
 mod baseline;
+pub mod behind;
 mod bounds;
 mod burst;
 mod claims;

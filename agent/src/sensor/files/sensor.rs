@@ -13,7 +13,8 @@ use vonggac_protocol::assignment::RebaselineOrder;
 use vonggac_protocol::file::{WatchLossReason, WatchMode};
 use vonggac_protocol::time::Timestamp;
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, Opened};
+use super::behind::{SpoolPlace, Spooled, catch_up};
 use super::bounds::Bounds;
 use super::burst::{BURST_SPAN, Bursts};
 use super::ledger::{Ledger, Shared, Stopped, lock};
@@ -98,12 +99,24 @@ impl FilesSensor {
     /// # Errors
     /// If the baseline cannot be opened or made, or the system gives no watcher or thread.
     pub fn start(settings: FilesSettings, sender: mpsc::Sender<Change>) -> Result<Self> {
-        let (mut baseline, opened) = Baseline::open(&settings.baseline_path)?;
+        Self::start_behind(settings, sender, None)
+    }
+
+    /// The same, after taking into the baseline what the spool already holds.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and if the spool cannot be read.
+    pub fn start_behind(
+        settings: FilesSettings,
+        sender: mpsc::Sender<Change>,
+        spooled: Option<&mut dyn Spooled>,
+    ) -> Result<Self> {
         let bounds = Arc::new(Bounds::of(&settings));
         let roots = Arc::new(Roots::of(&settings.watch, &bounds));
-        forget_unwatched(&mut baseline, &bounds, &roots)?;
+        let (baseline, opened) = open_baseline(&settings, &bounds, &roots, spooled)?;
         let watched_until = baseline.watched_until()?;
-        let (shared, counters) = (Arc::new(Shared::default()), Arc::new(Counters::default()));
+        let (shared, counters) =
+            (Arc::new(Shared::begun_at(baseline.spooled()?)), Arc::new(Counters::default()));
         let mut ledger = Ledger::new(baseline, sender, Arc::clone(&shared))?;
         enrich(&mut ledger, &settings, &bounds, &roots);
         let ledger = Arc::new(Mutex::new(ledger));
@@ -173,9 +186,20 @@ impl FilesSensor {
 
     /// Everything up to this ticket is on the disk: the baseline may move. Never waits.
     pub fn confirm(&self, ticket: Ticket) {
-        self.shared.confirm(ticket);
+        self.confirm_at(ticket, None);
+    }
+
+    /// The same, and that nothing of it lies behind this place of the spool.
+    pub fn confirm_at(&self, ticket: Ticket, place: Option<SpoolPlace>) {
+        self.shared.confirm(ticket, place);
         // Full means that the loop is awake already; gone means that `join` will apply it.
         drop(self.inbox.try_send(Notice::Wake));
+    }
+
+    /// Up to where the baseline holds what was spooled since the start; what lies behind must stay readable.
+    #[must_use]
+    pub fn absorbed(&self) -> Option<SpoolPlace> {
+        self.shared.absorbed()
     }
 
     /// Named persons want these roots measured anew. All orders that stand, every time: each is done once.
@@ -269,6 +293,22 @@ fn orderly(result: Result<()>) -> Result<()> {
         Err(error) if error.is::<Stopped>() => Ok(()),
         other => other,
     }
+}
+
+/// Opens the baseline, brings it up to the spool and within bounds.
+fn open_baseline(
+    settings: &FilesSettings,
+    bounds: &Bounds,
+    roots: &Roots,
+    spooled: Option<&mut dyn Spooled>,
+) -> Result<(Baseline, Opened)> {
+    let (mut baseline, opened) = Baseline::open(&settings.baseline_path)?;
+    if let Some(spooled) = spooled {
+        catch_up(&mut baseline, spooled, bounds, roots)?;
+    }
+    forget_unwatched(&mut baseline, bounds, roots)?;
+
+    Ok((baseline, opened))
 }
 
 /// What an earlier run knew and this one must not or need not know, without a word.

@@ -3,8 +3,10 @@
 use anyhow::Result;
 use rusqlite::{OptionalExtension, params};
 use vonggac_protocol::digest::Digest;
+use vonggac_protocol::id::{Epoch, Seq};
 use vonggac_protocol::time::Timestamp;
 
+use super::super::behind::SpoolPlace;
 use super::super::key::Key;
 use super::Baseline;
 
@@ -131,6 +133,31 @@ impl Baseline {
     pub(in super::super) fn set_reread_at(&self, of: u32, number: u32, at: Timestamp) -> Result<()> {
         let name = format!("reread_{number}_of_{of}");
         self.db.execute("INSERT OR REPLACE INTO moment VALUES (?1, ?2)", params![name, at.0])?;
+
+        Ok(())
+    }
+
+    /// Up to where the spool's records are in this baseline; `None` before the first.
+    pub(in super::super) fn spooled(&self) -> Result<Option<SpoolPlace>> {
+        let number = |name: &str| {
+            self.db
+                .prepare_cached("SELECT at FROM moment WHERE name = ?1")?
+                .query_row([name], |row| row.get::<_, i64>(0))
+                .optional()
+        };
+        let (epoch, seq) = (number("spool_epoch")?, number("spool_place")?);
+
+        Ok(epoch.zip(seq).map(|(epoch, seq)| SpoolPlace {
+            epoch: Epoch(epoch.cast_unsigned()),
+            seq: Seq(seq.cast_unsigned()),
+        }))
+    }
+
+    /// Belongs to the change under way: one moves with the other.
+    pub(in super::super) fn set_spooled(&self, place: SpoolPlace) -> Result<()> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO moment VALUES ('spool_epoch', ?1), ('spool_place', ?2)")?
+            .execute(params![place.epoch.0.cast_signed(), place.seq.0.cast_signed()])?;
 
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! change, which comes after everything before it.
 
 mod actors;
+mod behind;
 mod bounds;
 mod bursts;
 mod changes;
@@ -27,6 +28,7 @@ use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged};
 use vonggac_protocol::observation::{Kind, Observation};
 
+use super::behind::Spooled;
 use super::{Change, FilesSensor, FilesSettings, Ticket, WatchBy};
 
 /// Far beyond what anything here takes, on a machine shared with others.
@@ -82,9 +84,18 @@ impl Ground {
     }
 
     fn start_with(&self, settings: FilesSettings) -> Watcher {
+        self.start_all(settings, None)
+    }
+
+    /// After an agent that died with this in its spool.
+    fn start_behind(&self, spooled: &mut dyn Spooled) -> Watcher {
+        self.start_all(self.settings(), Some(spooled))
+    }
+
+    fn start_all(&self, settings: FilesSettings, spooled: Option<&mut dyn Spooled>) -> Watcher {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (sender, changes) = tokio::sync::mpsc::channel(256);
-        let sensor = FilesSensor::start(settings, sender).unwrap();
+        let sensor = FilesSensor::start_behind(settings, sender, spooled).unwrap();
 
         Watcher { runtime, changes, sensor, sentinel: self.path("zz-sentinel"), turns: 0, confirms: true }
     }

@@ -185,6 +185,7 @@ impl Examination {
             now: clock::now(),
             assignment: 0,
             trusts: None,
+            tell_outer: None,
         };
         let answer = async {
             let (mut send, mut receive) = connection.open_control().await.ok()?;

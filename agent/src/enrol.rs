@@ -112,6 +112,7 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         | Frame::Assign(_)
         | Frame::EnrolRequest(_)
         | Frame::Goodbye(_)
+        | Frame::Outer(_)
         | Frame::Renew(_)
         | Frame::Renewed(_) => Err(Message::new("enrol-cut-off").into()),
     }

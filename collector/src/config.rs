@@ -29,10 +29,10 @@ const CONSOLE_LISTEN: &str = "127.0.0.1:8700";
 const HANDSHAKES_MAX: usize = 64;
 /// A whole agency may sit behind one address.
 const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_024;
-/// Three heartbeats of sixty seconds.
-const PROMISED_SECS: u64 = 180;
-/// A sign of life a minute costs some ten kilobytes an hour.
-const HEARTBEAT_SECS: u32 = 60;
+/// Two and a half heartbeats: one may be lost, and the connection taken up anew, before anybody is called silent.
+const PROMISED_SECS: u64 = 600;
+/// A sign of life costs some 150 bytes both ways, so these cost some 54 kB a day.
+const HEARTBEAT_SECS: u32 = 240;
 /// Packages change rarely; an hour is soon enough to see it.
 const INVENTORY_SECS: u32 = 3_600;
 /// A stolen certificate ends within a month; a host renews it ten days before.
@@ -451,6 +451,7 @@ impl AssignmentFile {
             heartbeat_secs,
             inventory_secs,
             rebaseline: None,
+            daily_budget_kib: None,
         };
         for one in &self.watch {
             if assignment(vec![one.get_ref().clone()]).check().is_err() {

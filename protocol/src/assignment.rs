@@ -4,7 +4,10 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::file::Area;
-use crate::limits::{ASSIGNMENT_PATHS_MAX, PATH_BYTES_MAX, REBASELINE_ORDERS_MAX, TEXT_BYTES_MAX};
+use crate::limits::{
+    ASSIGNMENT_PATHS_MAX, BUDGET_KIB_MAX, BUDGET_KIB_MIN, PATH_BYTES_MAX, REBASELINE_ORDERS_MAX,
+    TEXT_BYTES_MAX,
+};
 
 /// One path to watch beside the defaults.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
@@ -40,6 +43,10 @@ pub struct Assignment {
     #[n(4)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebaseline: Option<Vec<RebaselineOrder>>,
+    /// KiB that an agent may move on the line in a day, headers counted, 128 to 4,194,304. `None`: no limit.
+    #[n(7)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_budget_kib: Option<u32>,
 }
 
 /// A named person wants a root measured anew.
@@ -90,7 +97,14 @@ pub enum CheckAssignmentError {
 impl Default for Assignment {
     /// What a host does before any collector asks for something else.
     fn default() -> Self {
-        Self { version: 0, watch: Vec::new(), heartbeat_secs: 60, inventory_secs: 3_600, rebaseline: None }
+        Self {
+            version: 0,
+            watch: Vec::new(),
+            heartbeat_secs: 240,
+            inventory_secs: 3_600,
+            rebaseline: None,
+            daily_budget_kib: None,
+        }
     }
 }
 
@@ -122,7 +136,9 @@ impl Assignment {
             ("heartbeat_secs", self.heartbeat_secs, 5, 3_600),
             ("inventory_secs", self.inventory_secs, 60, 86_400),
         ];
-        for (name, found, least, most) in ranges {
+        let budget =
+            self.daily_budget_kib.map(|found| ("daily_budget_kib", found, BUDGET_KIB_MIN, BUDGET_KIB_MAX));
+        for (name, found, least, most) in ranges.into_iter().chain(budget) {
             if !(least..=most).contains(&found) {
                 return Err(CheckAssignmentError::OutOfRange { name, found, least, most });
             }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::assignment::Assignment;
 use crate::digest::Digest;
 use crate::id::{Epoch, Lane, Seq};
+use crate::line::Line;
 use crate::renewal::Standing;
 use crate::time::Timestamp;
 
@@ -64,6 +65,9 @@ pub struct Hello {
     /// SHA-256 of the roots it trusts; `None` from an agent that cannot learn new ones.
     #[n(7)]
     pub trusts: Option<Vec<Digest>>,
+    /// Whether it wants to be told when its packets come from elsewhere ([`Frame::Outer`](crate::frame::Frame::Outer)).
+    #[n(9)]
+    pub tell_outer: Option<bool>,
 }
 
 /// How far a lane is kept by the collector.
@@ -103,6 +107,9 @@ pub struct Welcome {
     /// The newest [dictionary](crate::frame::dictionary) that it can unpack with, and all before it; `None`: none.
     #[n(8)]
     pub dictionary: Option<u32>,
+    /// What the collector knows of the line, and what the agent promises by working on it.
+    #[n(7)]
+    pub line: Option<Line>,
 }
 
 /// Why a host or an enrolment is refused. Numbers are never reused.

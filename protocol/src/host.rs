@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::file::WatchMode;
+use crate::line::Traffic;
 use crate::time::Timestamp;
 
 /// What a machine is for.
@@ -119,4 +120,7 @@ pub struct Health {
     /// The weakest means by which any root is watched.
     #[n(10)]
     pub watch_mode: Option<WatchMode>,
+    /// What it moved on the line today.
+    #[n(13)]
+    pub traffic: Option<Traffic>,
 }

@@ -12,6 +12,7 @@
 //! | [`hello`], [`enrolment`] | the first words of a connection, and of a host |
 //! | [`renewal`] | a certificate replaced before it ends; new roots |
 //! | [`frame`] | the bytes on a stream |
+//! | [`line`] | what each side tells the other of the line between them |
 //! | [`delivery`] | at least once, in order, no hidden gap |
 //! | [`limits`] | the bound of every length that a peer can choose |
 
@@ -25,6 +26,7 @@ pub mod hello;
 pub mod host;
 pub mod id;
 pub mod limits;
+pub mod line;
 pub mod observation;
 pub mod package;
 pub mod patch;

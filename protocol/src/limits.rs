@@ -41,3 +41,9 @@ pub const INSTALLED_PACKAGES_MAX: usize = 1_000;
 
 /// Orders of a new baseline in one assignment.
 pub const REBASELINE_ORDERS_MAX: usize = 64;
+
+/// KiB a day that a budget may be: signs of life and a connection or two a day fit below the least of them.
+pub const BUDGET_KIB_MIN: u32 = 128;
+
+/// And at most: 4 GiB is what a metered mobile line carries in a month.
+pub const BUDGET_KIB_MAX: u32 = 4 * 1024 * 1024;

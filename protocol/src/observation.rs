@@ -8,6 +8,7 @@ use crate::file::{BaselineTaken, ChangeBurst, FileChanged, FilesInstalled, Watch
 use crate::host::{Health, HostDescribed};
 use crate::id::Lane;
 use crate::limits::OBSERVATION_BYTES_MAX;
+use crate::line::BudgetReached;
 use crate::package::{PackagesChanged, PackagesListed};
 use crate::patch::PatchState;
 use crate::time::Timestamp;
@@ -95,6 +96,9 @@ pub enum Kind {
     /// Roots are watched by other means.
     #[n(20)]
     WatchModeChanged(#[n(0)] WatchModeChanged),
+    /// A day's budget of bytes on the line is used up.
+    #[n(23)]
+    BudgetReached(#[n(0)] BudgetReached),
 }
 
 impl Kind {
@@ -116,7 +120,8 @@ impl Kind {
             | Self::RecordsMissing(_)
             | Self::FilesInstalled(_)
             | Self::ChangeBurst(_)
-            | Self::WatchModeChanged(_) => Lane::Prompt,
+            | Self::WatchModeChanged(_)
+            | Self::BudgetReached(_) => Lane::Prompt,
             Self::Health(_)
             | Self::HostDescribed(_)
             | Self::BaselineTaken(_)
@@ -151,6 +156,7 @@ impl Kind {
             Self::FilesInstalled(_) => "files_installed",
             Self::ChangeBurst(_) => "change_burst",
             Self::WatchModeChanged(_) => "watch_mode_changed",
+            Self::BudgetReached(_) => "budget_reached",
         }
     }
 

@@ -242,6 +242,17 @@ pub const CATEGORIES: &[Category] = &[
         ],
     },
     Category {
+        name: "budget_reached",
+        about: "the bytes that an agent may move on the line in a day are used up; routine observations wait",
+        fields: &[
+            field("day", "the day in Viet Nam, `YYYY-MM-DD`"),
+            field("budget", "the budget, bytes"),
+            field("sent", "bytes sent on that day, headers counted"),
+            field("received", "bytes received, likewise"),
+            field("waiting", "observations that wait"),
+        ],
+    },
+    Category {
         name: "watch_lost",
         about: "changes may have been missed",
         fields: &[

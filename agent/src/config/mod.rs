@@ -45,7 +45,7 @@ pub mod defaults {
     /// Memory above which `status` says that the agent takes more than it should; the unit's `MemoryMax` is the wall.
     pub const MEMORY_MAX_MIB: u32 = 64;
     /// One sign of life a minute costs about 10 kB an hour and lets silence be seen within minutes.
-    pub const HEARTBEAT_SECS: u32 = 60;
+    pub const HEARTBEAT_SECS: u32 = 240;
     /// Package databases are read again every hour; reading one takes well under a second.
     pub const INVENTORY_SECS: u32 = 3_600;
 }

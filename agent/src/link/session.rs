@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use vonggac_carrier::{Connection, Moved, RecvStream, SendStream};
 use vonggac_protocol::delivery::outbox::Outbox;
 use vonggac_protocol::digest::Digest;
@@ -33,6 +33,9 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Frames read and not yet looked at: acknowledgements of all batches on the way fit twice.
 const FRAMES_WAITING: usize = 16;
+
+/// What collectors promise that do not say what they promise.
+const PROMISE_OF_OLD: Duration = Duration::from_secs(180);
 
 /// How long a goodbye may take to be confirmed.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -75,6 +78,10 @@ struct Session {
     /// What of this connection is already in the process's count.
     counted: Moved,
     idle: Duration,
+    /// Within what time the collector was promised a sign of life.
+    promised: Duration,
+    /// Where our packets come from, as the collector sees it.
+    outer: Option<String>,
 }
 
 /// How long a silent collector is believed to be alive: two heartbeats may get lost, and the third is given a
@@ -109,6 +116,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         now: clock::now(),
         assignment: pace.version,
         trusts: Some(link.identity.roots.iter().map(|root| Digest::of(root)).collect()),
+        tell_outer: Some(true),
     };
     let bytes = Frame::Hello(hello.clone()).encode();
     control.write_all(&bytes).await.context("say hello")?;
@@ -135,6 +143,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         | Frame::EnrolRequest(_)
         | Frame::EnrolReply(_)
         | Frame::Goodbye(_)
+        | Frame::Outer(_)
         | Frame::Renew(_)
         | Frame::Renewed(_) => anyhow::bail!("the collector answered a hello with another word"),
     };
@@ -163,6 +172,9 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let lanes = open_lanes(&connection, lanes, holes, &welcome).await?;
     let (incoming, reader) = read_all(answers);
     let idle = idle_timeout(pace.heartbeat_secs);
+    let promised =
+        welcome.line.as_ref().map_or(PROMISE_OF_OLD, |line| Duration::from_secs(line.promised_secs));
+    let outer = welcome.line.as_ref().and_then(|line| line.outer.clone());
     let session = Session {
         connection,
         epoch,
@@ -173,6 +185,8 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         renewal,
         counted: Moved::default(),
         idle,
+        promised,
+        outer,
     };
 
     Ok(Begun::Session(Box::new(session), Box::new(welcome)))
@@ -383,7 +397,9 @@ impl Session {
     }
 
     fn beat(&self, link: &Link) -> Duration {
-        Duration::from_secs(u64::from(link.pace.borrow().heartbeat_secs))
+        let asked = Duration::from_secs(u64::from(link.pace.borrow().heartbeat_secs));
+
+        asked.min(self.promised * 2 / 5)
     }
 
     fn is_drained(&self) -> bool {
@@ -416,6 +432,11 @@ impl Session {
             Frame::Ack(ack) => self.handle_ack(link, ack).await,
             Frame::Assign(assignment) => {
                 link.events.send(LinkEvent::Assigned(assignment)).await.context("tell the loop")
+            }
+            Frame::Outer(outer) => {
+                debug!("Packets come from another outer address");
+                self.outer = Some(outer.address);
+                Ok(())
             }
             Frame::Refused(refusal) => {
                 anyhow::bail!("the collector ended the connection: {:?}", refusal.code)

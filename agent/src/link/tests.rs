@@ -79,6 +79,7 @@ async fn collect(
             packages: None,
             standing: None,
             dictionary: None,
+            line: None,
         };
         frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
 
@@ -118,6 +119,7 @@ async fn collect(
                 | Frame::Assign(_)
                 | Frame::EnrolRequest(_)
                 | Frame::EnrolReply(_)
+                | Frame::Outer(_)
                 | Frame::Renew(_)
                 | Frame::Renewed(_) => {}
             }

@@ -27,6 +27,7 @@ impl Assigned {
             heartbeat_secs: config.heartbeat_secs,
             inventory_secs: config.inventory_secs,
             rebaseline: None,
+            daily_budget_kib: None,
         };
         let path = state_dir.join(FILENAME);
         let current = match fs::read_to_string(&path) {
@@ -88,7 +89,7 @@ mod tests {
 
     fn assignment(version: u64, path: &str) -> Assignment {
         let watch = vec![WatchPath { area: Area::Web, path: path.to_owned() }];
-        Assignment { version, watch, heartbeat_secs: 30, inventory_secs: 600, rebaseline: None }
+        Assignment { version, watch, heartbeat_secs: 30, inventory_secs: 600, ..Assignment::default() }
     }
 
     #[test]

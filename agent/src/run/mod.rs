@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::hello::Welcome;
+use vonggac_protocol::host::Health;
 use vonggac_protocol::id::{Lane, Seq};
 use vonggac_protocol::observation::{
     AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation, SensorFailed,
@@ -64,7 +65,7 @@ const LINK_EVENTS: usize = 16;
 /// How often the mark of life is renewed, and the status at least.
 const TICK: Duration = Duration::from_secs(60);
 
-/// How often the health of the agent is observed.
+/// How often the health of the agent is read; told if it says something new.
 const HEALTH_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// A status is at most so old when something has changed.
@@ -141,6 +142,8 @@ struct Agent {
     /// What a collector said it holds while a reading was under way.
     welcome: Option<Box<Welcome>>,
     assignment_refused: bool,
+    /// What was told of our own health, and when.
+    health_told: Option<(Instant, Health)>,
     due: Due,
 }
 
@@ -209,6 +212,7 @@ impl Agent {
             reading: None,
             welcome: None,
             assignment_refused: false,
+            health_told: None,
         };
         agent.tell_start(before).await?;
         agent.start_files().await?;
@@ -489,9 +493,16 @@ impl Agent {
             baseline_paths: status.baseline_paths,
             exclusions: status.exclusions,
             clock_offset_ms: status.clock_offset_ms,
+            traffic: None,
         };
         let used = OwnUse { memory_bytes: status.memory_bytes, processor_ms: status.processor_ms };
         let health = health::read(counts, used);
+        let now = Instant::now();
+        let since = self.health_told.as_ref().map_or(Duration::ZERO, |(at, _)| now.duration_since(*at));
+        if !health::news::is_news(self.health_told.as_ref().map(|(_, told)| told), &health, since) {
+            return Ok(());
+        }
+        self.health_told = Some((now, health.clone()));
         self.spool(vec![Kind::Health(health)]).await?;
 
         Ok(())

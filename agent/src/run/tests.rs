@@ -121,6 +121,7 @@ async fn collect(
         packages: None,
         standing: None,
         dictionary: None,
+        line: None,
     };
     frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
     let (sender, mut batches) = mpsc::channel(8);

@@ -73,6 +73,12 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
             };
             say(&[("roots", &roots.join(", ")), ("mode", &t.say(mode)), ("reason", &it.reason)])
         }
+        Kind::BudgetReached(it) => say(&[
+            ("day", &it.day),
+            ("budget", &t.bytes(it.budget)),
+            ("moved", &t.bytes(it.sent.saturating_add(it.received))),
+            ("waiting", &number(it.waiting)),
+        ]),
         Kind::RecordsMissing(it) => say(&[("first", &number(it.first)), ("last", &number(it.last))]),
     }
 }

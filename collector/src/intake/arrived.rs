@@ -90,6 +90,7 @@ fn describes_state(kind: &Kind) -> bool {
         | Kind::RecordsMissing(_)
         | Kind::FilesInstalled(_)
         | Kind::ChangeBurst(_)
+        | Kind::BudgetReached(_)
         | Kind::WatchModeChanged(_) => false,
     }
 }

@@ -83,6 +83,7 @@ fn change_of(observation: &Observation, kept_at: Timestamp) -> Option<Change<'_>
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
         | Kind::RecordsMissing(_)
+        | Kind::BudgetReached(_)
         | Kind::WatchModeChanged(_) => None,
     }
 }

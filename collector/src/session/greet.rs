@@ -11,6 +11,7 @@ use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::hello::{Hello, LaneMark, Refusal, RefusalCode, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, HostId, Lane};
 use vonggac_protocol::limits::TEXT_BYTES_MAX;
+use vonggac_protocol::line::Line;
 use vonggac_protocol::observation::{IdentityTwice, Kind};
 use vonggac_protocol::time::Timestamp;
 
@@ -151,6 +152,7 @@ pub fn weigh(
         .collect::<anyhow::Result<_>>()?;
     let assignment = orders::assigned(tx, host)?.filter(|newest| newest.version != hello.assignment);
     let packages = packages::digest(tx, host)?;
+    let line = Line { promised_secs: promised.as_secs(), outer: Some(address.to_owned()) };
 
     let dictionary = Some(u32::from(Dictionary::NEWEST.number()));
 
@@ -162,6 +164,7 @@ pub fn weigh(
         packages,
         standing,
         dictionary,
+        line: Some(line),
     })))
 }
 

@@ -5,6 +5,7 @@
 //! | [`greet`] | whether the host may work, and where its lanes stand |
 //! | [`renew`] | a new certificate for a host that is connected |
 //! | [`registry`] | who is connected; closing those who may not be any more |
+//! | [`outer`] | where an agent's packets come from |
 //! | [`misbehaviour`] | counting what hosts get wrong |
 
 use std::sync::Arc;
@@ -31,11 +32,13 @@ use crate::store::hosts::HostState;
 
 pub mod greet;
 pub mod misbehaviour;
+mod outer;
 pub mod registry;
 pub mod renew;
 
 use greet::Greeted;
 use misbehaviour::Misbehaviour;
+use outer::Whereabouts;
 use registry::Registry;
 use renew::Renewals;
 
@@ -151,6 +154,7 @@ impl Sessions {
         address: String,
     ) -> End {
         let (epoch, held) = (hello.epoch, hello.assignment);
+        let whereabouts = Whereabouts::new(connection, &hello);
         let greeted =
             greet::greet(&self.store, sender, hello, address, self.pulse.promised(), self.renewals.offer())
                 .await;
@@ -184,18 +188,19 @@ impl Sessions {
         info!("Agent connected");
 
         tokio::select! {
-            end = self.listen_to_control(receive, control, told, sender) => end,
+            end = self.listen_to_control(connection, (receive, control), told, whereabouts, sender) => end,
             end = self.listen_to_lanes(connection, control, epoch, sender) => end,
             _ = connection.closed() => End::Gone,
         }
     }
 
-    /// Hears signs of life, and answers one with what was assigned since the last.
+    /// Hears signs of life, and answers one with what is new since the last: where it came from, what was assigned.
     async fn listen_to_control(
         &self,
-        mut receive: RecvStream,
-        control: &Control,
+        connection: &Connection,
+        (mut receive, control): (RecvStream, &Control),
         mut told: u64,
+        mut whereabouts: Whereabouts,
         sender: Sender,
     ) -> End {
         loop {
@@ -218,9 +223,11 @@ impl Sessions {
                         Ok(newer) => newer,
                         Err(error) => return End::Failed(error),
                     };
-                    if let Some(assignment) = newer {
+                    let assign = newer.map(|assignment| {
                         told = assignment.version;
-                        let frame = Frame::Assign(assignment);
+                        Frame::Assign(assignment)
+                    });
+                    for frame in whereabouts.news(connection).into_iter().chain(assign) {
                         if frames::write(&mut *control.lock().await, &frame).await.is_err() {
                             return End::Gone;
                         }

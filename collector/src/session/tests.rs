@@ -117,6 +117,7 @@ impl World {
             now: clock::now(),
             assignment: 0,
             trusts: None,
+            tell_outer: None,
         };
         frames::write(&mut send, &Frame::Hello(hello)).await?;
         let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await?;

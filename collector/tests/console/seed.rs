@@ -22,6 +22,7 @@ use vonggac_protocol::digest::Digest;
 use vonggac_protocol::file::{Area, BaselineTaken, FileAction, FileChanged, FileKind, FileState};
 use vonggac_protocol::host::{Health, HostDescribed, Role};
 use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
+use vonggac_protocol::line::Traffic;
 use vonggac_protocol::observation::{AgentSilent, AgentStarted, Kind, Observation};
 use vonggac_protocol::package::{LicenceBasis, Manager, Package};
 use vonggac_protocol::patch::{PatchState, PendingUpdate};
@@ -309,6 +310,13 @@ fn health(n: u8) -> Health {
         exclusions: 2,
         clock_offset_ms: Some(12),
         watch_mode: None,
+        traffic: Some(Traffic {
+            sent_today: 41_200,
+            received_today: 19_800,
+            budget: Some(524_288),
+            beat_secs: 240,
+            moves: 0,
+        }),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::enrolment::{EnrolReply, EnrolRequest};
 use crate::hello::{Hello, Refusal, Welcome};
 use crate::id::{Epoch, Lane, Seq};
 use crate::limits::{BATCH_OBSERVATIONS_MAX, BATCH_RAW_BYTES_MAX, FRAME_BYTES_MAX, OBSERVATION_BYTES_MAX};
+use crate::line::Outer;
 use crate::renewal::{Renew, Renewed};
 use crate::time::Timestamp;
 
@@ -58,6 +59,9 @@ pub enum Frame {
     /// Collector to agent on the control stream, the answer.
     #[n(11)]
     Renewed(#[n(0)] Renewed),
+    /// Collector to agent on the control stream: your packets come from elsewhere now. Only to one that asked for it.
+    #[n(16)]
+    Outer(#[n(0)] Outer),
 }
 
 /// A sign of life.

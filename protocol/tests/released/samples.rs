@@ -8,6 +8,7 @@ use vonggac_protocol::frame::{Ack, Batch, Frame, Heartbeat};
 use vonggac_protocol::hello::{Hello, LaneMark, LaneSpan, Refusal, RefusalCode, Welcome};
 use vonggac_protocol::host::{Health, HostDescribed, Role};
 use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
+use vonggac_protocol::line::{BudgetReached, Line, Outer, Traffic};
 use vonggac_protocol::observation::*;
 use vonggac_protocol::package::{
     LicenceBasis, Manager, Package, PackageKey, PackagesChanged, PackagesListed,
@@ -17,11 +18,14 @@ use vonggac_protocol::path::HostPath;
 use vonggac_protocol::renewal::{Renew, Renewal, Renewed, Standing};
 use vonggac_protocol::time::Timestamp;
 
-/// How many kinds of observations there are.
-pub(crate) const KINDS: u8 = 21;
+/// Numbers of the kinds of observations there are.
+pub(crate) const KINDS: [u8; 22] =
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 23];
 
-/// How many frames there are.
-pub(crate) const FRAMES: u8 = 12;
+/// Numbers of the frames there are.
+pub(crate) const FRAMES: [u8; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16];
+
+const OUTER: &str = "203.0.113.7:40213";
 
 const AT: Timestamp = Timestamp(1_795_312_345_678);
 
@@ -49,6 +53,7 @@ pub(crate) fn number_of_kind(kind: &Kind) -> u8 {
         Kind::FilesInstalled(_) => 18,
         Kind::ChangeBurst(_) => 19,
         Kind::WatchModeChanged(_) => 20,
+        Kind::BudgetReached(_) => 23,
     }
 }
 
@@ -65,6 +70,7 @@ pub(crate) fn number_of_frame(frame: &Frame) -> u8 {
         Frame::EnrolRequest(_) => 7,
         Frame::EnrolReply(_) => 8,
         Frame::Goodbye(_) => 9,
+        Frame::Outer(_) => 16,
         Frame::Renew(_) => 10,
         Frame::Renewed(_) => 11,
     }
@@ -76,7 +82,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
     let observations: Vec<Vec<u8>> =
         first_released().into_iter().map(|kind| Observation { at: AT, kind }.encode()).collect();
     let agency = AgencyId::new("so-tttt").expect("a well-formed id");
-    let named: [(&str, Frame); 14] = [
+    let named: [(&str, Frame); 18] = [
         ("hello", hello(epoch)),
         ("welcome", welcome(true)),
         ("welcome-bare", welcome(false)),
@@ -99,6 +105,10 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         ("enrol-accepted", Frame::EnrolReply(EnrolReply::Accepted(enrolled(agency)))),
         ("enrol-refused", Frame::EnrolReply(EnrolReply::Refused(refusal))),
         ("assign-2", Frame::Assign(Assignment { rebaseline: Some(vec![order()]), ..assignment() })),
+        ("hello-line", hello_later(hello(epoch))),
+        ("welcome-line", welcome_later(welcome(true))),
+        ("assign-3", Frame::Assign(Assignment { daily_budget_kib: Some(512), ..assignment() })),
+        ("outer", Frame::Outer(Outer { address: OUTER.to_owned() })),
         ("goodbye", Frame::Goodbye(Heartbeat { now: AT })),
         (
             "refused-for-good",
@@ -152,6 +162,7 @@ fn hello(epoch: Epoch) -> Frame {
         now: AT,
         assignment: 4,
         trusts: None,
+        tell_outer: None,
     })
 }
 
@@ -167,13 +178,37 @@ fn welcome(full: bool) -> Frame {
         packages: full.then_some(Digest([0x22; 32])),
         standing: None,
         dictionary: None,
+        line: None,
     })
+}
+
+/// With what was added after the first release.
+fn hello_later(frame: Frame) -> Frame {
+    match frame {
+        Frame::Hello(hello) => Frame::Hello(Hello { tell_outer: Some(true), ..hello }),
+        other => other,
+    }
+}
+
+fn welcome_later(frame: Frame) -> Frame {
+    let line = Line { promised_secs: 600, outer: Some(OUTER.to_owned()) };
+    match frame {
+        Frame::Welcome(welcome) => Frame::Welcome(Welcome { line: Some(line), ..welcome }),
+        other => other,
+    }
 }
 
 fn assignment() -> Assignment {
     let watch = vec![WatchPath { area: Area::Data, path: "/dữ liệu/Hoà Bình".to_owned() }];
 
-    Assignment { version: 5, watch, heartbeat_secs: 60, inventory_secs: 3600, rebaseline: None }
+    Assignment {
+        version: 5,
+        watch,
+        heartbeat_secs: 60,
+        inventory_secs: 3600,
+        rebaseline: None,
+        daily_budget_kib: None,
+    }
 }
 
 fn order() -> RebaselineOrder {
@@ -198,10 +233,13 @@ pub(crate) fn observations() -> Vec<(String, Observation)> {
     let mut kinds = first_released();
     kinds.extend(files_later());
 
+    let third = [Kind::Health(Health { traffic: Some(traffic()), ..health() })];
     let first = kinds.into_iter().map(|kind| (format!("observation-{}.cbor", kind.word()), kind));
     let second = grown().into_iter().map(|kind| (format!("observation-{}-2.cbor", kind.word()), kind));
 
-    first.chain(second).map(|(name, kind)| (name, Observation { at: AT, kind })).collect()
+    let third = third.into_iter().map(|kind| (format!("observation-{}-3.cbor", kind.word()), kind));
+
+    first.chain(second).chain(third).map(|(name, kind)| (name, Observation { at: AT, kind })).collect()
 }
 
 /// The kinds of the first release; the released batch holds them in this order.
@@ -294,7 +332,12 @@ fn health() -> Health {
         exclusions: 1,
         clock_offset_ms: Some(-250),
         watch_mode: None,
+        traffic: None,
     }
+}
+
+fn traffic() -> Traffic {
+    Traffic { sent_today: 40_000, received_today: 20_000, budget: Some(524_288), beat_secs: 240, moves: 1 }
 }
 
 fn file_state() -> FileState {
@@ -392,6 +435,13 @@ fn files_later() -> Vec<Kind> {
             renamed: 300,
             from: AT,
             until: AT,
+        }),
+        Kind::BudgetReached(BudgetReached {
+            day: "2026-11-22".to_owned(),
+            budget: 524_288,
+            sent: 400_000,
+            received: 124_300,
+            waiting: 12,
         }),
         Kind::WatchModeChanged(WatchModeChanged {
             roots: vec![HostPath::from_text("/srv/data")],

@@ -58,7 +58,7 @@ pub const MEASUREMENTS: &[Measurement] = &[
     },
     Measurement {
         name: "idle",
-        about: "memory, processor and wire bytes of an agent on this machine's default paths, ten minutes (VONGGAC_IDLE_SECS)",
+        about: "memory, processor and wire bytes of an agent on this machine's default paths, an hour (VONGGAC_IDLE_SECONDS)",
         run: idle::measure,
     },
     Measurement {

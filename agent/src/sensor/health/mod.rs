@@ -1,12 +1,16 @@
 //! How our own program fares, put together from what its parts count.
 //!
 //! `run.rs` fills in [`Counts`] from the spool, the file watch, the baseline and the link, and calls [`read`] with
-//! [`os::own::used`](crate::os::own::used) once a heartbeat or less often.
+//! [`os::own::used`](crate::os::own::used) every quarter of an hour;
+//! [`news`] says whether the reading is told.
+
+pub mod news;
 
 use std::time::Duration;
 
 use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::host::Health;
+use vonggac_protocol::line::Traffic;
 
 use crate::os::OwnUse;
 
@@ -31,6 +35,8 @@ pub struct Counts {
     pub clock_offset_ms: Option<i64>,
     /// The weakest means by which any root is watched; `None` before the watch stands.
     pub watch_mode: Option<WatchMode>,
+    /// What was moved on the line today.
+    pub traffic: Option<Traffic>,
 }
 
 /// The observation that these counts and this use of the machine make.
@@ -48,6 +54,7 @@ pub fn read(counts: Counts, used: OwnUse) -> Health {
         exclusions: counts.exclusions,
         clock_offset_ms: counts.clock_offset_ms,
         watch_mode: counts.watch_mode,
+        traffic: counts.traffic,
     }
 }
 

@@ -104,6 +104,7 @@ impl Verdict {
             | Kind::RecordsMissing(_)
             | Kind::FilesInstalled(_)
             | Kind::ChangeBurst(_)
+            | Kind::BudgetReached(_)
             | Kind::WatchModeChanged(_) => (Ground::Harmless, format!("{kind:?}")),
         }
     }

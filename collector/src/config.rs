@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use vonggac_protocol::assignment::{Assignment, WatchPath};
 
+use crate::admission::limits::{Limits, LimitsFile};
 use crate::authority::Terms;
 
 /// Where the configuration lies unless told otherwise.
@@ -25,10 +26,6 @@ const DATA_DIR: &str = "/var/lib/vonggac-collector";
 const LINK_LISTEN: &str = "0.0.0.0:4433";
 /// The console only on this machine, until somebody decides how others reach it.
 const CONSOLE_LISTEN: &str = "127.0.0.1:8700";
-/// Measured best for a storm of 2,000 agents on two cores; more at once only finish later.
-const HANDSHAKES_MAX: usize = 64;
-/// A whole agency may sit behind one address.
-const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_024;
 /// Two and a half heartbeats: one may be lost, and the connection taken up anew, before anybody is called silent.
 const PROMISED_SECS: u64 = 600;
 /// A sign of life costs some 150 bytes both ways, so these cost some 54 kB a day.
@@ -89,6 +86,8 @@ pub struct Config {
     pub public_address: Option<String>,
     /// The link with agents.
     pub link: LinkConfig,
+    /// Who may come in, and how many at once.
+    pub limits: Limits,
     /// The console and the API.
     pub console: ConsoleConfig,
     /// Within how many seconds a host is to give a sign of life.
@@ -104,10 +103,6 @@ pub struct Config {
 pub struct LinkConfig {
     /// UDP address.
     pub listen: SocketAddr,
-    /// Handshakes at once; the rest wait.
-    pub handshakes_max: usize,
-    /// Connections from one network address.
-    pub connections_per_address_max: usize,
 }
 
 /// The console and the API.
@@ -130,6 +125,8 @@ struct ConfigFile {
     public_address: Option<Spanned<String>>,
     #[serde(default)]
     link: LinkFile,
+    #[serde(default)]
+    limits: LimitsFile,
     #[serde(default)]
     console: ConsoleFile,
     #[serde(default)]
@@ -183,7 +180,7 @@ struct AssignmentFile {
 }
 
 /// Where in which file we are.
-struct Place<'a> {
+pub struct Place<'a> {
     path: &'a Path,
     text: &'a str,
 }
@@ -224,7 +221,11 @@ impl Place<'_> {
             .map_err(|_| self.wrong(key, &found, "an address with a port, such as 0.0.0.0:4433"))
     }
 
-    fn number<T: PartialOrd + Copy + std::fmt::Display>(
+    /// A number within bounds, or the default where nothing is written.
+    ///
+    /// # Errors
+    /// If it is outside them.
+    pub fn number<T: PartialOrd + Copy + std::fmt::Display>(
         &self,
         key: &'static str,
         found: Option<Spanned<T>>,
@@ -298,7 +299,12 @@ impl Config {
             data_dir: file.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR)),
             rules_dir: file.rules_dir,
             public_address: file.public_address.map(Spanned::into_inner),
-            link: file.link.check(&place)?,
+            limits: file.limits.check(
+                &place,
+                file.link.handshakes_max,
+                file.link.connections_per_address_max,
+            )?,
+            link: LinkConfig { listen: place.address("link.listen", file.link.listen, LINK_LISTEN)? },
             console: file.console.check(&place)?,
             promised_secs,
             certificates: file.certificates.check(&place)?,
@@ -342,28 +348,6 @@ impl Config {
     #[must_use]
     pub fn running_path(&self) -> PathBuf {
         self.data_dir.join("running.json")
-    }
-}
-
-impl LinkFile {
-    fn check(self, place: &Place<'_>) -> Result<LinkConfig, LoadConfigError> {
-        Ok(LinkConfig {
-            listen: place.address("link.listen", self.listen, LINK_LISTEN)?,
-            handshakes_max: place.number(
-                "link.handshakes_max",
-                self.handshakes_max,
-                HANDSHAKES_MAX,
-                (1, 4_096),
-                "1 to 4096",
-            )?,
-            connections_per_address_max: place.number(
-                "link.connections_per_address_max",
-                self.connections_per_address_max,
-                CONNECTIONS_PER_ADDRESS_MAX,
-                (1, 100_000),
-                "1 to 100000",
-            )?,
-        })
     }
 }
 
@@ -508,14 +492,25 @@ mod tests {
         assert_eq!(installed, Config::with_defaults());
         assert_eq!(spelt_out, Config::with_defaults());
         let keys = ["data_dir", "listen", "handshakes_max", "connections_per_address_max", "promised_secs"];
-        for key in keys.into_iter().chain([
+        let keys = keys.into_iter().chain([
             "heartbeat_secs",
             "inventory_secs",
             "rules_dir",
             "public_address",
             "host_days",
             "grace_days",
-        ]) {
+        ]);
+        let limits = [
+            "connections_max",
+            "connections_per_agency_max",
+            "handshakes_waiting_max",
+            "handshakes_waiting_per_address_max",
+            "enrolments_per_hour_max",
+            "enrolments_per_hour_per_address_max",
+            "enrolments_per_hour_per_agency_max",
+            "large_frames_mib_max",
+        ];
+        for key in keys.chain(limits) {
             assert!(example.contains(&format!("{key} = ")), "{key} is not in the example");
         }
     }

@@ -1,9 +1,8 @@
 //! How a machine becomes one of ours: a token, a certificate request, an answer; every refusal is written down.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{info, warn};
 use vonggac_carrier::Connection;
@@ -14,6 +13,9 @@ use vonggac_protocol::id::HostId;
 use vonggac_protocol::limits::CSR_BYTES_MAX;
 use vonggac_protocol::time::Timestamp;
 
+use crate::admission::Admission;
+use crate::admission::counts::Reason;
+use crate::admission::origin::Origin;
 use crate::authority::{Authority, Issued, Terms};
 use crate::listen::frames::{self, close_code, refusal};
 use crate::store::audit::{self, Action, COLLECTOR};
@@ -30,13 +32,8 @@ const REQUEST_BYTES_MAX: usize = CSR_BYTES_MAX + 4 * 1024;
 /// Characters of a machine's name that are kept.
 const NAME_CHARS_MAX: usize = 253;
 
-/// Attempts one address may make in [`ATTEMPTS_WITHIN`]; beyond it they are refused unread, so that nobody can
-/// fill the audit log. An agency installs a room of machines at a time.
-const ATTEMPTS_MAX: u32 = 120;
-const ATTEMPTS_WITHIN: Duration = Duration::from_secs(60);
-
-/// Addresses whose attempts are counted; when there are more, the oldest counts are forgotten.
-const ADDRESSES_MAX: usize = 4_096;
+/// When a machine that came after too many others of this hour is to come again.
+const AGAIN_SECS: u32 = 600;
 
 /// Takes machines in.
 pub struct Enrolment {
@@ -44,36 +41,20 @@ pub struct Enrolment {
     authority: Arc<Authority>,
     terms: Terms,
     promised_secs: u64,
-    attempts: Mutex<Attempts>,
-}
-
-/// Counts attempts by address within a span.
-#[derive(Debug, Default)]
-struct Attempts(BTreeMap<IpAddr, (Instant, u32)>);
-
-impl Attempts {
-    fn allow(&mut self, address: IpAddr, now: Instant) -> bool {
-        if self.0.len() >= ADDRESSES_MAX && !self.0.contains_key(&address) {
-            self.0.retain(|_, (since, _)| now.duration_since(*since) < ATTEMPTS_WITHIN);
-            if self.0.len() >= ADDRESSES_MAX {
-                return false;
-            }
-        }
-        let (since, count) = self.0.entry(address).or_insert((now, 0));
-        if now.duration_since(*since) >= ATTEMPTS_WITHIN {
-            (*since, *count) = (now, 0);
-        }
-        *count += 1;
-
-        *count <= ATTEMPTS_MAX
-    }
+    admission: Arc<Admission>,
 }
 
 impl Enrolment {
     /// Takes machines in for this authority and store.
     #[must_use]
-    pub fn new(store: Store, authority: Arc<Authority>, terms: Terms, promised_secs: u64) -> Self {
-        Self { store, authority, terms, promised_secs, attempts: Mutex::default() }
+    pub fn new(
+        store: Store,
+        authority: Arc<Authority>,
+        terms: Terms,
+        promised_secs: u64,
+        admission: Arc<Admission>,
+    ) -> Self {
+        Self { store, authority, terms, promised_secs, admission }
     }
 
     /// Has the conversation with one machine; gives the host if it became one of ours and may work.
@@ -94,13 +75,10 @@ impl Enrolment {
     async fn answer(&self, connection: &Connection) -> anyhow::Result<Option<HostId>> {
         let (mut send, mut receive) = connection.accept_control().await?;
         let address = connection.remote_address().ip();
-        let allowed = self
-            .attempts
-            .lock()
-            .expect("nobody panics while holding this lock")
-            .allow(address, clock::instant());
-        let reply = if !allowed {
-            EnrolReply::Refused(refusal(RefusalCode::Busy, "too many attempts from this address"))
+        // Before anything is read, and without a line in the audit log, which nobody may fill.
+        let allowed = self.admission.enrolments.from(Origin::of(address), clock::instant());
+        let reply = if let Err(reason) = allowed {
+            EnrolReply::Refused(self.crowded(reason))
         } else {
             match frames::read(&mut receive, REQUEST_BYTES_MAX).await {
                 Ok(Frame::EnrolRequest(request)) => self.weigh(request, address).await?,
@@ -121,6 +99,13 @@ impl Enrolment {
         connection.close(0, b"done");
 
         Ok(host)
+    }
+
+    fn crowded(&self, reason: Reason) -> Refusal {
+        self.admission.counts.count(reason);
+        let detail = format!("too many enrolments in this hour: {}", reason.word());
+
+        Refusal { retry_after_secs: Some(AGAIN_SECS), ..refusal(RefusalCode::Busy, detail) }
     }
 
     /// Weighs a request and keeps the new host, or the refusal.
@@ -146,7 +131,14 @@ impl Enrolment {
         let authority = self.authority.root().to_vec();
         let promised_secs = self.promised_secs;
         let newcomer = Newcomer { host, request, issued, address, promised_secs, authority };
-        let reply = self.store.write(move |tx| newcomer.file(tx, now)).await?;
+        let admission = Arc::clone(&self.admission);
+        let filed = self.store.write(move |tx| newcomer.file(tx, &admission, now)).await;
+        let reply = match filed {
+            Err(error) if error.is::<Crowded>() => {
+                EnrolReply::Refused(self.crowded(Reason::EnrolmentsOfAgency))
+            }
+            filed => filed?,
+        };
         match &reply {
             EnrolReply::Accepted(enrolled) => {
                 info!(host = %enrolled.host, agency = %enrolled.agency, approved = enrolled.approved, "Host enrolled");
@@ -166,6 +158,11 @@ impl Enrolment {
     }
 }
 
+/// So many machines became the agency's in this hour that the next must wait; its token is not used up.
+#[derive(Debug, thiserror::Error)]
+#[error("the agency took in as many machines as it may in an hour")]
+struct Crowded;
+
 struct Newcomer {
     host: HostId,
     request: EnrolRequest,
@@ -176,7 +173,12 @@ struct Newcomer {
 }
 
 impl Newcomer {
-    fn file(self, tx: &rusqlite::Transaction<'_>, now: Timestamp) -> anyhow::Result<EnrolReply> {
+    fn file(
+        self,
+        tx: &rusqlite::Transaction<'_>,
+        admission: &Admission,
+        now: Timestamp,
+    ) -> anyhow::Result<EnrolReply> {
         let agency = &self.request.agency;
         let needs_approval = match tokens::take(tx, &self.request.token, agency, now)? {
             Ok(needs_approval) => needs_approval,
@@ -186,6 +188,8 @@ impl Newcomer {
                 return Ok(EnrolReply::Refused(refusal));
             }
         };
+        // Only who has a token of the agency can use its share up.
+        admission.enrolments.into_agency(agency, clock::instant()).map_err(|_| Crowded)?;
         let name: String =
             self.request.name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
         let state = if needs_approval { HostState::Waiting } else { HostState::Active };
@@ -275,7 +279,7 @@ mod tests {
         let store = Store::open(&folder.path().join("collector.db")).unwrap();
         let authority = Arc::new(Authority::make(&folder.path().join("authority"), clock::now()).unwrap());
         let terms = crate::authority::Terms { life: Duration::from_secs(3_600), grace: Duration::ZERO };
-        let enrolment = Enrolment::new(store.clone(), authority, terms, 180);
+        let enrolment = Enrolment::new(store.clone(), authority, terms, 180, Arc::default());
         store
             .write(|tx| {
                 for id in ["so-tttt", "so-yt"] {
@@ -388,13 +392,19 @@ mod tests {
         assert_ne!(kept[..16], token.0);
     }
 
-    #[test]
-    fn an_address_that_keeps_trying_is_not_listened_to() {
-        let (mut attempts, now) = (Attempts::default(), clock::instant());
+    #[tokio::test]
+    async fn an_agency_that_took_in_its_share_of_the_hour_waits_and_keeps_its_token() {
+        let mut world = world().await;
+        let limits =
+            crate::admission::limits::Limits { enrolments_per_hour_per_agency_max: 2, ..Default::default() };
+        world.enrolment.admission = Admission::shared(limits);
+        let token = world.token(3, later(), false).await;
 
-        let allowed = (0..ATTEMPTS_MAX + 5).filter(|_| attempts.allow(ADDRESS, now)).count();
-
-        assert_eq!(u32::try_from(allowed).unwrap(), ATTEMPTS_MAX);
-        assert!(attempts.allow(ADDRESS, now + ATTEMPTS_WITHIN));
+        assert!(world.ask(token, "so-tttt").await.is_ok());
+        assert!(world.ask(token, "so-tttt").await.is_ok());
+        assert_eq!(world.ask(token, "so-tttt").await.unwrap_err(), RefusalCode::Busy);
+        assert_eq!(world.enrolment.admission.counts.of(Reason::EnrolmentsOfAgency), 1);
+        world.enrolment.admission = Arc::default();
+        assert!(world.ask(token, "so-tttt").await.is_ok(), "the third use of the token is still there");
     }
 }

@@ -1,5 +1,6 @@
 //! How we remember and tell: what agents sent, what the rules concluded, what people did about it.
 
+pub mod admission;
 pub mod api;
 pub mod authority;
 pub mod backup;

@@ -20,6 +20,8 @@ use vonggac_rules::plan::Register;
 use vonggac_rules::ruleset::RuleSet;
 use vonggac_rules::words::Language;
 
+use crate::admission::Admission;
+use crate::admission::counts::Reason;
 use crate::authority::Authority;
 use crate::cli::Running;
 use crate::config::Config;
@@ -31,6 +33,7 @@ use crate::intake::Intake;
 use crate::judge::folder::Folder;
 use crate::judge::{self, Judging, News};
 use crate::listen::frames::close_code;
+use crate::listen::gate::Gate;
 use crate::listen::reset::ResetSecret;
 use crate::listen::{self, Arrival, Door};
 use crate::print::{self, Lang};
@@ -111,19 +114,27 @@ pub async fn serve(
 
     let bell = Arc::new(Notify::new());
     let pulse = Pulse::new(Duration::from_secs(config.promised_secs));
+    let admission = Admission::shared(config.limits.clone());
     let intake = Intake::new(store.clone(), Arc::clone(&bell));
     let renewals = Renewals::new(store.clone(), Arc::clone(&authority), config.certificates);
-    let sessions = Arc::new(Sessions::new(store.clone(), intake, pulse.clone(), renewals));
-    let enrolment =
-        Enrolment::new(store.clone(), Arc::clone(&authority), config.certificates, config.promised_secs);
-    let enrolment = Arc::new(enrolment);
+    let sessions =
+        Sessions::new(store.clone(), intake, pulse.clone(), renewals, Arc::clone(&admission));
+    let sessions = Arc::new(sessions);
+    let enrolment = Arc::new(Enrolment::new(
+        store.clone(),
+        Arc::clone(&authority),
+        config.certificates,
+        config.promised_secs,
+        Arc::clone(&admission),
+    ));
     let (news, knowledge) = (judge::news(), Arc::new(ArcSwap::from_pointee(knowledge(&rules, &folder))));
     let judging = judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));
-    let door = Door::open(&authority, door_settings(&config)?)?;
+    let door = Door::open(&authority, door_settings(&config)?, Gate::new(Arc::clone(&admission)))?;
     let http = HttpDoor::open(&config.console, &authority)?;
     let running =
         Running { pid: std::process::id(), link: door.address()?, console: http.url(), pin: authority.pin() };
-    let settings = desk::Settings { tls: http.is_tls(), ..desk::Settings::default() };
+    let settings =
+        desk::Settings { tls: http.is_tls(), admission: Arc::clone(&admission), ..desk::Settings::default() };
     let pages = console::router(Desk::new(store.clone(), knowledge, news, settings));
 
     // The doors close before the rest stops, so nothing arrives that nobody would judge.
@@ -134,7 +145,7 @@ pub async fn serve(
     start(&mut tasks, Task::Silence, silence::run(store.clone(), pulse.clone(), bell, rest.clone()));
     start(&mut tasks, Task::Judge, judging.run(rest.clone()));
     let (arrivals, arrived) = listen::arrivals();
-    start(&mut tasks, Task::Reception, receive(arrived, sessions, enrolment, pulse));
+    start(&mut tasks, Task::Reception, receive(arrived, sessions, enrolment, pulse, admission));
     start(&mut tasks, Task::Console, http.keep(pages, doors.clone()));
     start(&mut tasks, Task::Door, door.keep(arrivals, doors));
 
@@ -178,8 +189,6 @@ fn judging(
 fn door_settings(config: &Config) -> anyhow::Result<listen::Settings> {
     Ok(listen::Settings {
         listen: config.link.listen,
-        handshakes_max: config.link.handshakes_max,
-        connections_per_address_max: config.link.connections_per_address_max,
         idle: Duration::from_secs(config.promised_secs) * IDLE_PROMISES,
         reset: ResetSecret::ensure(&config.keys_dir())?,
     })
@@ -251,6 +260,7 @@ async fn receive(
     sessions: Arc<Sessions>,
     enrolment: Arc<Enrolment>,
     pulse: Pulse,
+    admission: Arc<Admission>,
 ) -> anyhow::Result<()> {
     let rooms = Arc::new(Semaphore::new(ENROLMENTS_MAX));
     let mut visits = JoinSet::new();
@@ -266,6 +276,7 @@ async fn receive(
                 }
                 Some(Arrival::Enrol { connection, pass }) => {
                     let Ok(room) = Arc::clone(&rooms).try_acquire_owned() else {
+                        admission.counts.count(Reason::EnrolmentsAtOnce);
                         connection.close(close_code(RefusalCode::Busy), b"too many enrolments at once");
                         continue;
                     };

@@ -8,6 +8,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::knowledge::Knowledge;
 use super::throttle::Throttle;
+use crate::admission::Admission;
 use crate::judge::News;
 use crate::store::Store;
 
@@ -24,11 +25,13 @@ pub struct Settings {
     pub tls: bool,
     /// The wall clock; a test's own, or [`crate::clock::now`].
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Who comes in at the other door.
+    pub admission: Arc<Admission>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { tls: false, now: Arc::new(crate::clock::now) }
+        Self { tls: false, now: Arc::new(crate::clock::now), admission: Arc::default() }
     }
 }
 

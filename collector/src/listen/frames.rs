@@ -7,7 +7,7 @@ use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Refusal, RefusalCode};
 use vonggac_protocol::limits::FRAME_BYTES_MAX;
 
-/// A frame that has begun must be there whole within this.
+/// A frame that has begun must be there whole within this, unless said otherwise.
 const FRAME_WITHIN: Duration = Duration::from_secs(60);
 
 /// Bytes read at a time: memory grows with what has come, not with what was announced.
@@ -41,6 +41,16 @@ fn broken(code: RefusalCode, detail: impl Into<String>) -> ReadFrameError {
 /// # Errors
 /// If the stream or connection ended, or the peer broke a limit or the form.
 pub async fn read(stream: &mut RecvStream, most: usize) -> Result<Frame, ReadFrameError> {
+    let length = begin(stream, most).await?;
+
+    finish(stream, length, FRAME_WITHIN).await
+}
+
+/// Waits for the beginning of a frame of at most `most` bytes, as long as it takes; gives its length.
+///
+/// # Errors
+/// As [`read`].
+pub async fn begin(stream: &mut RecvStream, most: usize) -> Result<usize, ReadFrameError> {
     let mut prefix = [0; 4];
     match stream.read_exact(&mut prefix).await {
         Ok(()) => {}
@@ -58,7 +68,20 @@ pub async fn read(stream: &mut RecvStream, most: usize) -> Result<Frame, ReadFra
             format!("frame of {length} bytes, at most {most} are accepted here"),
         ));
     }
-    let body = tokio::time::timeout(FRAME_WITHIN, read_body(stream, length))
+
+    Ok(length)
+}
+
+/// Reads the rest of a frame of which [`begin`] gave the length.
+///
+/// # Errors
+/// As [`read`], and if it does not come within this time.
+pub async fn finish(
+    stream: &mut RecvStream,
+    length: usize,
+    within: Duration,
+) -> Result<Frame, ReadFrameError> {
+    let body = tokio::time::timeout(within, read_body(stream, length))
         .await
         .map_err(|_| broken(RefusalCode::LimitBroken, "a frame did not come whole in time"))??;
 

@@ -14,9 +14,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Endpoint, IdleTimeout, Incoming, TransportConfig, VarInt};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 use vonggac_carrier::Connection;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::hello::{ALPN_ENROL, ALPN_LINK, RefusalCode};
@@ -30,18 +29,16 @@ pub mod reset;
 pub mod tls;
 
 use frames::close_code;
-use gate::{Gate, Pass};
+use gate::{Gate, Missed, NoCertificate, Pass};
 use reset::ResetSecret;
 
-/// A handshake that takes longer than this is given up; ours take milliseconds.
-const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-
-/// Connections whose first packet has come and that wait for a handshake permit; quinn refuses those beyond it.
-const INCOMING_MAX: usize = 8_192;
+/// Connections whose first packet has come and that wait for their turn; quinn refuses those beyond it. More than
+/// our own queue may ever hold, so that it is the queue which decides.
+const INCOMING_MAX: usize = 16_384;
 
 /// Bytes of first packets kept for one, and for all, that wait; a hybrid hello needs two packets.
 const INCOMING_BYTES_MAX: u64 = 8 * 1024;
-const INCOMING_BYTES_ALL_MAX: u64 = 16 * 1024 * 1024;
+const INCOMING_BYTES_ALL_MAX: u64 = 32 * 1024 * 1024;
 
 /// Arrivals that wait to be taken in; beyond it handshakes wait.
 const ARRIVALS_MAX: usize = 64;
@@ -50,22 +47,20 @@ const ARRIVALS_MAX: usize = 64;
 const BIDI_STREAMS_MAX: u32 = 1;
 const UNI_STREAMS_MAX: u32 = 2;
 
-/// Bytes on the way on one stream, and on a connection: a batch is usually smaller than the first.
-const STREAM_WINDOW: u32 = 512 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Bytes on the way on one stream that we have not read. While the store is slow every agent fills it: this times the
+/// connections is what a stalled collector holds. At 600 ms it still lets 800 kbit/s through.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// And on a connection: both lanes full leave room for a sign of life.
+const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW + 32 * 1024;
 
-/// Bytes we may have on the way to a peer: acknowledgements are small.
-const SEND_WINDOW: u64 = 256 * 1024;
+/// Bytes we may have on the way to a peer that does not read: acknowledgements are small.
+const SEND_WINDOW: u64 = 16 * 1024;
 
 /// What the door needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// UDP address.
     pub listen: SocketAddr,
-    /// Handshakes at once.
-    pub handshakes_max: usize,
-    /// Connections from one network address.
-    pub connections_per_address_max: usize,
     /// A connection without any packet for this long is over.
     pub idle: Duration,
     /// What tells agents of a collector that died that their connection is gone.
@@ -95,7 +90,7 @@ pub enum Arrival {
 /// An open door.
 pub struct Door {
     endpoint: Endpoint,
-    settings: Settings,
+    gate: Gate,
 }
 
 impl Door {
@@ -103,7 +98,7 @@ impl Door {
     ///
     /// # Errors
     /// If the address cannot be used or the authority cannot issue our own certificate.
-    pub fn open(authority: &Authority, settings: Settings) -> anyhow::Result<Self> {
+    pub fn open(authority: &Authority, settings: Settings, gate: Gate) -> anyhow::Result<Self> {
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls::server(authority, clock::now())?));
         config
             .transport_config(Arc::new(transport(settings.idle)?))
@@ -118,7 +113,7 @@ impl Door {
         let endpoint = Endpoint::new(ours, Some(config), socket, Arc::new(quinn::TokioRuntime))
             .with_context(|| format!("listen on UDP {}", settings.listen))?;
 
-        Ok(Self { endpoint, settings })
+        Ok(Self { endpoint, gate })
     }
 
     /// The address that it is open on.
@@ -134,28 +129,31 @@ impl Door {
     /// # Errors
     /// If the endpoint fails.
     pub async fn keep(self, arrivals: mpsc::Sender<Arrival>, stop: CancellationToken) -> anyhow::Result<()> {
-        let permits = Arc::new(Semaphore::new(self.settings.handshakes_max));
-        let gate = Gate::new(self.settings.connections_per_address_max);
         loop {
-            // The permit first: whoever is not yet accepted waits in quinn's bounded queue at no cost.
-            let permit = Arc::clone(&permits).acquire_owned().await.context("wait for a handshake permit")?;
             let incoming = tokio::select! {
                 () = stop.cancelled() => break,
                 incoming = self.endpoint.accept() => incoming.context("the endpoint closed by itself")?,
             };
-            let Some(pass) = gate.enter(incoming.remote_address().ip()) else {
+            if incoming.may_retry() && !incoming.remote_address_validated() && self.gate.asks_for_proof() {
+                // It comes again with the proof, or it was never there; neither costs us memory.
+                drop(incoming.retry());
+                continue;
+            }
+            let address = incoming.remote_address().ip();
+            let Some((pass, ticket)) = self.gate.knock(address) else {
                 incoming.refuse();
                 continue;
             };
-            let arrivals = arrivals.clone();
+            let (gate, arrivals) = (self.gate.clone(), arrivals.clone());
             tokio::spawn(async move {
-                let arrived = tokio::time::timeout(HANDSHAKE_WITHIN, shake_hands(incoming, pass)).await;
-                drop(permit);
-                match arrived {
+                let turn = match gate.turn(ticket).await {
+                    Ok(turn) => turn,
+                    Err(Missed::Late) => return incoming.ignore(),
+                    Err(Missed::PushedOut) => return incoming.refuse(),
+                };
+                if let Some(arrival) = gate.shake(address, turn, shake_hands(incoming, pass)).await {
                     // If nobody takes arrivals any more, we are stopping.
-                    Ok(Ok(arrival)) => drop(arrivals.send(arrival).await),
-                    Ok(Err(error)) => debug!(%error, "Handshake failed"),
-                    Err(_) => debug!("Handshake timed out"),
+                    drop(arrivals.send(arrival).await);
                 }
             });
         }
@@ -193,7 +191,7 @@ fn arrive(connection: Connection, protocol: &[u8], pass: Pass) -> anyhow::Result
         }
         _ => {
             connection.close(close_code(RefusalCode::IdentityRevoked), b"a certificate is needed");
-            anyhow::bail!("no certificate");
+            Err(NoCertificate.into())
         }
     }
 }

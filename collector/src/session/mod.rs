@@ -7,7 +7,9 @@
 //! | [`registry`] | who is connected; closing those who may not be any more |
 //! | [`outer`] | where an agent's packets come from |
 //! | [`misbehaviour`] | counting what hosts get wrong |
+//! | [`patience`] | how often a host may speak, and how long we wait for it to listen |
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,38 +20,48 @@ use vonggac_carrier::{Connection, RecvStream, SendStream};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Hello, Refusal, RefusalCode};
-use vonggac_protocol::id::Epoch;
+use vonggac_protocol::id::{AgencyId, Epoch};
 use vonggac_protocol::limits::{CSR_BYTES_MAX, FRAME_BYTES_MAX};
 use vonggac_protocol::renewal::Renew;
 
+use crate::admission::Admission;
+use crate::admission::counts::Reason;
+use crate::admission::places::Place;
+use crate::admission::turnstile::Turn;
 use crate::clock;
 use crate::intake::{Intake, Intaken, Sender};
 use crate::listen::frames::{self, ReadFrameError, close_code, refusal};
 use crate::silence::task::Pulse;
 use crate::store::Store;
-use crate::store::certificates::Validity;
+use crate::store::certificates::{Identity, Validity};
 use crate::store::hosts::HostState;
 
 pub mod greet;
 pub mod misbehaviour;
 mod outer;
+mod patience;
 pub mod registry;
 pub mod renew;
 
 use greet::Greeted;
 use misbehaviour::Misbehaviour;
 use outer::Whereabouts;
+use patience::Allowance;
 use registry::Registry;
 use renew::Renewals;
-
-/// A connection without a hello for this long is not an agent's.
-const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who is welcome only to renew does it within this.
 const RENEW_WITHIN: Duration = Duration::from_secs(60);
 
 /// Bytes of a frame on the control stream: a certificate request is the largest.
 const CONTROL_FRAME_BYTES_MAX: usize = CSR_BYTES_MAX + 1024;
+
+/// How long the last word may take.
+const LAST_WORD_WITHIN: Duration = Duration::from_secs(4);
+
+/// A larger frame of a lane waits until there is room for it among those of all agents; a smaller one is no more
+/// than what may be on the way on a stream anyway.
+const ROOM_BYTES: usize = 64 * 1024;
 
 /// What sessions need; one for all of them.
 pub struct Sessions {
@@ -59,6 +71,7 @@ pub struct Sessions {
     registry: Registry,
     misbehaviour: Misbehaviour,
     renewals: Renewals,
+    admission: Arc<Admission>,
 }
 
 /// How a session ended.
@@ -92,10 +105,16 @@ type Control = Arc<Mutex<SendStream>>;
 impl Sessions {
     /// Sessions over this store.
     #[must_use]
-    pub fn new(store: Store, intake: Intake, pulse: Pulse, renewals: Renewals) -> Self {
+    pub fn new(
+        store: Store,
+        intake: Intake,
+        pulse: Pulse,
+        renewals: Renewals,
+        admission: Arc<Admission>,
+    ) -> Self {
         let misbehaviour = Misbehaviour::new(store.clone());
 
-        Self { store, intake, pulse, registry: Registry::default(), misbehaviour, renewals }
+        Self { store, intake, pulse, registry: Registry::default(), misbehaviour, renewals, admission }
     }
 
     /// Who is connected.
@@ -107,17 +126,20 @@ impl Sessions {
     /// Serves one connection until it ends.
     pub async fn serve(self: Arc<Self>, connection: Connection, certificate: Digest) {
         let address = connection.remote_address();
-        let hello = tokio::time::timeout(HELLO_WITHIN, greet::read_hello(&connection)).await;
-        let Ok(hello) = hello else {
-            connection.close(close_code(RefusalCode::LimitBroken), b"no hello in time");
-            return;
-        };
         let identity = match greet::identify(&self.store, certificate).await {
             Ok(identity) => identity,
             Err(error) => return self.fail(&connection, &error),
         };
+        let hello =
+            tokio::time::timeout(self.admission.limits.patience.hello, greet::read_hello(&connection));
+        let hello = hello.await.unwrap_or_else(|_| {
+            self.admission.counts.count(Reason::HelloMissing);
+            let (code, detail) = (RefusalCode::LimitBroken, "no hello in time".to_owned());
+            Err(ReadFrameError::Broken { code, detail })
+        });
         let Some(identity) = identity else {
             warn!("A certificate of our authority is not in the store");
+            self.admission.counts.count(Reason::CertificateUnknown);
             if let Ok((mut send, ..)) = hello {
                 let refusal = refusal(RefusalCode::IdentityRevoked, "the certificate is not known");
                 frames::write_last(&mut send, &Frame::Refused(refusal)).await;
@@ -131,8 +153,20 @@ impl Sessions {
             let end = match hello {
                 Ok((send, receive, hello)) => {
                     let control = Arc::new(Mutex::new(send));
-                    let end =
-                        self.work(&connection, &control, receive, hello, sender, address.to_string()).await;
+                    let end = match self.let_in(&identity).await {
+                        Ok(_place) => {
+                            self.work(
+                                &connection,
+                                &control,
+                                (receive, hello),
+                                sender,
+                                &identity.agency,
+                                address,
+                            )
+                            .await
+                        }
+                        Err(refusal) => End::Refused(refusal),
+                    };
                     self.say_end(&end, &control).await;
                     end
                 }
@@ -144,20 +178,43 @@ impl Sessions {
         .await;
     }
 
+    /// A place among its agency's connections, and a turn to have its hello weighed.
+    async fn let_in(&self, identity: &Identity) -> Result<Place<AgencyId>, Refusal> {
+        if let Some(left) = self.misbehaviour.avoids(identity.host, clock::instant()) {
+            let detail = "this host broke the protocol too often and is not listened to for a while";
+            let secs = u32::try_from(left.as_secs().saturating_add(1)).unwrap_or(u32::MAX);
+            let refusal = self.admission.busy(Reason::HostAvoided, detail);
+            return Err(Refusal { retry_after_secs: Some(secs), ..refusal });
+        }
+
+        self.admission.agencies.take(identity.agency.clone()).map_err(|_| {
+            self.admission.busy(Reason::ConnectionsOfAgency, "the agency has as many connections as it may")
+        })
+    }
+
     async fn work(
         self: &Arc<Self>,
         connection: &Connection,
         control: &Control,
-        receive: RecvStream,
-        hello: Hello,
+        (receive, hello): (RecvStream, Hello),
         sender: Sender,
-        address: String,
+        agency: &AgencyId,
+        address: SocketAddr,
     ) -> End {
+        let address = address.to_string();
         let (epoch, held) = (hello.epoch, hello.assignment);
         let whereabouts = Whereabouts::new(connection, &hello);
-        let greeted =
+        let greeted = {
+            let ticket = self.admission.hellos.enter(agency.clone(), 1);
+            let turn = async { ticket.ok()?.turn().await.ok() };
+            let Ok(Some(_turn)) = tokio::time::timeout(self.admission.limits.patience.turn, turn).await
+            else {
+                let detail = "too many agents say hello at once";
+                return End::Refused(self.admission.busy(Reason::HellosWaiting, detail));
+            };
             greet::greet(&self.store, sender, hello, address, self.pulse.promised(), self.renewals.offer())
-                .await;
+                .await
+        };
         let welcome = match greeted {
             Ok(Greeted::Welcome(welcome)) => welcome,
             Ok(Greeted::Refused(refusal)) => return End::Refused(refusal),
@@ -174,8 +231,8 @@ impl Sessions {
         let only_renew = welcome.standing.as_ref().is_some_and(|standing| standing.only_renew);
         let told = welcome.assignment.as_ref().map_or(held, |assignment| assignment.version);
         let _seat = self.registry.enter(sender.host, connection.clone());
-        if frames::write(&mut *control.lock().await, &Frame::Welcome(*welcome)).await.is_err() {
-            return End::Gone;
+        if let Err(end) = self.tell(control, &Frame::Welcome(*welcome)).await {
+            return end;
         }
         self.pulse.heard(sender.host);
         if only_renew {
@@ -189,7 +246,7 @@ impl Sessions {
 
         tokio::select! {
             end = self.listen_to_control(connection, (receive, control), told, whereabouts, sender) => end,
-            end = self.listen_to_lanes(connection, control, epoch, sender) => end,
+            end = self.listen_to_lanes(connection, control, epoch, sender, agency) => end,
             _ = connection.closed() => End::Gone,
         }
     }
@@ -203,8 +260,14 @@ impl Sessions {
         mut whereabouts: Whereabouts,
         sender: Sender,
     ) -> End {
+        let mut allowance = Allowance::new(clock::instant());
         loop {
-            match frames::read(&mut receive, CONTROL_FRAME_BYTES_MAX).await {
+            let frame = frames::read(&mut receive, CONTROL_FRAME_BYTES_MAX).await;
+            if !allowance.take(clock::instant()) {
+                let detail = "more on the control stream than any agent has to say".to_owned();
+                return End::Broken(RefusalCode::LimitBroken, detail);
+            }
+            match frame {
                 Ok(Frame::Heartbeat(_)) => {
                     self.pulse.heard(sender.host);
                     match greet::identify(&self.store, sender.certificate).await {
@@ -228,8 +291,8 @@ impl Sessions {
                         Frame::Assign(assignment)
                     });
                     for frame in whereabouts.news(connection).into_iter().chain(assign) {
-                        if frames::write(&mut *control.lock().await, &frame).await.is_err() {
-                            return End::Gone;
+                        if let Err(end) = self.tell(control, &frame).await {
+                            return end;
                         }
                     }
                 }
@@ -270,7 +333,7 @@ impl Sessions {
         let renewed = self.renewals.answer(sender, renew).await.map_err(End::Failed)?;
         let frame = Frame::Renewed(renewed);
 
-        frames::write(&mut *control.lock().await, &frame).await.map_err(|_| End::Gone)
+        self.tell(control, &frame).await
     }
 
     async fn listen_to_lanes(
@@ -279,6 +342,7 @@ impl Sessions {
         control: &Control,
         epoch: Epoch,
         sender: Sender,
+        agency: &AgencyId,
     ) -> End {
         // As many as the transport lets the agent open at once.
         let mut lanes = JoinSet::new();
@@ -286,7 +350,13 @@ impl Sessions {
             tokio::select! {
                 stream = connection.accept_lane() => match stream {
                     Ok(stream) => {
-                        let lane = Arc::clone(self).listen_to_lane(stream, Arc::clone(control), epoch, sender);
+                        let lane = Arc::clone(self).listen_to_lane(
+                            stream,
+                            Arc::clone(control),
+                            epoch,
+                            sender,
+                            agency.clone(),
+                        );
                         lanes.spawn(lane.in_current_span());
                     }
                     Err(_) => return End::Gone,
@@ -307,9 +377,10 @@ impl Sessions {
         control: Control,
         epoch: Epoch,
         sender: Sender,
+        agency: AgencyId,
     ) -> End {
         loop {
-            let batch = match frames::read(&mut stream, FRAME_BYTES_MAX).await {
+            let batch = match self.read_of_lane(&mut stream, &agency).await {
                 Ok(Frame::Batch(batch)) => batch,
                 Ok(_) => {
                     let detail = "a frame that has no place on a lane".to_owned();
@@ -322,7 +393,13 @@ impl Sessions {
                 return End::Broken(RefusalCode::Malformed, detail);
             }
             self.pulse.heard(sender.host);
-            let (ack, mistake, greet_again) = match self.intake.keep(sender, batch).await {
+            // While the store is slow agents wait here, each with the one batch that it has sent.
+            let Some(turn) = self.turn_of_batch(&agency).await else {
+                return End::Refused(self.admission.busy(Reason::StoreFailed, "too many batches wait"));
+            };
+            let kept = self.intake.keep(sender, batch).await;
+            drop(turn);
+            let (ack, mistake, greet_again) = match kept {
                 Ok(Intaken::Ack { ack, mistake, greet_again }) => (ack, mistake, greet_again),
                 Ok(Intaken::Barred(state)) => return End::Refused(greet::refusal_of(state)),
                 Ok(Intaken::Ended) => return End::Refused(renew::ended()),
@@ -332,11 +409,50 @@ impl Sessions {
             if let Some(mistake) = mistake {
                 self.misbehaviour.count(sender.host, mistake).await;
             }
-            if frames::write(&mut *control.lock().await, &Frame::Ack(ack)).await.is_err() {
-                return End::Gone;
+            if let Err(end) = self.tell(&control, &Frame::Ack(ack)).await {
+                return end;
             }
             if greet_again {
                 return End::GreetAgain;
+            }
+        }
+    }
+
+    /// Reads a frame of a lane; a large one when there is room for it.
+    async fn read_of_lane(
+        &self,
+        stream: &mut RecvStream,
+        agency: &AgencyId,
+    ) -> Result<Frame, ReadFrameError> {
+        let length = frames::begin(stream, FRAME_BYTES_MAX).await?;
+        let _room = if length > ROOM_BYTES {
+            let ticket = self.admission.large.enter(agency.clone(), length).ok();
+            match ticket {
+                Some(ticket) => ticket.turn().await.ok(),
+                None => None,
+            }
+            .ok_or_else(|| ReadFrameError::Gone(anyhow::anyhow!("too many large frames wait")))
+            .map(Some)?
+        } else {
+            None
+        };
+
+        frames::finish(stream, length, self.admission.limits.patience.frame).await
+    }
+
+    async fn turn_of_batch(&self, agency: &AgencyId) -> Option<Turn<AgencyId>> {
+        self.admission.batches.enter(agency.clone(), 1).ok()?.turn().await.ok()
+    }
+
+    /// Says something to the agent, which must not let us wait for ever.
+    async fn tell(&self, control: &Control, frame: &Frame) -> Result<(), End> {
+        let told = async { frames::write(&mut *control.lock().await, frame).await };
+        match tokio::time::timeout(self.admission.limits.patience.reading, told).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => {
+                let detail = "what the collector says is not read".to_owned();
+                Err(End::Broken(RefusalCode::LimitBroken, detail))
             }
         }
     }
@@ -346,9 +462,13 @@ impl Sessions {
             End::Goodbye | End::Gone | End::GreetAgain => return,
             End::Refused(refusal) => refusal.clone(),
             End::Broken(code, detail) => refusal(*code, detail.clone()),
-            End::Failed(_) => refusal(RefusalCode::Busy, "the collector cannot keep anything now"),
+            End::Failed(_) => {
+                self.admission.busy(Reason::StoreFailed, "the collector cannot keep anything now")
+            }
         };
-        frames::write_last(&mut *control.lock().await, &Frame::Refused(refusal)).await;
+        // Whoever does not read holds the stream for ever.
+        let last = async { frames::write_last(&mut *control.lock().await, &Frame::Refused(refusal)).await };
+        drop(tokio::time::timeout(LAST_WORD_WITHIN, last).await);
     }
 
     async fn conclude(&self, end: End, connection: &Connection, sender: Sender) {
@@ -360,13 +480,19 @@ impl Sessions {
             End::Gone => debug!("Connection gone"),
             End::GreetAgain => connection.close(0, b"say hello again"),
             End::Refused(refusal) => {
-                warn!(code = ?refusal.code, "Host refused");
+                if refusal.code == RefusalCode::Busy {
+                    debug!(detail = refusal.detail, "Host told to come back");
+                } else {
+                    self.admission.counts.count(Reason::HostBarred);
+                    warn!(code = ?refusal.code, "Host refused");
+                }
                 connection.close(close_code(refusal.code), refusal.detail.as_bytes());
             }
             End::Broken(code, detail) => {
                 warn!(?code, "Host broke the protocol");
-                self.misbehaviour.count(sender.host, &detail).await;
+                self.admission.counts.count(Reason::HostMisbehaved);
                 connection.close(close_code(code), detail.as_bytes());
+                self.misbehaviour.count(sender.host, &detail).await;
             }
             End::Failed(error) => self.fail(connection, &error),
         }

@@ -71,8 +71,8 @@ impl Silence {
         });
     }
 
-    /// A sign of life.
-    pub fn handle_heard(&mut self, host: HostId, promised: Duration, at: Timestamp, now: Instant) {
+    /// A sign of life; says whether there is something to keep at once.
+    pub fn handle_heard(&mut self, host: HostId, promised: Duration, at: Timestamp, now: Instant) -> bool {
         let watched = self.hosts.entry(host).or_insert(Watched {
             last_heard: at,
             heard_at: now,
@@ -85,7 +85,10 @@ impl Silence {
         watched.promised = promised;
         if let Some(since) = watched.silent_since.take() {
             self.back.push((host, since));
+            return true;
         }
+
+        false
     }
 
     /// Stops to watch a host, such as one that was revoked.

@@ -45,8 +45,10 @@ impl Pulse {
 
     /// A sign of life.
     pub fn heard(&self, host: HostId) {
-        self.with(|silence| silence.handle_heard(host, self.promised, clock::now(), clock::instant()));
-        self.woken.notify_one();
+        // Looking through all hosts costs; a sign of life of one that is not silent only puts its deadline off.
+        if self.with(|silence| silence.handle_heard(host, self.promised, clock::now(), clock::instant())) {
+            self.woken.notify_one();
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Silence) -> T) -> T {

@@ -91,7 +91,8 @@ pub(crate) async fn sow(folder: &Path, now: Timestamp) -> Seed {
     judge(&store, Arc::new(set), now).await;
     let clock = Arc::new(AtomicI64::new(now.0));
     let told = Arc::clone(&clock);
-    let settings = Settings { tls: false, now: Arc::new(move || Timestamp(told.load(Ordering::SeqCst))) };
+    let now = Arc::new(move || Timestamp(told.load(Ordering::SeqCst)));
+    let settings = Settings { now, ..Settings::default() };
     let news = vonggac_collector::judge::news();
 
     Seed { desk: Desk::new(store, Arc::new(ArcSwap::from_pointee(knowledge)), news, settings), clock }

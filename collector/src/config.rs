@@ -344,6 +344,12 @@ impl Config {
         self.data_dir.join("keys")
     }
 
+    /// Where a running collector writes how it stands.
+    #[must_use]
+    pub fn status_path(&self) -> PathBuf {
+        self.data_dir.join("status.json")
+    }
+
     /// Where a running collector says on which addresses it can be reached.
     #[must_use]
     pub fn running_path(&self) -> PathBuf {

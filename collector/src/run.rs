@@ -22,6 +22,7 @@ use vonggac_rules::words::Language;
 
 use crate::admission::Admission;
 use crate::admission::counts::Reason;
+use crate::admission::report;
 use crate::authority::Authority;
 use crate::cli::Running;
 use crate::config::Config;
@@ -60,6 +61,7 @@ enum Task {
     Watch,
     Silence,
     Judge,
+    Status,
     Console,
 }
 
@@ -117,8 +119,7 @@ pub async fn serve(
     let admission = Admission::shared(config.limits.clone());
     let intake = Intake::new(store.clone(), Arc::clone(&bell));
     let renewals = Renewals::new(store.clone(), Arc::clone(&authority), config.certificates);
-    let sessions =
-        Sessions::new(store.clone(), intake, pulse.clone(), renewals, Arc::clone(&admission));
+    let sessions = Sessions::new(store.clone(), intake, pulse.clone(), renewals, Arc::clone(&admission));
     let sessions = Arc::new(sessions);
     let enrolment = Arc::new(Enrolment::new(
         store.clone(),
@@ -144,6 +145,9 @@ pub async fn serve(
     start(&mut tasks, Task::Watch, watch);
     start(&mut tasks, Task::Silence, silence::run(store.clone(), pulse.clone(), bell, rest.clone()));
     start(&mut tasks, Task::Judge, judging.run(rest.clone()));
+    let state =
+        report::keep_written(Arc::clone(&admission), store.clone(), config.status_path(), rest.clone());
+    start(&mut tasks, Task::Status, state);
     let (arrivals, arrived) = listen::arrivals();
     start(&mut tasks, Task::Reception, receive(arrived, sessions, enrolment, pulse, admission));
     start(&mut tasks, Task::Console, http.keep(pages, doors.clone()));

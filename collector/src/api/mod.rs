@@ -5,6 +5,7 @@
 //! | [`problem`] | errors, RFC 9457 |
 //! | [`client`] | who is asking, and where a list goes on |
 //! | [`overview`], [`incidents`], [`hosts`], [`compliance`], [`evidence`], [`windows`], [`account`] | routes by subject |
+//! | [`admission`] | who comes in at the other door |
 //! | [`alive`] | whether the process lives and can work |
 
 use axum::Router;
@@ -18,6 +19,7 @@ use utoipa_axum::routes;
 use crate::desk::Desk;
 
 mod account;
+mod admission;
 mod alive;
 mod client;
 mod compliance;
@@ -84,6 +86,7 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(account::language))
         .routes(routes!(account::password))
         .routes(routes!(account::end_session))
+        .routes(routes!(admission::admission))
         .routes(routes!(alive::live))
         .routes(routes!(alive::ready))
         .split_for_parts()

@@ -24,6 +24,7 @@ mod person;
 mod rules;
 mod running;
 mod snapshot;
+mod status;
 mod token;
 mod window;
 
@@ -59,6 +60,8 @@ enum Command {
     Init(init::Init),
     /// Chạy / run
     Serve,
+    /// Tình trạng: ai đang nối, ai bị từ chối / who is connected, what was turned away
+    Status,
     /// Kiểm tra cấu hình / check the configuration
     Check,
     /// Cơ quan / agencies
@@ -101,6 +104,7 @@ impl Command {
             Self::Backup(backup) => backup.touches_data(),
             Self::Init(_)
             | Self::Serve
+            | Self::Status
             | Self::Agency(_)
             | Self::Token(_)
             | Self::Host(_)
@@ -192,6 +196,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         match arguments.command {
             Command::Init(init) => init.run(&setting).await?,
             Command::Serve => {}
+            Command::Status => status::run(&setting)?,
             Command::Check => check(&setting),
             Command::Agency(agency) => agency.run(&setting).await?,
             Command::Token(token) => token.run(&setting).await?,

@@ -3,6 +3,8 @@
 use askama::Template;
 use axum::extract::State;
 
+use crate::admission::report::Report;
+
 use super::frame::{Answer, Page, Reader, shown};
 use crate::desk::Desk;
 use crate::desk::compliance::{self, ClauseState};
@@ -24,6 +26,7 @@ struct OverviewPage {
     waiting: u64,
     unseen: u64,
     open: OpenCount,
+    admission: Report,
     /// Clauses by state, in the order of the states.
     clauses: Vec<(ClauseState, u64)>,
 }
@@ -74,6 +77,7 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader) -> Answer {
         unseen: sum(|line| line.unseen),
         open,
         clauses,
+        admission: desk.settings.admission.report(&desk.store),
         newest: newest.items,
         agencies,
     }))

@@ -15,12 +15,15 @@ use anyhow::{Context as _, anyhow};
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::clock;
+
 pub mod agencies;
 pub mod assignments;
 pub mod audit;
 pub mod casework;
 pub mod certificates;
 pub mod findings;
+pub mod health;
 pub mod hosts;
 pub mod incidents;
 pub mod migrate;
@@ -34,11 +37,20 @@ pub mod tokens;
 pub mod view;
 pub mod windows;
 
+use health::{Health, Trouble};
+
 /// Jobs that may wait for the writer: beyond it callers wait, and agents with them. Nothing is dropped.
 const WRITES_WAITING_MAX: usize = 256;
 
 /// Jobs in one commit: bounds how long the first of them waits for the last.
 const WRITES_PER_COMMIT_MAX: usize = 64;
+
+/// A transaction that cannot begin because another process holds the database is tried again for this long; callers
+/// wait, and agents with them. After that they are told that nothing was kept.
+const HELD_MOST: Duration = Duration::from_secs(120);
+
+/// How long one try waits.
+const HELD_TRY: Duration = Duration::from_secs(10);
 
 /// Readers at once: a page needs one for milliseconds; more than this only contend for the disk.
 const READERS_MAX: usize = 8;
@@ -51,6 +63,7 @@ type Answer = Box<dyn FnOnce(Result<(), Arc<anyhow::Error>>) + Send>;
 pub struct Store {
     jobs: mpsc::Sender<Job>,
     readers: Arc<Readers>,
+    health: Health,
 }
 
 struct Readers {
@@ -67,20 +80,28 @@ impl Store {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let mut writer =
             Connection::open(path).with_context(|| format!("open the database {}", path.display()))?;
-        writer.busy_timeout(Duration::from_secs(10))?;
+        writer.busy_timeout(HELD_TRY)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         migrate::to_newest(&mut writer)
             .with_context(|| format!("bring {} to the newest form", path.display()))?;
         let (jobs, queue) = mpsc::channel(WRITES_WAITING_MAX);
-        std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || write_loop(writer, queue))?;
+        let health = Health::default();
+        std::thread::Builder::new().name("store-writer".to_owned()).spawn({
+            let health = health.clone();
+            move || write_loop(writer, queue, &health)
+        })?;
         let permits = Semaphore::new(READERS_MAX);
         let readers = Readers { path: path.to_owned(), idle: Mutex::new(Vec::new()), permits };
 
-        Ok(Self { jobs, readers: Arc::new(readers) })
+        Ok(Self { jobs, readers: Arc::new(readers), health })
+    }
+
+    /// What keeps the store from taking what it is given; `None` if nothing does.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.health.trouble(clock::instant())
     }
 
     /// Runs `job` in the next transaction and answers after its commit.
@@ -155,7 +176,7 @@ fn in_savepoint<T>(
     result
 }
 
-fn write_loop(mut writer: Connection, mut queue: mpsc::Receiver<Job>) {
+fn write_loop(mut writer: Connection, mut queue: mpsc::Receiver<Job>, health: &Health) {
     while let Some(first) = queue.blocking_recv() {
         let mut jobs = vec![first];
         while jobs.len() < WRITES_PER_COMMIT_MAX
@@ -163,20 +184,53 @@ fn write_loop(mut writer: Connection, mut queue: mpsc::Receiver<Job>) {
         {
             jobs.push(job);
         }
+        health.begin();
+        let changes = writer.total_changes();
         let mut answers = Vec::with_capacity(jobs.len());
-        let committed = writer
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(anyhow::Error::from)
-            .and_then(|mut transaction| {
-                answers.extend(jobs.drain(..).map(|job| job(&mut transaction)));
-                transaction.commit().context("commit")
-            })
-            .map_err(Arc::new);
+        let committed = commit(&mut writer, jobs, &mut answers);
+        match &committed {
+            Ok(()) => health.good(writer.total_changes() != changes),
+            Err(error) => health.bad(Trouble::of(error), error),
+        }
+        let committed = committed.map_err(Arc::new);
         // If the transaction could not even begin, the jobs are dropped unanswered and their callers told so.
         for answer in answers {
             answer(committed.clone());
         }
     }
+}
+
+/// Runs jobs in one transaction; a full disk ends it in the middle, and nothing of it is kept.
+fn commit(writer: &mut Connection, jobs: Vec<Job>, answers: &mut Vec<Answer>) -> anyhow::Result<()> {
+    let mut transaction = begin(writer)?;
+    for job in jobs {
+        answers.push(job(&mut transaction));
+        if transaction.is_autocommit() {
+            // SQLite took the whole transaction back, as it does when there is no room; without this the jobs that
+            // follow would each be a transaction of its own.
+            let full =
+                rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+            return Err(anyhow::Error::new(full).context("the transaction was taken back"));
+        }
+    }
+
+    transaction.commit().context("commit")
+}
+
+fn begin(writer: &mut Connection) -> anyhow::Result<Transaction<'_>> {
+    let until = clock::instant() + HELD_MOST;
+    loop {
+        let held = match writer.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
+            Ok(()) => break,
+            Err(error) => error,
+        };
+        let busy = held.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
+        if !busy || clock::instant() >= until {
+            return Err(held.into());
+        }
+    }
+
+    Ok(writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use vonggac_protocol::enrolment::EnrolmentString;
 
 /// First argument that makes an executable of this crate become the agent.
 pub const AS_AGENT: &str = "--as-agent";
@@ -187,13 +188,25 @@ impl Province {
     /// # Errors
     /// If a command fails.
     pub fn enrol(&self, name: &str, extra: &str) -> anyhow::Result<()> {
+        self.enrol_at(name, extra, None)
+    }
+
+    /// The same, with the collector at another `host:port`: a line or a forwarder before it, or a name.
+    ///
+    /// # Errors
+    /// If a command fails.
+    pub fn enrol_at(&self, name: &str, extra: &str, address: Option<&str>) -> anyhow::Result<()> {
         let dir = self.dir.join(name);
         std::fs::create_dir_all(&dir)?;
         let config =
             format!("version = 1\nstate_dir = {:?}\n{extra}", dir.join("state").display().to_string());
         std::fs::write(dir.join("agent.toml"), config)?;
-        let string = last_word(&self.collector(&["token", "new", "--agency", AGENCY])?)?;
-        self.agent(name, &["enrol", &string])?;
+        let mut string: EnrolmentString =
+            last_word(&self.collector(&["token", "new", "--agency", AGENCY])?)?.parse()?;
+        if let Some(address) = address {
+            address.clone_into(&mut string.address);
+        }
+        self.agent(name, &["enrol", &string.to_string()])?;
 
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`latency`] | `write-to-incident` |
 //! | [`kills`] | `kill-nine` |
+//! | [`fleet`] | `fleet` |
 //! | [`idle`] | `idle` |
 //! | [`inventory`] | `inventory` |
 //! | [`watch`] | `fim-watch-setup`, `fim-actor` |
@@ -18,6 +19,7 @@
 
 mod corpora;
 mod exposure;
+mod fleet;
 mod idle;
 mod inventory;
 mod kills;
@@ -60,6 +62,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "idle",
         about: "memory, processor and wire bytes of an agent on this machine's default paths, an hour (VONGGAC_IDLE_SECONDS)",
         run: idle::measure,
+    },
+    Measurement {
+        name: "fleet",
+        about: "10,000 agents (VONGGAC_FLEET_AGENTS) on one collector: memory of each, handshakes a second, the storm after kill -9",
+        run: fleet::measure,
     },
     Measurement {
         name: "inventory",

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use vonggac_agent::link::backoff::Backoff;
 use vonggac_agent::wire::dial::HANDSHAKE_TIMEOUT;
 use vonggac_agent::wire::tls::{Credentials, client_config};
+use vonggac_agent::wire::trust::Trust;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::enrolment::{EnrolReply, EnrolRequest, EnrolmentString};
 use vonggac_protocol::frame::{Frame, Heartbeat};
@@ -196,6 +197,8 @@ impl Crowd {
             lanes: Vec::new(),
             now: vonggac_agent::clock::now(),
             assignment: 0,
+            trusts: None,
+            tell_outer: None,
         };
         write(&mut control, &Frame::Hello(hello)).await?;
         let answer = tokio::time::timeout(ANSWER_WITHIN, read(&mut answers)).await??;
@@ -287,7 +290,7 @@ async fn enrol_one(
     string: &EnrolmentString,
     number: usize,
 ) -> anyhow::Result<(ClientConfig, Digest)> {
-    let credentials = Credentials { pin: string.pin, authority: None, own: None };
+    let credentials = Credentials { trust: Trust::Pin(string.pin), own: None };
     let (config, _) = client_config(credentials, ALPN_ENROL, ANSWER_WITHIN)?;
     let connection =
         endpoint.connect_with(config, collector, COLLECTOR_NAME)?.await.context("connect to enrol")?;
@@ -311,8 +314,7 @@ async fn enrol_one(
         CertificateDer::from(enrolled.certificate),
         PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?,
     );
-    let authority = Some(CertificateDer::from(enrolled.authority));
-    let credentials = Credentials { pin: string.pin, authority, own: Some(own) };
+    let credentials = Credentials { trust: Trust::Pin(string.pin), own: Some(own) };
     let (config, _) = client_config(credentials, ALPN_LINK, IDLE)?;
 
     Ok((config, Digest::of(&enrolled.host.0)))

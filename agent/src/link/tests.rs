@@ -35,6 +35,10 @@ struct Books {
     hellos: usize,
     goodbyes: usize,
     batches: usize,
+    /// Lanes of the batches, as they came.
+    order: Vec<Lane>,
+    /// Which dictionaries they were packed with.
+    dictionaries: std::collections::BTreeSet<Option<u32>>,
 }
 
 fn observation(number: u64) -> Observation {
@@ -78,7 +82,8 @@ async fn collect(
             assignment: None,
             packages: None,
             standing: None,
-            dictionary: None,
+            // A collector of today to some, one of yesterday to others.
+            dictionary: hello.lanes.iter().any(|span| span.next > Seq(100)).then_some(1),
             line: None,
         };
         frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
@@ -139,6 +144,8 @@ async fn read_to(mut stream: RecvStream, sender: mpsc::Sender<Frame>) {
 impl Books {
     fn keep(&mut self, batch: &Batch) -> Ack {
         self.batches += 1;
+        self.order.push(batch.lane);
+        self.dictionaries.insert(batch.dictionary);
         let observations = batch.unpack().unwrap();
         let inbox = self.inboxes.entry((batch.epoch, batch.lane)).or_default();
         let verdict = inbox.handle_batch(batch.first, batch.gap_before, observations.len());
@@ -229,6 +236,97 @@ async fn every_observation_arrives_once_and_in_order_through_cuts() {
     assert_eq!(books.kept[&Lane::Bulk], expected(0..700));
     assert_eq!((books.missing.len(), books.hellos, books.goodbyes), (0, 5, 1));
     assert_eq!(world.waiting(), 0);
+}
+
+/// A line that carries `bytes_per_second` towards the collector, holds back one second of it, and drops the rest.
+async fn slow_line(collector: std::net::SocketAddr, bytes_per_second: u32) -> std::net::SocketAddr {
+    let front = Arc::new(tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let back = Arc::new(tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    back.connect(collector).await.unwrap();
+    let address = front.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
+        let (mut agent, mut free_at) = (None, tokio::time::Instant::now());
+        loop {
+            tokio::select! {
+                got = front.recv_from(&mut up) => {
+                    let Ok((length, from)) = got else { return };
+                    agent = Some(from);
+                    let now = tokio::time::Instant::now();
+                    free_at = free_at.max(now);
+                    if free_at - now > Duration::from_secs(1) {
+                        continue;
+                    }
+                    free_at += Duration::from_secs(1) * u32::try_from(length).unwrap() / bytes_per_second;
+                    let (at, bytes, back) = (free_at, up[..length].to_vec(), back.clone());
+                    tokio::spawn(async move {
+                        tokio::time::sleep_until(at).await;
+                        back.send(&bytes).await.ok();
+                    });
+                }
+                got = back.recv(&mut down) => {
+                    if let (Ok(length), Some(agent)) = (got, agent) {
+                        front.send_to(&down[..length], agent).await.ok();
+                    }
+                }
+            }
+        }
+    });
+
+    address
+}
+
+#[tokio::test]
+async fn on_a_slow_line_a_prompt_observation_overtakes_a_bulk_inventory_that_is_on_its_way() {
+    let authority = Authority::new();
+    let endpoint = authority.listen();
+    let line = slow_line(endpoint.local_addr().unwrap(), 16_000).await;
+    let (world, link) = world(&authority, line);
+    let mut seed = 1_u64;
+    let mut noise = || -> Vec<u8> {
+        let next = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed.to_be_bytes()[0]
+        };
+        std::iter::repeat_with(next).take(48 * 1024).collect()
+    };
+    for _ in 0..2 {
+        world.append(&[Record { lane: Lane::Bulk, at: Timestamp(1), bytes: noise() }]);
+    }
+
+    let prompt_later = async {
+        // A part of the inventory is on its way, which takes six seconds.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while sent::last(world.state.path(), 9).unwrap().len() < 2 {
+            assert!(tokio::time::Instant::now() < deadline, "the inventory is on its way");
+            tokio::task::yield_now().await;
+        }
+        world.append(&records(Lane::Prompt, 0..1));
+    };
+    let (books, (), ()) =
+        tokio::join!(collect(&endpoint, std::iter::empty(), 3, world.stop.clone()), link.run(), prompt_later);
+
+    assert_eq!(books.order, [Lane::Prompt, Lane::Bulk], "two records of bulk are one batch");
+    assert_eq!(books.hellos, 1, "on one connection");
+}
+
+#[tokio::test]
+async fn a_dictionary_is_used_only_if_the_collector_knows_it() {
+    for (count, known) in [(50, None), (150, Some(1))] {
+        let authority = Authority::new();
+        let endpoint = authority.listen();
+        let (world, link) = world(&authority, endpoint.local_addr().unwrap());
+        world.append(&records(Lane::Prompt, 0..count));
+
+        let wanted = usize::try_from(count).unwrap();
+        let (books, ()) =
+            tokio::join!(collect(&endpoint, std::iter::empty(), wanted, world.stop.clone()), link.run());
+
+        assert_eq!(books.kept[&Lane::Prompt], expected(0..count));
+        assert!(books.dictionaries.into_iter().eq([known]), "{count}");
+    }
 }
 
 #[tokio::test]

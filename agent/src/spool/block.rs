@@ -178,3 +178,39 @@ pub(super) fn unpack(header: &BlockHeader, content: &[u8]) -> Option<Vec<(Seq, T
 
     (decoder.position() == raw.len()).then_some(records)
 }
+
+/// For the fuzzer: the records of the block that begins these bytes.
+#[must_use]
+pub fn reread(identity: &Identity, bytes: &[u8]) -> Option<Vec<Record>> {
+    let head = identity.head(bytes)?;
+    let content = bytes.get(PIECE_HEADER_BYTES..PIECE_HEADER_BYTES + head.length())?;
+    let records = identity.records(&head, content.to_vec())?;
+
+    Some(records.into_iter().map(|(_, at, bytes)| Record { lane: identity.lane, at, bytes }).collect())
+}
+
+/// For the fuzzer: these bytes as header (its first twenty) and content of a block, with a length and checksums that
+/// fit.
+#[must_use]
+pub fn sealed(identity: &Identity, bytes: &[u8]) -> Vec<u8> {
+    let (head, content) = bytes.split_at(bytes.len().min(20));
+    let mut block = head.to_vec();
+    block.resize(20, 0);
+    block[..4].copy_from_slice(&u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes());
+    block.extend_from_slice(&identity.sum(content).to_be_bytes());
+    block.extend_from_slice(&identity.sum(&block).to_be_bytes());
+    block.extend_from_slice(content);
+
+    block
+}
+
+/// For the fuzzer: records as the first block of a file; nothing if they need more than one.
+#[must_use]
+pub fn packed(identity: &Identity, records: &[Record]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let [block] = &pack(records)[..] {
+        block.seal(identity, identity.first, &mut bytes);
+    }
+
+    bytes
+}

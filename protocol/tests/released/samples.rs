@@ -4,6 +4,7 @@ use vonggac_protocol::assignment::{Assignment, RebaselineOrder, WatchPath};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::enrolment::{EnrolReply, EnrolRequest, Enrolled, Token};
 use vonggac_protocol::file::*;
+use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::frame::{Ack, Batch, Frame, Heartbeat};
 use vonggac_protocol::hello::{Hello, LaneMark, LaneSpan, Refusal, RefusalCode, Welcome};
 use vonggac_protocol::host::{Health, HostDescribed, Role};
@@ -123,8 +124,22 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
     named
         .into_iter()
         .chain(renewal_frames(epoch))
+        .chain(dictionary_frames(epoch))
         .map(|(name, frame)| (format!("frame-{name}.cbor"), frame))
         .collect()
+}
+
+/// A batch packed with a dictionary, and the word of a collector that knows it.
+fn dictionary_frames(epoch: Epoch) -> Vec<(&'static str, Frame)> {
+    let Frame::Welcome(welcome) = welcome(false) else { unreachable!("it is a welcome") };
+    let observations: Vec<Vec<u8>> =
+        first_released().into_iter().map(|kind| Observation { at: AT, kind }.encode()).collect();
+    let first = Dictionary::of_number(1);
+
+    vec![
+        ("welcome-3", Frame::Welcome(Welcome { dictionary: Some(1), ..welcome })),
+        ("batch-2", Frame::Batch(Batch::pack_with(first, epoch, Lane::Bulk, Seq(18), 0, &observations))),
+    ]
 }
 
 /// Frames of renewal, and those that got fields with it.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use vonggac_protocol::enrolment::EnrolmentString;
+use vonggac_protocol::frame::dictionary::{Dictionary, compress};
 use vonggac_protocol::frame::{Batch, Frame};
 use vonggac_protocol::id::{Epoch, Lane, ObservationId, Seq};
 use vonggac_protocol::limits::{BATCH_OBSERVATIONS_MAX, BATCH_RAW_BYTES_MAX};
@@ -21,7 +22,7 @@ use vonggac_sha256::{Engine, Hasher, Next};
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -32,6 +33,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("collector_config", collector_config),
     ("spool_segment", spool_segment),
     ("spool_folder", spool_folder),
+    ("spool_block", spool_block),
     ("dpkg_status", dpkg_status),
     ("apt_list", apt_list),
     ("rpm_ndb", rpm_ndb),
@@ -60,20 +62,19 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-/// The bytes as the content of a batch, as they are and compressed.
+/// The bytes as the content of a batch: as they are, and compressed without and with a dictionary.
 pub fn batch(bytes: &[u8]) {
     let Some((&count, content)) = bytes.split_first() else { return };
-    for packed in [content.to_vec(), zstd::bulk::compress(content, 1).unwrap_or_default()] {
+    let first = Dictionary::of_number(1);
+    let packings = [
+        (content.to_vec(), None),
+        (content.to_vec(), Some(1)),
+        (compress(content, None), None),
+        (compress(content, first), Some(1)),
+    ];
+    for (packed, dictionary) in packings {
         let (epoch, lane, first) = (Epoch(1), Lane::Prompt, Seq(1));
-        unpack(&Batch {
-            epoch,
-            lane,
-            first,
-            gap_before: 0,
-            count: u32::from(count),
-            packed,
-            dictionary: None,
-        });
+        unpack(&Batch { epoch, lane, first, gap_before: 0, count: u32::from(count), packed, dictionary });
     }
 }
 
@@ -163,6 +164,22 @@ pub fn spool_segment(bytes: &[u8]) {
         }
         assert!(scan.next >= next && scan.good_end == end, "nothing that was read is numbered again");
     }
+}
+
+/// A block of the spool: what can be read from it says the same after it was packed again.
+pub fn spool_block(bytes: &[u8]) {
+    use vonggac_agent::spool::block::{packed, reread, sealed};
+
+    let identity = Identity::new(SPOOL_EPOCH, Lane::Prompt, Seq(1));
+    drop(reread(&identity, bytes));
+    // The checksums would keep the fuzzer out.
+    let Some(records) = reread(&identity, &sealed(&identity, bytes)) else { return };
+    // What a forger put into one block may be more than we would.
+    let again = packed(&identity, &records);
+    if again.is_empty() {
+        return;
+    }
+    assert_eq!(reread(&identity, &again).as_ref(), Some(&records), "read, packed, read");
 }
 
 /// A spool whose only file is these bytes opens, gives what it says it holds, goes on, and opens clean again.

@@ -14,6 +14,7 @@
 //! | [`storm`] | `fim-storm` |
 //! | [`month`] | `fim-month` |
 //! | [`wire`] | `wire-size`, `train-dictionary` |
+//! | [`spool`] | `spool` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -28,6 +29,7 @@ mod latency;
 pub mod month;
 mod peers;
 mod scan;
+mod spool;
 mod storm;
 mod watch;
 mod wire;
@@ -122,6 +124,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "wire-size",
         about: "bytes of an event in batches of 1, 10, 100, 500, of changes that the dictionary was not trained on",
         run: wire::size::measure,
+    },
+    Measurement {
+        name: "spool",
+        about: "records a second and bytes a record of the spool, of its first form and of SQLite, one sync per 100",
+        run: spool::measure,
     },
     Measurement {
         name: "train-dictionary",

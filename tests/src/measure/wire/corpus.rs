@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::Connection;
+use vonggac_protocol::file::FileChanged;
+use vonggac_protocol::observation::{Kind, Observation};
+use vonggac_protocol::path::HostPath;
 
 use crate::measure::kills::Chance;
 use crate::measure::{progress, this_executable};
@@ -16,7 +19,7 @@ use crate::programs::{Province, rest, wait_for};
 
 /// One half of what was observed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Half {
+pub(in crate::measure) enum Half {
     /// Seen by the training of a dictionary.
     Training,
     /// Never seen by it.
@@ -46,15 +49,14 @@ const MEASURING: [Source; 4] = [
     ("data", &["/usr/include", "/usr/share/locale"]),
 ];
 
-/// An observation of the prompt lane, encoded; in the order in which it was kept.
-pub(super) struct Corpus {
-    pub(super) observations: Vec<Vec<u8>>,
-    /// The folder that stood for the root of a machine.
-    pub(super) root: String,
+/// Observations of the prompt lane, encoded, in the order in which they were kept.
+pub(in crate::measure) struct Corpus {
+    /// With paths as they would be if the copied folders were those of the machine.
+    pub(in crate::measure) observations: Vec<Vec<u8>>,
 }
 
 /// Runs collector and agent, changes copies of real files in the ways in which files change, and reads what was kept.
-pub(super) fn observe(half: Half) -> anyhow::Result<Corpus> {
+pub(in crate::measure) fn observe(half: Half) -> anyhow::Result<Corpus> {
     let folder = tempfile::Builder::new().prefix("may-chu-").tempdir()?;
     let province = Province::found(&this_executable()?, folder.path())?;
     let (sources, seed) = match half {
@@ -96,7 +98,31 @@ pub(super) fn observe(half: Half) -> anyhow::Result<Corpus> {
     wait_for_stillness(&store)?;
     agent.stop(Duration::from_secs(20))?;
 
-    Ok(Corpus { observations: read(&store)?, root: root.display().to_string() })
+    let root = root.display().to_string();
+    let observations = read(&store)?
+        .iter()
+        .map(|bytes| Ok(of_a_machine(Observation::decode(bytes)?, &root).encode()))
+        .collect::<anyhow::Result<_>>()?;
+
+    Ok(Corpus { observations })
+}
+
+/// The paths as they would be if the copied folders were those of the machine.
+fn of_a_machine(mut observation: Observation, root: &str) -> Observation {
+    let bare = |path: &HostPath| {
+        let text = path.as_str();
+        HostPath::from_text(text.strip_prefix(root).unwrap_or(text))
+    };
+    if let Kind::FileChanged(change) = &mut observation.kind {
+        let FileChanged { path, root, .. } = change;
+        *path = bare(path);
+        *root = bare(root);
+    }
+    if let Kind::BaselineTaken(baseline) = &mut observation.kind {
+        baseline.root = bare(&baseline.root);
+    }
+
+    observation
 }
 
 /// Where a path of this machine lies under another root.

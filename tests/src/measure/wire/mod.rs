@@ -6,6 +6,6 @@
 //! | [`train`] | makes the file of a dictionary |
 //! | [`size`] | bytes of an event in batches of 1, 10, 100, 500 |
 
-mod corpus;
+pub(super) mod corpus;
 pub(super) mod size;
 pub(super) mod train;

@@ -28,6 +28,9 @@ pub(in crate::measure) fn measure() -> anyhow::Result<Map<String, Value>> {
     map.insert("events_file_changed".to_owned(), changes.into());
     let raw: usize = observations.iter().map(Vec::len).sum();
     map.insert("cbor_bytes_per_event".to_owned(), per_event(raw, observations.len())?);
+    // Nothing makes a digest shorter: this much is left of every event at least.
+    let digests: usize = observations.iter().map(|bytes| digest_bytes(bytes)).sum();
+    map.insert("digest_bytes_per_event".to_owned(), per_event(digests, observations.len())?);
     for size in SIZES {
         let with = frames(&observations, size, Some(Dictionary::NEWEST));
         let without = frames(&observations, size, None);
@@ -39,11 +42,25 @@ pub(in crate::measure) fn measure() -> anyhow::Result<Map<String, Value>> {
     map.insert(
         "split".to_owned(),
         "trained on copies of /etc, /usr/bin, /usr/lib, /usr/share/doc; measured on /usr/sbin, /usr/include, \
-         other folders of /usr/share and /var/lib/dpkg/info, in another run; whole frames, without TLS and headers"
+         other folders of /usr/share and /var/lib/dpkg/info, in another run; paths as if the copies were the folders \
+         themselves; whole frames, without TLS and headers"
             .into(),
     );
 
     Ok(map)
+}
+
+fn digest_bytes(observation: &[u8]) -> usize {
+    let Ok(Kind::FileChanged(change)) = Observation::decode(observation).map(|read| read.kind) else {
+        return 0;
+    };
+    let digests = [&change.before, &change.after].map(|state| state.as_ref().and_then(|state| state.digest));
+
+    match digests {
+        [Some(before), Some(after)] if before != after => 64,
+        [None, None] => 0,
+        [Some(_), _] | [_, Some(_)] => 32,
+    }
 }
 
 /// Bytes of all frames with so many events each, and how many events those are; what is left over is left out.

@@ -4,11 +4,9 @@
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
-use vonggac_protocol::file::FileChanged;
 use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::package::PackagesChanged;
-use vonggac_protocol::path::HostPath;
 
 use super::corpus::{Half, observe};
 
@@ -33,7 +31,7 @@ pub(in crate::measure) fn measure() -> anyhow::Result<Map<String, Value>> {
         if matches!(read.kind, Kind::HostDescribed(_)) {
             continue;
         }
-        samples.push(sample(&[of_a_machine(read, &corpus.root).encode()]));
+        samples.push(sample(std::slice::from_ref(bytes)));
     }
     samples.extend(of_packages()?);
     let mut dictionary = zstd::dict::from_samples(&samples, bytes_max).context("train")?;
@@ -58,24 +56,6 @@ fn sample(observations: &[Vec<u8>]) -> Vec<u8> {
     let content: Vec<minicbor::bytes::ByteVec> = observations.iter().cloned().map(Into::into).collect();
 
     minicbor::to_vec(&content).unwrap_or_default()
-}
-
-/// The paths as they would be if the copied folders were those of a machine.
-fn of_a_machine(mut observation: Observation, root: &str) -> Observation {
-    let bare = |path: &HostPath| {
-        let text = path.as_str();
-        HostPath::from_text(text.strip_prefix(root).unwrap_or(text))
-    };
-    if let Kind::FileChanged(change) = &mut observation.kind {
-        let FileChanged { path, root, .. } = change;
-        *path = bare(path);
-        *root = bare(root);
-    }
-    if let Kind::BaselineTaken(baseline) = &mut observation.kind {
-        baseline.root = bare(&baseline.root);
-    }
-
-    observation
 }
 
 /// Differences of inventories, each of a few of this machine's packages.

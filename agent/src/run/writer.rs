@@ -145,10 +145,20 @@ mod tests {
         let spool = Arc::new(Mutex::new(spool));
         let (appended, _receiver) = watch::channel(0);
         let writer = Writer::new(spool.clone(), appended);
-        let reason = "x".repeat(1000);
+        // Text that cannot be packed to less than half.
+        let reason = |number: i64| -> String {
+            let mut state = number.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let next = || {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                format!("{state:016x}")
+            };
+            std::iter::repeat_with(next).take(180).collect()
+        };
         let observation = |number| Observation {
             at: Timestamp(number),
-            kind: Kind::AgentStopped(AgentStopped { reason: reason.clone() }),
+            kind: Kind::AgentStopped(AgentStopped { reason: reason(number) }),
         };
 
         for group in 0..30 {

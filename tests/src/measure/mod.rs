@@ -15,10 +15,12 @@
 //! | [`month`] | `fim-month` |
 //! | [`wire`] | `wire-size`, `train-dictionary` |
 //! | [`spool`] | `spool` |
+//! | [`delta`] | `inventory-delta` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
 mod corpora;
+mod delta;
 mod exposure;
 mod fleet;
 mod idle;
@@ -129,6 +131,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "spool",
         about: "records a second and bytes a record of the spool, of its first form and of SQLite, one sync per 100",
         run: spool::measure,
+    },
+    Measurement {
+        name: "inventory-delta",
+        about: "what of an inventory travels: the whole, a difference, the whole again after the collector lost it",
+        run: delta::measure,
     },
     Measurement {
         name: "train-dictionary",

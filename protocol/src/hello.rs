@@ -80,6 +80,10 @@ pub struct LaneMark {
     /// Everything up to and including this is on the collector's disk; 0 is nothing.
     #[n(1)]
     pub kept: Seq,
+    /// SHA-256 of the observation at that place, if it is still there: an agent that has another one at the same
+    /// place is an older copy of itself that went on.
+    #[n(2)]
+    pub digest: Option<Digest>,
 }
 
 /// What a collector answers.

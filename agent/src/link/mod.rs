@@ -5,12 +5,14 @@
 //! | [`backoff`] | how long to wait before the next try; pure |
 //! | [`session`] | one connection, from hello to goodbye |
 //! | [`lanes`] | from spool to batch to stream |
+//! | [`older`] | whether the disk is an older copy of itself |
 //! | [`due`] | what the spool has for a batch that fell due |
 //! | [`renewal`] | a certificate renewed before it ends; new roots |
 //! | [`sent`] | what last left this machine, for its administrator |
 
 pub mod backoff;
 pub mod due;
+pub mod older;
 mod lanes;
 mod renewal;
 pub mod sent;

@@ -21,7 +21,7 @@ use vonggac_protocol::renewal::Renewed;
 
 use super::lanes::LaneLink;
 use super::renewal::{self, Renewal};
-use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, on_disk, random, sent};
+use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, older, on_disk, random, sent};
 use crate::clock;
 use crate::identity::Identity;
 use crate::wire::dial::dial;
@@ -163,7 +163,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         connection.wait_idle().await;
         return Ok(Begun::Renewed);
     }
-    if lanes.iter().any(|span| kept_of(&welcome, span.lane) >= span.next) {
+    if is_older_copy(&link.spool, &welcome).await? {
         renew(&link.spool).await?;
         connection.close(0, b"renewed");
         connection.wait_idle().await;
@@ -256,7 +256,18 @@ async fn spans(spool: &SharedSpool) -> anyhow::Result<(Epoch, [LaneSpan; 2], Hol
     .await
 }
 
-/// The collector has more of this epoch than this spool ever wrote: the disk is an older copy of itself.
+/// Whether the collector has of this epoch what this spool has not.
+async fn is_older_copy(spool: &SharedSpool, welcome: &Welcome) -> anyhow::Result<bool> {
+    let (spool, marks) = (spool.clone(), welcome.marks.clone());
+
+    on_disk(move || {
+        let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(older::is_older_copy(&mut spool, &marks)?)
+    })
+    .await
+}
+
+/// The collector has of this epoch what this spool has not: the disk is an older copy of itself.
 async fn renew(spool: &SharedSpool) -> anyhow::Result<()> {
     let epoch = new_epoch()?;
     let spool = spool.clone();

@@ -74,6 +74,7 @@ async fn collect(
         let marks = Lane::ALL.map(|lane| LaneMark {
             lane,
             kept: books.inboxes.entry((hello.epoch, lane)).or_default().kept(),
+            digest: None,
         });
         let welcome = Welcome {
             wire: WIRE_VERSION,

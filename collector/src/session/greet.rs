@@ -146,8 +146,10 @@ pub fn weigh(
     let marks = Lane::ALL
         .into_iter()
         .map(|lane| {
-            let kept = observations::mark(tx, LaneOf { host, epoch: hello.epoch, lane })?;
-            Ok(LaneMark { lane, kept })
+            let of = LaneOf { host, epoch: hello.epoch, lane };
+            let kept = observations::mark(tx, of)?;
+            let digest = observations::body(tx, of, kept)?.map(|body| Digest::of(&body));
+            Ok(LaneMark { lane, kept, digest })
         })
         .collect::<anyhow::Result<_>>()?;
     let assignment = orders::assigned(tx, host)?.filter(|newest| newest.version != hello.assignment);

@@ -33,6 +33,23 @@ pub fn mark(connection: &Connection, of: LaneOf) -> anyhow::Result<Seq> {
     Ok(Seq(kept.map_or(0, i64::cast_unsigned)))
 }
 
+/// The bytes at a place; `None` if nothing is kept there.
+///
+/// # Errors
+/// If the store fails.
+pub fn body(connection: &Connection, of: LaneOf, seq: Seq) -> anyhow::Result<Option<Vec<u8>>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT body FROM observation WHERE host = ?1 AND epoch = ?2 AND lane = ?3 AND seq = ?4",
+        )?
+        .query_row(params![of.host.0, of.epoch.0.cast_signed(), of.lane.code(), seq.0.cast_signed()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+
+    Ok(found)
+}
+
 /// Moves the mark.
 ///
 /// # Errors

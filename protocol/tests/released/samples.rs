@@ -185,8 +185,8 @@ fn welcome(full: bool) -> Frame {
     Frame::Welcome(Welcome {
         wire: 1,
         marks: vec![
-            LaneMark { lane: Lane::Prompt, kept: Seq(16) },
-            LaneMark { lane: Lane::Bulk, kept: Seq(0) },
+            LaneMark { lane: Lane::Prompt, kept: Seq(16), digest: None },
+            LaneMark { lane: Lane::Bulk, kept: Seq(0), digest: None },
         ],
         now: AT,
         assignment: full.then(assignment),

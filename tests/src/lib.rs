@@ -8,6 +8,7 @@
 //! | [`measure`] | figures, by name |
 //! | [`programs`] | real programs on loopback |
 //! | [`tidy`] | the laws of the tree that no compiler holds |
+//! | [`simulation`] | the world in a box: hosts, links and a collector under one simulated clock |
 //! | [`world`] | hosts, links and a collector in memory, and their faults |
 
 pub mod crowd;
@@ -15,5 +16,6 @@ pub mod fuzz;
 pub mod line;
 pub mod measure;
 pub mod programs;
+pub mod simulation;
 pub mod tidy;
 pub mod world;

@@ -6,6 +6,7 @@ mod all {
     mod binaries;
     mod fuzz;
     mod month;
+    mod simulation;
     mod tidy;
     mod world;
 }

@@ -11,6 +11,7 @@
 //! | [`exposure`] | `unit-exposure` |
 //! | [`lanes`] | `sha256-lanes` |
 //! | [`scan`] | `fim-first-scan`, `fim-check-scan`, `fim-memory` |
+//! | [`simulate`] | `simulate` |
 //! | [`storm`] | `fim-storm` |
 //! | [`month`] | `fim-month` |
 //! | [`wire`] | `wire-size`, `train-dictionary` |
@@ -32,6 +33,7 @@ pub mod month;
 mod peers;
 mod scan;
 mod spool;
+mod simulate;
 mod storm;
 mod watch;
 mod wire;
@@ -76,6 +78,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "inventory",
         about: "this machine's packages, pending updates and licences against the package manager's own answers",
         run: inventory::measure,
+    },
+    Measurement {
+        name: "simulate",
+        about: "1,000,000 hours of simulated worlds (VONGGAC_SIMULATE_HOURS, VONGGAC_SIMULATE_SEEDS): laws broken, planted mistakes found",
+        run: simulate::measure,
     },
     Measurement {
         name: "fim-storm",

@@ -333,7 +333,8 @@ impl World {
     /// Puts one batch on its way, the prompt lane first.
     fn pump(&mut self, host: usize) -> anyhow::Result<Option<Point>> {
         let now = self.instant();
-        let full = Lane::ALL.map(|lane| self.collector.waiting(host, lane) >= STREAM_FRAMES);
+        let stuck = self.is_cut_off(host) && self.links[host].sent_in_vain >= STREAM_FRAMES;
+        let full = Lane::ALL.map(|lane| stuck || self.collector.waiting(host, lane) >= STREAM_FRAMES);
         let Some(process) = self.hosts[host].process.as_mut() else { return Ok(None) };
         let Line::Working(connection) = process.line else { return Ok(None) };
         for lane in Lane::ALL {
@@ -430,6 +431,7 @@ impl World {
             now: clock,
             assignment: 0,
             trusts: None,
+            tell_outer: None,
         };
         self.send_up(host, connection, &Frame::Hello(hello));
         self.plan_in(WELCOME_TIMEOUT, Event::WelcomeLate { host, connection });
@@ -578,6 +580,8 @@ impl World {
             self.send_up(host, connection, &Frame::Heartbeat(Heartbeat { now }));
             let pace = self.hosts[host].pace;
             self.plan_in(pace, Event::Beat { host, connection });
+            // The link looks at its lanes again with every sign of life, whatever else wakes it.
+            self.wake(host);
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Link {
     pub(super) cut_until: u64,
     /// Frames are lost, doubled, overtaken and altered before this moment: worse than a stream would ever let happen.
     pub(super) rough_until: u64,
+    /// Frames handed to the transport since the path was cut: it takes no more than its window.
+    pub(super) sent_in_vain: usize,
     pub(super) last_up: u64,
     pub(super) last_down: u64,
 }
@@ -76,6 +78,9 @@ impl World {
     }
 
     pub(super) fn send_up(&mut self, host: usize, connection: u64, frame: &Frame) {
+        if self.is_cut_off(host) {
+            self.links[host].sent_in_vain += 1;
+        }
         let (wire, arrivals) = self.depart(host, frame, self.links[host].last_up);
         if let Some(first) = arrivals.first() {
             self.links[host].last_up = self.links[host].last_up.max(*first);
@@ -148,6 +153,9 @@ impl World {
 
     /// The path carries nothing for so long; connections that notice are given up.
     pub(super) fn cut_off(&mut self, host: usize, long: u64) {
+        if !self.is_cut_off(host) {
+            self.links[host].sent_in_vain = 0;
+        }
         self.links[host].cut_until = self.links[host].cut_until.max(self.now + long);
         self.plan_idle(host);
     }

@@ -12,8 +12,8 @@
 
 pub mod backoff;
 pub mod due;
-pub mod older;
 mod lanes;
+pub mod older;
 mod renewal;
 pub mod sent;
 mod session;

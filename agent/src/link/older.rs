@@ -56,6 +56,9 @@ mod tests {
         assert!(older(mark(2, Some(b"another"))) && older(mark(4, None)));
         assert!(!older(mark(2, None)), "a collector that does not say is believed");
         spool.forget(Lane::Prompt, Seq(2)).unwrap();
-        assert!(!is_older_copy(&mut spool, &[mark(2, Some(b"another"))]).unwrap(), "nothing is left to compare");
+        assert!(
+            !is_older_copy(&mut spool, &[mark(2, Some(b"another"))]).unwrap(),
+            "nothing is left to compare"
+        );
     }
 }

@@ -112,7 +112,11 @@ async fn collect(
     let connection = Connection::from(endpoint.accept().await.unwrap().await.unwrap());
     let (mut send, mut receive) = connection.accept_control().await.unwrap();
     let Ok(Frame::Hello(hello)) = frames::read(&mut receive).await else { panic!("no hello") };
-    let marks = hello.lanes.iter().map(|span| LaneMark { lane: span.lane, kept: Seq(span.kept_from.0 - 1), digest: None });
+    let marks = hello.lanes.iter().map(|span| LaneMark {
+        lane: span.lane,
+        kept: Seq(span.kept_from.0 - 1),
+        digest: None,
+    });
     let welcome = Welcome {
         wire: WIRE_VERSION,
         marks: marks.collect(),

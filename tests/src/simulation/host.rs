@@ -109,7 +109,9 @@ pub(super) fn contents(spool: &mut Spool) -> anyhow::Result<Vec<(Lane, u64, Vec<
             let found = spool.read(lane, from, 512, 1 << 20)?;
             let Some((last, _)) = found.last() else { break };
             from = last.next();
-            if let Some(hole) = spool.holes(lane).into_iter().find(|(first, last)| (*first..=*last).contains(&from)) {
+            if let Some(hole) =
+                spool.holes(lane).into_iter().find(|(first, last)| (*first..=*last).contains(&from))
+            {
                 from = hole.1.next();
             }
             all.extend(found.into_iter().map(|(seq, bytes)| (lane, seq.0, bytes)));
@@ -129,7 +131,8 @@ impl World {
         let epoch = self.new_epoch();
         let one = &mut self.hosts[host];
         one.life += 1;
-        let (mut spool, recovered) = Spool::open(&one.dir.join("spool"), one.limits, epoch).context("open the spool")?;
+        let (mut spool, recovered) =
+            Spool::open(&one.dir.join("spool"), one.limits, epoch).context("open the spool")?;
         let found = contents(&mut spool)?;
         let epoch = spool.epoch().0;
         if recovered.epoch_is_new && one.life > 1 {
@@ -345,8 +348,14 @@ impl World {
             match Found::read(&mut process.spool, lane, due).context("read the spool")? {
                 Found::Records(observations) => {
                     let epoch = process.spool.epoch();
-                    let batch =
-                        Batch::pack_with(process.dictionary, epoch, lane, due.first, due.gap_before, &observations);
+                    let batch = Batch::pack_with(
+                        process.dictionary,
+                        epoch,
+                        lane,
+                        due.first,
+                        due.gap_before,
+                        &observations,
+                    );
                     process.outboxes[at(lane)].handle_transmitted(due.first, observations.len(), now);
                     process.unanswered[at(lane)] += 1;
                     let unanswered = process.unanswered[at(lane)];
@@ -514,7 +523,8 @@ impl World {
         let outbox = &mut process.outboxes[at(ack.lane)];
         outbox.handle_ack(ack.kept, ack.resend, now);
         let unanswered = &mut process.unanswered[at(ack.lane)];
-        *unanswered = if ack.resend || outbox.poll_timeout().is_none() { 0 } else { unanswered.saturating_sub(1) };
+        *unanswered =
+            if ack.resend || outbox.poll_timeout().is_none() { 0 } else { unanswered.saturating_sub(1) };
         self.forget(host, ack.lane)?;
         self.wake(host);
         self.strike_at(Side::Host(host), Point::Forgotten)
@@ -553,7 +563,8 @@ impl World {
         let random = self.share();
         let one = &mut self.hosts[host];
         let Some(process) = one.process.as_mut() else { return };
-        if !matches!(process.line, Line::Greeting(current) | Line::Working(current) if current == connection) {
+        if !matches!(process.line, Line::Greeting(current) | Line::Working(current) if current == connection)
+        {
             return;
         }
         process.line = Line::Down;
@@ -567,7 +578,8 @@ impl World {
     }
 
     pub(super) fn welcome_late(&mut self, host: usize, connection: u64) {
-        let greeting = self.hosts[host].process.as_ref().is_some_and(|it| it.line == Line::Greeting(connection));
+        let greeting =
+            self.hosts[host].process.as_ref().is_some_and(|it| it.line == Line::Greeting(connection));
         if greeting {
             self.lost(host, connection);
         }
@@ -575,7 +587,8 @@ impl World {
 
     pub(super) fn beat(&mut self, host: usize, connection: u64) {
         let now = self.host_clock(host);
-        let working = self.hosts[host].process.as_ref().is_some_and(|it| it.line == Line::Working(connection));
+        let working =
+            self.hosts[host].process.as_ref().is_some_and(|it| it.line == Line::Working(connection));
         if working {
             self.send_up(host, connection, &Frame::Heartbeat(Heartbeat { now }));
             let pace = self.hosts[host].pace;

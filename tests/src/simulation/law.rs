@@ -156,7 +156,10 @@ impl Law {
             }
         }
         self.holds(lost.is_empty(), || {
-            format!("host {host} {}: {lost:?} were acknowledged, and are not on the collector's disk", lane.word())
+            format!(
+                "host {host} {}: {lost:?} were acknowledged, and are not on the collector's disk",
+                lane.word()
+            )
         });
         let first = self.accounts[host].held.range((lane, 0)..=(lane, u64::MAX)).next().map(|(key, _)| key.1);
         self.holds(first.is_none_or(|first| first == kept_from), || {
@@ -166,12 +169,22 @@ impl Law {
             )
         });
         self.holds(kept_from > up_to, || {
-            format!("host {host} {}: confirmed up to {up_to}, and the spool still holds {kept_from}", lane.word())
+            format!(
+                "host {host} {}: confirmed up to {up_to}, and the spool still holds {kept_from}",
+                lane.word()
+            )
         });
     }
 
     /// The spool was opened again and holds this. `torn`: power was lost while something was written.
-    pub(super) fn reopened(&mut self, host: usize, epoch: u64, found: &[(Lane, u64, Vec<u8>)], torn: bool, life: u64) {
+    pub(super) fn reopened(
+        &mut self,
+        host: usize,
+        epoch: u64,
+        found: &[(Lane, u64, Vec<u8>)],
+        torn: bool,
+        life: u64,
+    ) {
         let held = std::mem::take(&mut self.accounts[host].held);
         for (lane, seq, bytes) in found {
             let place = (epoch, *lane, *seq);
@@ -243,7 +256,8 @@ impl Law {
             }
             self.enter(host, (epoch, *lane, *seq), (print(bytes), version_of(bytes)), life);
         }
-        let lost: Vec<_> = held.iter().filter(|(_, number)| !carried.contains(number)).map(|(key, _)| *key).collect();
+        let lost: Vec<_> =
+            held.iter().filter(|(_, number)| !carried.contains(number)).map(|(key, _)| *key).collect();
         self.holds(lost.is_empty(), || format!("host {host}: a new life began without {lost:?}"));
     }
 
@@ -255,7 +269,13 @@ impl Law {
 
     /// The collector committed something of this lane: everything up to the mark is kept once, as it was written, in
     /// order, or is named missing; and what is named missing is.
-    pub(super) fn committed(&mut self, db: &Connection, host: usize, epoch: u64, lane: Lane) -> anyhow::Result<()> {
+    pub(super) fn committed(
+        &mut self,
+        db: &Connection,
+        host: usize,
+        epoch: u64,
+        lane: Lane,
+    ) -> anyhow::Result<()> {
         let of = LaneOf { host: host_id(host), epoch: Epoch(epoch), lane };
         let mark = observations::mark(db, of)?.0;
         let before = self.named.marks.insert((host, epoch, lane), mark).unwrap_or(0);
@@ -297,7 +317,8 @@ impl Law {
             account.entries[number].kept = true;
         }
         self.holds(entry.is_some(), || format!("host {host}: {place:?} is not what was written there"));
-        let twice = self.named.missing.get(&(host, place.0, place.1)).is_some_and(|all| all.contains(&place.2));
+        let twice =
+            self.named.missing.get(&(host, place.0, place.1)).is_some_and(|all| all.contains(&place.2));
         self.holds(!twice, || format!("host {host}: {place:?} is kept, and named missing"));
     }
 
@@ -305,14 +326,18 @@ impl Law {
     fn gap(&mut self, host: usize, (epoch, lane): (u64, Lane), from: u64, until: u64) {
         for seq in from..until {
             let named = self.named.missing.get(&(host, epoch, lane)).is_some_and(|all| all.contains(&seq));
-            self.holds(named, || format!("host {host} {} {seq}: neither kept nor named missing", lane.word()));
+            self.holds(named, || {
+                format!("host {host} {} {seq}: neither kept nor named missing", lane.word())
+            });
             let account = &self.accounts[host];
             let entry = account.at.get(&(epoch, lane, seq)).and_then(|all| all.last());
             let rightly = entry.is_none_or(|at| {
                 let entry = &account.entries[*at];
                 entry.excuse.is_some() || entry.carried
             });
-            self.holds(rightly, || format!("host {host} {} {seq}: named missing, and nothing took it", lane.word()));
+            self.holds(rightly, || {
+                format!("host {host} {} {seq}: named missing, and nothing took it", lane.word())
+            });
         }
     }
 
@@ -329,7 +354,8 @@ impl Law {
         for (seq, kind, body) in rows {
             self.named.own_seen.insert(host, seq.cast_unsigned());
             if kind == "records_missing"
-                && let Ok(Observation { kind: Kind::RecordsMissing(missing), .. }) = Observation::decode(&body)
+                && let Ok(Observation { kind: Kind::RecordsMissing(missing), .. }) =
+                    Observation::decode(&body)
             {
                 let of_lane = self.named.missing.entry((host, epoch, missing.lane)).or_default();
                 of_lane.extend(missing.first..=missing.last);
@@ -362,10 +388,14 @@ impl Law {
             let mark = observations::mark(db, of)?;
             let (from, next) = spool.spans[at];
             self.holds(mark.next() == next && from == next, || {
-                format!("host {host} {}: at rest, spool {from:?} to {next:?}, collector has {mark:?}", lane.word())
+                format!(
+                    "host {host} {}: at rest, spool {from:?} to {next:?}, collector has {mark:?}",
+                    lane.word()
+                )
             });
         }
-        let told = spool.file == 0 || self.accounts[host].entries.iter().any(|entry| entry.version == Some(spool.file));
+        let told = spool.file == 0
+            || self.accounts[host].entries.iter().any(|entry| entry.version == Some(spool.file));
         self.holds(told, || format!("host {host}: at rest, and version {} was never told", spool.file));
         let held: Vec<_> = self.accounts[host].held.keys().copied().collect();
         self.holds(held.is_empty(), || format!("host {host}: at rest, and {held:?} still wait"));
@@ -387,7 +417,9 @@ impl Law {
                 lost.push(entry.place);
             }
         }
-        self.holds(lost.is_empty(), || format!("host {host}: {lost:?} neither kept, nor waiting, nor excused"));
+        self.holds(lost.is_empty(), || {
+            format!("host {host}: {lost:?} neither kept, nor waiting, nor excused")
+        });
         let mut last: BTreeMap<(u64, Lane), i64> = BTreeMap::new();
         let mut counts: BTreeMap<(u64, Lane), (u64, u64)> = BTreeMap::new();
         for (place, (_, id)) in &kept {
@@ -427,8 +459,9 @@ pub(super) struct Settled {
 }
 
 fn kept_places(db: &Connection, host: usize) -> anyhow::Result<BTreeMap<Place, (u64, i64)>> {
-    let mut rows = db
-        .prepare_cached("SELECT epoch, lane, seq, body, id FROM observation WHERE host = ?1 AND epoch <> 0")?;
+    let mut rows = db.prepare_cached(
+        "SELECT epoch, lane, seq, body, id FROM observation WHERE host = ?1 AND epoch <> 0",
+    )?;
     let rows = rows.query_map([host_id(host).0], |row| {
         let lane = Lane::from_code(row.get(1)?).unwrap_or(Lane::Prompt);
         let place = (row.get::<_, i64>(0)?.cast_unsigned(), lane, row.get::<_, i64>(2)?.cast_unsigned());

@@ -382,7 +382,9 @@ impl World {
                         self.law.settled(&self.collector.db, host, settled)?;
                     }
                 }
-                None => self.law.breaks(format!("not at rest {CALM_HOURS} hours after everything was healed")),
+                None => {
+                    self.law.breaks(format!("not at rest {CALM_HOURS} hours after everything was healed"))
+                }
             }
         }
         self.calm = false;
@@ -475,12 +477,13 @@ impl World {
     }
 
     fn note_event(&mut self, event: &Event) {
-        let text = if let Event::Up { host, connection, frame } | Event::Down { host, connection, frame } = event {
-            let way = if matches!(event, Event::Up { .. }) { "up" } else { "down" };
-            format!("{way} {host} {connection} {} bytes {:x}", frame.bytes.len(), frame.seal)
-        } else {
-            format!("{event:?}")
-        };
+        let text =
+            if let Event::Up { host, connection, frame } | Event::Down { host, connection, frame } = event {
+                let way = if matches!(event, Event::Up { .. }) { "up" } else { "down" };
+                format!("{way} {host} {connection} {} bytes {:x}", frame.bytes.len(), frame.seal)
+            } else {
+                format!("{event:?}")
+            };
         self.note(&text);
     }
 

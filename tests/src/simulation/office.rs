@@ -126,7 +126,8 @@ impl Collector {
 
     /// Batches of a lane that wait for the disk.
     pub(super) fn waiting(&self, host: usize, lane: Lane) -> usize {
-        let is_of = |job: &&Job| job.host == host && matches!(&job.work, Work::Keep(batch, _) if batch.lane == lane);
+        let is_of =
+            |job: &&Job| job.host == host && matches!(&job.work, Work::Keep(batch, _) if batch.lane == lane);
 
         self.process.as_ref().map_or(0, |process| process.jobs.iter().filter(is_of).count())
     }
@@ -223,16 +224,27 @@ impl World {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else arrives is of no connection that stands")]
-    pub(super) fn heard_by_collector(&mut self, host: usize, connection: u64, frame: Frame) -> anyhow::Result<()> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else arrives is of no connection that stands"
+    )]
+    pub(super) fn heard_by_collector(
+        &mut self,
+        host: usize,
+        connection: u64,
+        frame: Frame,
+    ) -> anyhow::Result<()> {
         let Some(process) = self.collector.process.as_mut() else { return Ok(()) };
         let current = process.connections.get(&host).copied();
         match frame {
             Frame::Hello(hello) if current.is_none_or(|current| current < connection) => {
                 if self.collector.busy_until > self.now {
                     let retry_after_secs = Some(u32::try_from(self.below(600)).unwrap_or(60));
-                    let refusal =
-                        Refusal { code: RefusalCode::Busy, detail: "come back later".to_owned(), retry_after_secs };
+                    let refusal = Refusal {
+                        code: RefusalCode::Busy,
+                        detail: "come back later".to_owned(),
+                        retry_after_secs,
+                    };
                     self.send_down(host, connection, &Frame::Refused(refusal));
                     return Ok(());
                 }
@@ -242,7 +254,10 @@ impl World {
             Frame::Batch(batch) if current == Some(connection) => self.take(host, connection, batch)?,
             Frame::Heartbeat(_) if current == Some(connection) => {
                 let known = certificates::identify(&self.collector.db, sender(host).certificate)?;
-                anyhow::ensure!(known.is_some_and(|known| known.state == HostState::Active), "the host may work");
+                anyhow::ensure!(
+                    known.is_some_and(|known| known.state == HostState::Active),
+                    "the host may work"
+                );
                 self.sign_of_life(host)?;
             }
             Frame::Goodbye(_) if current == Some(connection) => {
@@ -366,7 +381,8 @@ impl World {
             if let Change::Silent { host, .. } = change {
                 let host = usize::from(host.0[0]) - 1;
                 let heard = process.signs.get(&host).copied().unwrap_or(0).max(process.since);
-                self.law.holds(now >= heard + promised, || format!("host {host} was called silent too early"));
+                self.law
+                    .holds(now >= heard + promised, || format!("host {host} was called silent too early"));
                 *self.counts.entry("silences").or_default() += 1;
                 if deaf {
                     continue;
@@ -409,7 +425,8 @@ impl World {
         }
         // Planned again with the next sign.
         process.signs.remove(&host);
-        let silent = hosts::find(&self.collector.db, host_id(host))?.is_some_and(|host| host.silent_since.is_some());
+        let silent =
+            hosts::find(&self.collector.db, host_id(host))?.is_some_and(|host| host.silent_since.is_some());
         self.law.holds(silent, || format!("host {host} fell silent, and nobody was told within its promise"));
 
         Ok(())

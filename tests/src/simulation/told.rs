@@ -11,9 +11,16 @@ use vonggac_protocol::time::Timestamp;
 use crate::fuzz::mutation::Numbers;
 
 /// The file went from one version to another; with a difference of so many bytes.
-pub(super) fn change(before: u64, after: u64, text: usize, at: Timestamp, numbers: &mut Numbers) -> Observation {
+pub(super) fn change(
+    before: u64,
+    after: u64,
+    text: usize,
+    at: Timestamp,
+    numbers: &mut Numbers,
+) -> Observation {
     let path = HostPath::from_text("/etc/passwd");
-    let difference = TextDifference { digest: Digest([1; 32]), added: 1, removed: 1, lines: Some(noise(text, numbers)) };
+    let difference =
+        TextDifference { digest: Digest([1; 32]), added: 1, removed: 1, lines: Some(noise(text, numbers)) };
     let change = FileChanged {
         path: path.clone(),
         area: Area::Configuration,

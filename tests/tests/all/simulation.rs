@@ -14,8 +14,13 @@ fn run(seed: u64, hours: u64) -> Outcome {
 fn the_laws_hold_in_any_weather() {
     let outcomes: Vec<Outcome> = (1..=12).map(|seed| run(seed, 100)).collect();
 
-    for fault in ["agent_killed", "host_power_cut", "collector_killed", "torn_write", "frame_lost", "clock_jump"] {
-        assert!(outcomes.iter().any(|outcome| outcome.counts.contains_key(fault)), "{fault} happened nowhere");
+    for fault in
+        ["agent_killed", "host_power_cut", "collector_killed", "torn_write", "frame_lost", "clock_jump"]
+    {
+        assert!(
+            outcomes.iter().any(|outcome| outcome.counts.contains_key(fault)),
+            "{fault} happened nowhere"
+        );
     }
 }
 
@@ -44,7 +49,12 @@ fn three_days_without_a_path_and_a_restart_in_the_middle_lose_nothing() {
 
         assert!(outcome.broken.is_empty(), "seed {seed}: {:#?}", outcome.broken);
         assert_eq!(outcome.missing, 0, "seed {seed}: everything arrived, in order and once");
-        assert!(outcome.hours >= 73 && outcome.records > 20, "{} in {} hours", outcome.records, outcome.hours);
+        assert!(
+            outcome.hours >= 73 && outcome.records > 20,
+            "{} in {} hours",
+            outcome.records,
+            outcome.hours
+        );
     }
 }
 

@@ -16,8 +16,8 @@ use crate::os::machine;
 use crate::print::{Lang, Message, chain};
 use crate::spool::{Limits, Spool};
 use crate::status::Status;
-use crate::wire::dial::{DialError, connect, resolve, route};
-use crate::wire::tls::{Credentials, client_config};
+use crate::wire::dial::{DialError, connect_quic, connect_tcp, resolve, route};
+use crate::wire::tls::{Client, Credentials, client_config};
 use crate::wire::{frames, refusal_id};
 
 /// A collector that is well answers within this.
@@ -140,9 +140,12 @@ impl Examination {
         };
         let broken =
             |_: anyhow::Error| Message::new("identity-broken").with("path", config.state_dir.display());
-        let (client, verdict) = client_config(credentials, ALPN_LINK, ANSWER_TIMEOUT).map_err(broken)?;
+        let client = client_config(&credentials, ALPN_LINK, ANSWER_TIMEOUT).map_err(broken)?;
         let begun = clock::instant();
-        let connected = connect(to, client, &verdict).await;
+        let connected = connect_quic(to, &client).await;
+        if matches!(connected, Err(DialError::Silent)) {
+            return self.by_tcp(config, identity, to, &client).await;
+        }
         let millis = clock::instant().duration_since(begun).as_millis();
         let answers = Message::new("doctor-answers").with("address", to).with("millis", millis);
         let to_message =
@@ -162,9 +165,39 @@ impl Examination {
         };
         self.good.extend([answers, Message::new("doctor-pin-good")]);
 
+        self.words(config, identity, &connection).await
+    }
+
+    /// UDP brings no answer: whether TCP does.
+    async fn by_tcp(
+        &mut self,
+        config: &Config,
+        identity: &Identity,
+        to: SocketAddr,
+        client: &Client,
+    ) -> Result<(), Message> {
+        let begun = clock::instant();
+        let connection = connect_tcp(to, client).await.map_err(|error| {
+            let error = if matches!(error, DialError::SilentTcp) { DialError::SilentBoth } else { error };
+            Message::new(error.message_id()).with("address", to).because(error)
+        })?;
+        let millis = clock::instant().duration_since(begun).as_millis();
+        let answers = Message::new("doctor-answers-tcp").with("address", to).with("millis", millis);
+        self.good.extend([answers, Message::new("doctor-pin-good")]);
+
+        self.words(config, identity, &connection).await
+    }
+
+    /// What the collector says, or the running agent.
+    async fn words(
+        &mut self,
+        config: &Config,
+        identity: &Identity,
+        connection: &Connection,
+    ) -> Result<(), Message> {
         match spool_state(config) {
-            Some(lanes) => self.hello(identity, &connection, lanes).await,
-            None => self.by_status(config, &connection).await,
+            Some(lanes) => self.hello(identity, connection, lanes).await,
+            None => self.by_status(config, connection).await,
         }
     }
 

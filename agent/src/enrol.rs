@@ -8,6 +8,7 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
+use vonggac_carrier::Way;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::enrolment::{EnrolReply, EnrolRequest, Enrolled, EnrolmentString};
 use vonggac_protocol::frame::Frame;
@@ -75,8 +76,8 @@ pub(crate) fn make_request(name: &str) -> anyhow::Result<(KeyPair, Vec<u8>)> {
 
 async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::Result<EnrolReply> {
     let credentials = Credentials { trust: Trust::Pin(string.pin), own: None };
-    let (config, verdict) = client_config(credentials, ALPN_ENROL, ANSWER_TIMEOUT)?;
-    let connection = dial(&string.address, &config, &verdict)
+    let client = client_config(&credentials, ALPN_ENROL, ANSWER_TIMEOUT)?;
+    let connection = dial(&string.address, &client, Way::Quic)
         .await
         .map_err(|error| Message::new(error.message_id()).with("address", &string.address).because(error))?;
     let request = EnrolRequest {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
+use vonggac_carrier::Way;
 use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::id::{AgencyId, HostId};
 use vonggac_protocol::time::Timestamp;
@@ -42,6 +43,9 @@ pub struct Status {
     pub connection_since: Option<Timestamp>,
     /// Why there is none: the name of a message.
     pub reason: Option<String>,
+    /// By which way there is or was one last, `quic` or `tcp`.
+    #[serde(default)]
+    pub way: Option<String>,
     /// Records that wait in the prompt lane.
     pub waiting_prompt: u64,
     /// Records that wait in the bulk lane.
@@ -246,6 +250,9 @@ impl Status {
             None => Message::new("status-connecting"),
         };
         match (self.connected, self.connection_since) {
+            (true, Some(since)) if self.way.as_deref() == Some(Way::Tcp.word()) => {
+                Message::new("status-connected-tcp").with("since", local(since))
+            }
             (true, Some(since)) => Message::new("status-connected").with("since", local(since)),
             (false, Some(since)) => Message::new("status-disconnected")
                 .with("since", local(since))
@@ -290,6 +297,7 @@ mod tests {
             connected: false,
             connection_since: Some(Timestamp(1_795_312_345_000)),
             reason: Some("dial-silent".to_owned()),
+            way: None,
             waiting_prompt: 3,
             waiting_bulk: 4,
             spool_bytes: 90,

@@ -8,6 +8,7 @@ use vonggac_protocol::id::Lane;
 
 use crate::closed::Closed;
 use crate::stream::{RecvStream, SendStream};
+use crate::tcp;
 
 /// Bytes of headers that a datagram carries (RFC 791 and RFC 8200, with RFC 768): what a metered line counts too.
 const IPV4_UDP_HEADERS: u64 = 20 + 8;
@@ -18,9 +19,22 @@ const IPV6_UDP_HEADERS: u64 = 40 + 8;
 pub enum Way {
     /// QUIC over UDP.
     Quic,
+    /// TLS over TCP.
+    Tcp,
 }
 
-/// Bytes that a connection moved, headers of IP and of UDP included.
+impl Way {
+    /// A word for it, for files and interfaces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// Bytes that a connection moved, headers of IP and of UDP or TCP included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Moved {
     /// By us.
@@ -34,6 +48,14 @@ pub struct Moved {
 pub enum Connection {
     /// By QUIC; an agent's holds its endpoint, which serves nothing else.
     Quic(quinn::Connection, Option<Endpoint>),
+    /// By TCP.
+    Tcp(tcp::Connection),
+}
+
+impl From<tcp::Connection> for Connection {
+    fn from(connection: tcp::Connection) -> Self {
+        Self::Tcp(connection)
+    }
 }
 
 impl From<quinn::Connection> for Connection {
@@ -48,6 +70,7 @@ impl Connection {
     pub fn way(&self) -> Way {
         match self {
             Self::Quic(..) => Way::Quic,
+            Self::Tcp(_) => Way::Tcp,
         }
     }
 
@@ -63,6 +86,10 @@ impl Connection {
                 send.set_priority(2).ok();
                 Ok((send.into(), receive.into()))
             }
+            Self::Tcp(connection) => {
+                let (send, receive) = connection.control();
+                Ok((send.into(), receive.into()))
+            }
         }
     }
 
@@ -74,6 +101,10 @@ impl Connection {
         match self {
             Self::Quic(connection, _) => {
                 let (send, receive) = connection.accept_bi().await?;
+                Ok((send.into(), receive.into()))
+            }
+            Self::Tcp(connection) => {
+                let (send, receive) = connection.control();
                 Ok((send.into(), receive.into()))
             }
         }
@@ -94,6 +125,7 @@ impl Connection {
                 send.set_priority(priority).ok();
                 Ok(send.into())
             }
+            Self::Tcp(connection) => Ok(connection.open_lane(lane).into()),
         }
     }
 
@@ -104,6 +136,7 @@ impl Connection {
     pub async fn accept_lane(&self) -> Result<RecvStream, Closed> {
         match self {
             Self::Quic(connection, _) => Ok(connection.accept_uni().await?.into()),
+            Self::Tcp(connection) => Ok(connection.accept_lane().await?.into()),
         }
     }
 
@@ -112,6 +145,7 @@ impl Connection {
     pub fn close(&self, code: u32, reason: &[u8]) {
         match self {
             Self::Quic(connection, _) => connection.close(VarInt::from_u32(code), reason),
+            Self::Tcp(connection) => connection.close(code, reason),
         }
     }
 
@@ -119,6 +153,7 @@ impl Connection {
     pub async fn closed(&self) -> Closed {
         match self {
             Self::Quic(connection, _) => connection.closed().await.into(),
+            Self::Tcp(connection) => connection.closed().await,
         }
     }
 
@@ -127,6 +162,7 @@ impl Connection {
     pub fn close_reason(&self) -> Option<Closed> {
         match self {
             Self::Quic(connection, _) => connection.close_reason().map(ConnectionError::into),
+            Self::Tcp(connection) => connection.close_reason(),
         }
     }
 
@@ -135,6 +171,7 @@ impl Connection {
         match self {
             Self::Quic(_, Some(endpoint)) => endpoint.wait_idle().await,
             Self::Quic(_, None) => {}
+            Self::Tcp(connection) => connection.wait_idle().await,
         }
     }
 
@@ -146,6 +183,7 @@ impl Connection {
                 let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
                 chain.into_iter().next()
             }
+            Self::Tcp(connection) => connection.certificate(),
         }
     }
 
@@ -154,6 +192,7 @@ impl Connection {
     pub fn remote_address(&self) -> SocketAddr {
         match self {
             Self::Quic(connection, _) => connection.remote_address(),
+            Self::Tcp(connection) => connection.remote(),
         }
     }
 
@@ -170,6 +209,7 @@ impl Connection {
                     received: stats.udp_rx.bytes + stats.udp_rx.datagrams * headers,
                 }
             }
+            Self::Tcp(connection) => connection.moved(),
         }
     }
 
@@ -178,6 +218,8 @@ impl Connection {
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Quic(one, _), Self::Quic(another, _)) => one.stable_id() == another.stable_id(),
+            (Self::Tcp(one), Self::Tcp(another)) => one.is_same(another),
+            (Self::Quic(..), Self::Tcp(_)) | (Self::Tcp(_), Self::Quic(..)) => false,
         }
     }
 }

@@ -8,10 +8,14 @@
 //! | [`connection`] | a connection: its channels, its end, its peer |
 //! | [`stream`] | one direction of a channel |
 //! | [`closed`] | why a connection or a channel ended |
+//! | [`tcp`] | the channels over TLS on TCP |
+//! | [`os`] | what one system has and another has not |
 
 pub mod closed;
 pub mod connection;
+mod os;
 pub mod stream;
+pub mod tcp;
 
 pub use closed::{Closed, ReadError};
 pub use connection::{Connection, Moved, Way};

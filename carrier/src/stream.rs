@@ -1,12 +1,21 @@
 //! One direction of a channel.
 
 use crate::closed::{Closed, ReadError, of_read};
+use crate::tcp;
 
 /// Where to write.
 #[derive(Debug)]
 pub enum SendStream {
     /// A stream of QUIC.
     Quic(quinn::SendStream),
+    /// A channel over TCP.
+    Tcp(tcp::SendStream),
+}
+
+impl From<tcp::SendStream> for SendStream {
+    fn from(stream: tcp::SendStream) -> Self {
+        Self::Tcp(stream)
+    }
 }
 
 impl From<quinn::SendStream> for SendStream {
@@ -23,6 +32,7 @@ impl SendStream {
     pub async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Closed> {
         match self {
             Self::Quic(stream) => Ok(stream.write_all(bytes).await?),
+            Self::Tcp(stream) => stream.write_all(bytes).await,
         }
     }
 
@@ -31,6 +41,7 @@ impl SendStream {
         match self {
             // Only a stream that ended already refuses.
             Self::Quic(stream) => drop(stream.finish()),
+            Self::Tcp(stream) => stream.finish(),
         }
     }
 
@@ -45,6 +56,7 @@ impl SendStream {
                 Err(quinn::StoppedError::ConnectionLost(error)) => Err(error.into()),
                 Err(error @ quinn::StoppedError::ZeroRttRejected) => Err(Closed::Failed(error.to_string())),
             },
+            Self::Tcp(stream) => stream.finished().await,
         }
     }
 }
@@ -54,6 +66,14 @@ impl SendStream {
 pub enum RecvStream {
     /// A stream of QUIC.
     Quic(quinn::RecvStream),
+    /// A channel over TCP.
+    Tcp(tcp::RecvStream),
+}
+
+impl From<tcp::RecvStream> for RecvStream {
+    fn from(stream: tcp::RecvStream) -> Self {
+        Self::Tcp(stream)
+    }
 }
 
 impl From<quinn::RecvStream> for RecvStream {
@@ -70,6 +90,7 @@ impl RecvStream {
     pub async fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), ReadError> {
         match self {
             Self::Quic(stream) => Ok(stream.read_exact(buffer).await?),
+            Self::Tcp(stream) => stream.read_exact(buffer).await,
         }
     }
 
@@ -86,6 +107,7 @@ impl RecvStream {
                 }
                 None => Ok(0),
             },
+            Self::Tcp(stream) => stream.read_some(most, into).await,
         }
     }
 }

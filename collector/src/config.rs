@@ -11,6 +11,7 @@ use vonggac_protocol::assignment::{Assignment, WatchPath};
 
 use crate::admission::limits::{Limits, LimitsFile};
 use crate::authority::Terms;
+use crate::listen::ListenTcp;
 
 /// Where the configuration lies unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/vonggac/collector.toml";
@@ -103,6 +104,8 @@ pub struct Config {
 pub struct LinkConfig {
     /// UDP address.
     pub listen: SocketAddr,
+    /// TCP address, for agents whose network blocks UDP.
+    pub listen_tcp: ListenTcp,
 }
 
 /// The console and the API.
@@ -141,6 +144,7 @@ struct ConfigFile {
 #[serde(deny_unknown_fields)]
 struct LinkFile {
     listen: Option<Spanned<String>>,
+    listen_tcp: Option<Spanned<String>>,
     handshakes_max: Option<Spanned<usize>>,
     connections_per_address_max: Option<Spanned<usize>>,
 }
@@ -304,7 +308,10 @@ impl Config {
                 file.link.handshakes_max,
                 file.link.connections_per_address_max,
             )?,
-            link: LinkConfig { listen: place.address("link.listen", file.link.listen, LINK_LISTEN)? },
+            link: LinkConfig {
+                listen: place.address("link.listen", file.link.listen, LINK_LISTEN)?,
+                listen_tcp: listen_tcp(&place, file.link.listen_tcp)?,
+            },
             console: file.console.check(&place)?,
             promised_secs,
             certificates: file.certificates.check(&place)?,
@@ -354,6 +361,17 @@ impl Config {
     #[must_use]
     pub fn running_path(&self) -> PathBuf {
         self.data_dir.join("running.json")
+    }
+}
+
+/// Where TCP is listened on, if at all.
+fn listen_tcp(place: &Place<'_>, found: Option<Spanned<String>>) -> Result<ListenTcp, LoadConfigError> {
+    match found {
+        None => Ok(ListenTcp::AsUdp),
+        Some(found) if found.get_ref() == "off" => Ok(ListenTcp::Off),
+        Some(found) => found.get_ref().parse().map(ListenTcp::At).map_err(|_| {
+            place.wrong("link.listen_tcp", &found, "an address with a port, such as 0.0.0.0:443, or off")
+        }),
     }
 }
 

@@ -193,6 +193,7 @@ fn judging(
 fn door_settings(config: &Config) -> anyhow::Result<listen::Settings> {
     Ok(listen::Settings {
         listen: config.link.listen,
+        listen_tcp: config.link.listen_tcp,
         idle: Duration::from_secs(config.promised_secs) * IDLE_PROMISES,
         reset: ResetSecret::ensure(&config.keys_dir())?,
     })

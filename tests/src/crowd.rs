@@ -291,7 +291,7 @@ async fn enrol_one(
     number: usize,
 ) -> anyhow::Result<(ClientConfig, Digest)> {
     let credentials = Credentials { trust: Trust::Pin(string.pin), own: None };
-    let (config, _) = client_config(credentials, ALPN_ENROL, ANSWER_WITHIN)?;
+    let config = client_config(&credentials, ALPN_ENROL, ANSWER_WITHIN)?.quic;
     let connection =
         endpoint.connect_with(config, collector, COLLECTOR_NAME)?.await.context("connect to enrol")?;
     let (mut send, mut receive) = connection.open_bi().await?;
@@ -315,7 +315,7 @@ async fn enrol_one(
         PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?,
     );
     let credentials = Credentials { trust: Trust::Pin(string.pin), own: Some(own) };
-    let (config, _) = client_config(credentials, ALPN_LINK, IDLE)?;
+    let config = client_config(&credentials, ALPN_LINK, IDLE)?.quic;
 
     Ok((config, Digest::of(&enrolled.host.0)))
 }

@@ -129,7 +129,11 @@ impl Province {
     /// # Errors
     /// If a command fails.
     pub fn found(exe: &Path, dir: &Path) -> anyhow::Result<Self> {
-        let link_port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        // One number for UDP and TCP, and another for the console.
+        let (link_port, _taken) = wait_for("a port free on UDP and TCP", Duration::from_secs(10), || {
+            let port = UdpSocket::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+            Some((port, TcpListener::bind(("127.0.0.1", port)).ok()?))
+        })?;
         let http_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut province =
             Self { exe: exe.to_owned(), dir: dir.to_owned(), link_port, http_port, token: String::new() };

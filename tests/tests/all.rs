@@ -4,6 +4,7 @@
 
 mod all {
     mod binaries;
+    mod fallback;
     mod fuzz;
     mod month;
     mod simulation;

@@ -43,6 +43,7 @@ struct ConfigFile {
     memory_max_mib: Option<Spanned<u32>>,
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
+    udp_again_secs: Option<Spanned<u32>>,
     package_root: Option<Spanned<String>>,
 }
 
@@ -173,6 +174,12 @@ impl Check<'_> {
                 file.inventory_secs,
                 standard.inventory_secs,
                 60..=86_400,
+            ),
+            udp_again_secs: self.range(
+                "udp_again_secs",
+                file.udp_again_secs,
+                standard.udp_again_secs,
+                5..=86_400,
             ),
         }
     }

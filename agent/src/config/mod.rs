@@ -48,6 +48,8 @@ pub mod defaults {
     pub const HEARTBEAT_SECS: u32 = 240;
     /// Package databases are read again every hour; reading one takes well under a second.
     pub const INVENTORY_SECS: u32 = 3_600;
+    /// A firewall is seldom opened; a try costs some kilobytes.
+    pub const UDP_AGAIN_SECS: u32 = 3_600;
 }
 
 /// Smallest spool that can hold one whole inventory beside prompt records.
@@ -96,6 +98,8 @@ pub struct Config {
     pub heartbeat_secs: u32,
     /// Seconds between two readings of packages and patches, until the collector assigns another number.
     pub inventory_secs: u32,
+    /// Seconds between two tries to get from TCP back to QUIC.
+    pub udp_again_secs: u32,
 }
 
 /// Paths that are out of bounds. Counted by `Debug`, never named: the list itself is a secret of the machine.
@@ -129,6 +133,7 @@ impl Default for Config {
             memory_max_mib: defaults::MEMORY_MAX_MIB,
             heartbeat_secs: defaults::HEARTBEAT_SECS,
             inventory_secs: defaults::INVENTORY_SECS,
+            udp_again_secs: defaults::UDP_AGAIN_SECS,
         }
     }
 }

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`backoff`] | how long to wait before the next try; pure |
 //! | [`session`] | one connection, from hello to goodbye |
+//! | [`again`] | from TCP back to QUIC |
 //! | [`lanes`] | from spool to batch to stream |
 //! | [`older`] | whether the disk is an older copy of itself |
 //! | [`due`] | what the spool has for a batch that fell due |
 //! | [`renewal`] | a certificate renewed before it ends; new roots |
 //! | [`sent`] | what last left this machine, for its administrator |
 
+mod again;
 pub mod backoff;
 pub mod due;
 mod lanes;
@@ -29,6 +31,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+use vonggac_carrier::{Connection, Way};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::hello::{Refusal, Welcome};
@@ -38,6 +41,8 @@ use crate::identity::Identity;
 use crate::spool::Spool;
 use crate::wire::dial::DialError;
 use crate::wire::refusal_id;
+use crate::wire::tls::Client;
+use crate::wire::ways::Ways;
 use backoff::Backoff;
 
 /// The spool as the loop that writes and the link that reads share it. Locked on blocking threads only.
@@ -47,7 +52,7 @@ pub type SharedSpool = Arc<Mutex<Spool>>;
 #[derive(Debug)]
 pub enum LinkEvent {
     /// A collector said welcome.
-    Connected(Box<Welcome>),
+    Connected(Box<Welcome>, Way),
     /// There is no connection, for this reason.
     Lost(Outage),
     /// Watch this from now on.
@@ -77,7 +82,7 @@ impl Outage {
     }
 }
 
-/// Bytes of UDP payload since the start of the process.
+/// Bytes on the wire since the start of the process, headers included.
 #[derive(Debug, Default)]
 pub struct WireBytes {
     sent: AtomicU64,
@@ -123,6 +128,12 @@ pub struct Link {
     pub stop: CancellationToken,
     /// For how long, at most, to go on sending after `stop`.
     pub grace: Duration,
+    /// How often, on a connection over TCP, to try whether UDP is let through again.
+    pub udp_again: Duration,
+    /// By which way the collector was reached last.
+    pub ways: Ways,
+    /// A connection that stands and has said nothing yet, and with what it was taken up.
+    pub standing: Option<(Connection, Client)>,
 }
 
 /// How a connection ended.
@@ -131,6 +142,8 @@ enum End {
     Stopped,
     /// Come back soon: a new life of the spool began, or another pace.
     Renewed,
+    /// QUIC stands: go on with it at once.
+    Quic,
     /// Otherwise.
     Out(Outage),
 }
@@ -148,6 +161,7 @@ impl Link {
                     tokio::time::sleep(backoff.after_failure(random())).await;
                     continue;
                 }
+                End::Quic => continue,
                 End::Out(outage) => outage,
             };
             if welcomed {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use vonggac_carrier::{Connection, Moved, RecvStream, SendStream};
+use vonggac_carrier::{Connection, Moved, RecvStream, SendStream, Way};
 use vonggac_protocol::delivery::outbox::Outbox;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::dictionary::Dictionary;
@@ -19,14 +19,15 @@ use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, WIRE_VERSION, Welcome}
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::renewal::Renewed;
 
+use super::again::Again;
 use super::lanes::LaneLink;
 use super::renewal::{self, Renewal};
 use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, older, on_disk, random, sent};
 use crate::clock;
 use crate::identity::Identity;
-use crate::wire::dial::dial;
+use crate::wire::dial::{DialError, dial};
 use crate::wire::frames::{self, ReadFrameError};
-use crate::wire::tls::{Credentials, client_config};
+use crate::wire::tls::{Client, Credentials, client_config};
 
 /// A collector that accepted the connection answers a hello within this, or is not well.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,6 +66,8 @@ enum Begun {
 enum Leave {
     Stop,
     ComeBack,
+    /// To this one, which is over QUIC.
+    Quic(Connection, Client),
 }
 
 struct Session {
@@ -82,6 +85,8 @@ struct Session {
     promised: Duration,
     /// Where our packets come from, as the collector sees it.
     outer: Option<String>,
+    /// On a connection over TCP only.
+    again: Option<Again>,
 }
 
 /// How long a silent collector is believed to be alive: two heartbeats may get lost, and the third is given a
@@ -96,13 +101,13 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         trust: link.identity.trust(),
         own: Some((link.identity.certificate.clone(), link.identity.key.clone_key())),
     };
-    let (config, verdict) = client_config(credentials, ALPN_LINK, idle_timeout(pace.heartbeat_secs))?;
+    let client = client_config(&credentials, ALPN_LINK, idle_timeout(pace.heartbeat_secs))?;
     let dialled = tokio::select! {
-        dialled = dial(&link.identity.names.address, &config, &verdict) => dialled,
+        dialled = reach(link.standing.take(), &link.identity.names.address, client, link.ways.first()) => dialled,
         () = link.stop.cancelled() => return Ok(Begun::Stopped),
     };
-    let connection = match dialled {
-        Ok(connection) => connection,
+    let (connection, client) = match dialled {
+        Ok(reached) => reached,
         Err(error) => return Ok(Begun::Refused(Outage::Dial(error))),
     };
     let (mut control, mut answers) = connection.open_control().await.context("open the control stream")?;
@@ -147,7 +152,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         | Frame::Renew(_)
         | Frame::Renewed(_) => anyhow::bail!("the collector answered a hello with another word"),
     };
-    let (told, chain) = (welcome.clone(), verdict.chain());
+    let (told, chain) = (welcome.clone(), client.shown(connection.way()));
     let changed = with_identity(link, move |identity, state_dir| {
         Ok(renewal::learn(identity, state_dir, &told, chain.as_ref()))
     });
@@ -175,6 +180,8 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let promised =
         welcome.line.as_ref().map_or(PROMISE_OF_OLD, |line| Duration::from_secs(line.promised_secs));
     let outer = welcome.line.as_ref().and_then(|line| line.outer.clone());
+    let again = (connection.way() == Way::Tcp)
+        .then(|| Again::new(&link.identity.names.address, client, link.udp_again));
     let session = Session {
         connection,
         epoch,
@@ -187,6 +194,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         idle,
         promised,
         outer,
+        again,
     };
 
     Ok(Begun::Session(Box::new(session), Box::new(welcome)))
@@ -227,11 +235,32 @@ async fn renew_now(
     with_identity(link, move |identity, state_dir| pair.keep(identity, state_dir)).await
 }
 
+/// The connection that stands already, or a new one, and with what it was taken up.
+async fn reach(
+    standing: Option<(Connection, Client)>,
+    address: &str,
+    client: Client,
+    first: Way,
+) -> Result<(Connection, Client), DialError> {
+    match standing {
+        Some(standing) if standing.0.close_reason().is_none() => Ok(standing),
+        Some(_) | None => Ok((dial(address, &client, first).await?, client)),
+    }
+}
+
 /// The reason why the connection ended, rather than that a stream did.
 fn ended(connection: &Connection, error: ReadFrameError) -> anyhow::Error {
     match connection.close_reason() {
         Some(reason) => anyhow::Error::new(reason).context("the connection ended"),
         None => anyhow::Error::new(error),
+    }
+}
+
+/// Waits until QUIC stands, on a connection that is not QUIC's.
+async fn stands(again: &mut Option<Again>) -> (Connection, Client) {
+    match again {
+        Some(again) => again.stands().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -328,13 +357,19 @@ async fn open_lanes(
 
 impl Session {
     async fn work(mut self, link: &mut Link, welcome: Welcome) -> End {
-        info!("Connected to the collector");
+        let way = self.connection.way();
+        link.ways.worked(way, clock::now());
+        info!(way = way.word(), "Connected to the collector");
         let end = match self.converse(link, welcome).await {
             Ok(why) => {
                 self.say_goodbye().await;
                 match why {
                     Leave::Stop => End::Stopped,
                     Leave::ComeBack => End::Renewed,
+                    Leave::Quic(connection, client) => {
+                        link.standing = Some((connection, client));
+                        End::Quic
+                    }
                 }
             }
             Err(error) => End::Out(Outage::Ended(match self.connection.close_reason() {
@@ -354,7 +389,10 @@ impl Session {
         for lane in Lane::ALL {
             self.forget(link, lane).await?;
         }
-        link.events.send(LinkEvent::Connected(Box::new(welcome))).await.context("tell the loop")?;
+        link.events
+            .send(LinkEvent::Connected(Box::new(welcome), self.connection.way()))
+            .await
+            .context("tell the loop")?;
         let mut beat_at = Instant::now() + self.beat(link);
         let mut stop_by: Option<Instant> = None;
         loop {
@@ -387,6 +425,7 @@ impl Session {
                     }
                     beat_at = beat_at.min(Instant::now() + self.beat(link));
                 }
+                (connection, client) = stands(&mut self.again) => return Ok(Leave::Quic(connection, client)),
                 () = tokio::time::sleep_until(wake_at) => {
                     for lane in &mut self.lanes {
                         lane.outbox.handle_timeout(now());

@@ -191,6 +191,9 @@ fn world(authority: &Authority, address: std::net::SocketAddr) -> (World, Link) 
         wire: Arc::default(),
         stop: stop.clone(),
         grace: Duration::from_secs(20),
+        udp_again: Duration::from_secs(3_600),
+        ways: Ways::load(state.path(), clock::now()),
+        standing: None,
     };
 
     (World { state, spool, appended, _pace: pace, events, stop }, link)

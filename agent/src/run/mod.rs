@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+use vonggac_carrier::Way;
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::hello::Welcome;
 use vonggac_protocol::host::Health;
@@ -53,6 +54,7 @@ use crate::sensor::files::behind::SpoolPlace;
 use crate::sensor::health;
 use crate::spool::{Limits, Spool};
 use crate::status::{Problem, Status};
+use crate::wire::ways::Ways;
 use alive::{Alive, Before};
 use assigned::Assigned;
 use files::Files;
@@ -154,6 +156,8 @@ struct Connection {
     since: Option<Timestamp>,
     reason: Option<&'static str>,
     clock_offset_ms: Option<i64>,
+    /// By which way there is or was one last.
+    way: Option<Way>,
 }
 
 /// When what comes by itself comes next.
@@ -188,6 +192,9 @@ impl Agent {
             wire: wire.clone(),
             stop: link_stop.clone(),
             grace: DRAIN_GRACE,
+            udp_again: Duration::from_secs(u64::from(config.udp_again_secs)),
+            ways: Ways::load(&state_dir, now),
+            standing: None,
         };
         let mut agent = Self {
             inventory: Some(Inventory::open(root, &state_dir, config.role)?),
@@ -381,12 +388,13 @@ impl Agent {
     async fn handle_link(&mut self, event: LinkEvent) -> anyhow::Result<()> {
         self.due.status_soon();
         match event {
-            LinkEvent::Connected(welcome) => {
+            LinkEvent::Connected(welcome, way) => {
                 let now = clock::now();
                 self.connection = Connection {
                     connected: true,
                     since: Some(now),
                     reason: None,
+                    way: Some(way),
                     clock_offset_ms: Some(now.0.saturating_sub(welcome.now.0)),
                 };
                 if let Some(assignment) = welcome.assignment.clone() {
@@ -572,6 +580,7 @@ impl Agent {
             connected: self.connection.connected,
             connection_since: self.connection.since,
             reason: self.connection.reason.map(str::to_owned),
+            way: self.connection.way.map(|way| way.word().to_owned()),
             waiting_prompt: waiting[0],
             waiting_bulk: waiting[1],
             spool_bytes,

@@ -5,7 +5,8 @@
 //! | [`tls`] | the configuration of a connection |
 //! | [`trust`] | whom we believe, also with a wrong clock |
 //! | [`dial`] | from `host:port` to a connection |
-//! | [`frames`] | frames on a stream |
+//! | [`ways`] | by which way it was reached last |
+//! | [`frames`] | frames on a channel |
 
 use vonggac_protocol::hello::RefusalCode;
 
@@ -13,6 +14,7 @@ pub mod dial;
 pub mod frames;
 pub mod tls;
 pub mod trust;
+pub mod ways;
 
 #[cfg(test)]
 pub(crate) mod tests;

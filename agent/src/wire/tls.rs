@@ -12,6 +12,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use vonggac_carrier::Way;
 
 use super::trust::{Chain, Trust};
 
@@ -96,7 +97,7 @@ impl ServerCertVerifier for PinVerifier {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("QUIC knows no TLS before 1.3".to_owned()))
+        Err(rustls::Error::General("we speak no TLS before 1.3".to_owned()))
     }
 
     fn verify_tls13_signature(
@@ -134,19 +135,51 @@ pub struct Credentials {
     pub own: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
 }
 
-/// The configuration of a connection, and where its verdict on the collector's certificate will be.
+/// Everything that a connection to the collector needs, by either way; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// For QUIC.
+    pub quic: ClientConfig,
+    /// Where QUIC's verdict on the collector's certificate will be.
+    pub quic_verdict: VerdictCell,
+    /// For TLS over TCP.
+    pub tcp: Arc<rustls::ClientConfig>,
+    /// Where TCP's verdict will be.
+    pub tcp_verdict: VerdictCell,
+    /// A collector that is silent for so long is taken for dead.
+    pub idle: Duration,
+}
+
+impl Client {
+    /// The chain that the collector showed last by this way.
+    #[must_use]
+    pub fn shown(&self, way: Way) -> Option<Chain> {
+        match way {
+            Way::Quic => self.quic_verdict.chain(),
+            Way::Tcp => self.tcp_verdict.chain(),
+        }
+    }
+}
+
+/// The configuration of a connection.
 ///
 /// # Errors
 /// If key and certificate do not fit each other.
-pub fn client_config(
-    credentials: Credentials,
-    alpn: &[u8],
-    idle: Duration,
-) -> anyhow::Result<(ClientConfig, VerdictCell)> {
+pub fn client_config(credentials: &Credentials, alpn: &[u8], idle: Duration) -> anyhow::Result<Client> {
+    let (config, quic_verdict) = tls_config(credentials, alpn)?;
+    let quic = QuicClientConfig::try_from(config).context("use TLS in QUIC")?;
+    let mut quic = ClientConfig::new(Arc::new(quic));
+    quic.transport_config(Arc::new(transport(idle)?));
+    let (tcp, tcp_verdict) = tls_config(credentials, alpn)?;
+
+    Ok(Client { quic, quic_verdict, tcp: Arc::new(tcp), tcp_verdict, idle })
+}
+
+fn tls_config(credentials: &Credentials, alpn: &[u8]) -> anyhow::Result<(rustls::ClientConfig, VerdictCell)> {
     let provider = provider();
     let verdict = VerdictCell::default();
     let verifier = Arc::new(PinVerifier {
-        trust: credentials.trust,
+        trust: credentials.trust.clone(),
         provider: provider.clone(),
         verdict: verdict.clone(),
     });
@@ -155,18 +188,15 @@ pub fn client_config(
         .context("choose TLS 1.3")?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match credentials.own {
+    let mut config = match &credentials.own {
         Some((certificate, key)) => builder
-            .with_client_auth_cert(vec![certificate], key)
+            .with_client_auth_cert(vec![certificate.clone()], key.clone_key())
             .context("use the identity of this machine")?,
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![alpn.to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
-    let quic = QuicClientConfig::try_from(config).context("use TLS in QUIC")?;
-    let mut config = ClientConfig::new(Arc::new(quic));
-    config.transport_config(Arc::new(transport(idle)?));
 
     Ok((config, verdict))
 }

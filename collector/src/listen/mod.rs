@@ -1,19 +1,22 @@
-//! The door: one QUIC endpoint, TLS 1.3 only, handshakes a few at a time, nobody in without a reason.
+//! The door: one QUIC endpoint and, beside it, TCP; TLS 1.3 only, handshakes a few at a time, nobody in without a
+//! reason.
 //!
 //! | file | subject |
 //! |---|---|
+//! | [`tcp`] | the second door, where UDP is blocked |
 //! | [`tls`] | who we are and whom we believe |
 //! | [`gate`] | how many from where |
 //! | [`frames`] | frames on a stream, within limits |
 //! | [`reset`] | telling agents of a collector that died |
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Endpoint, IdleTimeout, Incoming, TransportConfig, VarInt};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vonggac_carrier::Connection;
@@ -26,11 +29,13 @@ use crate::clock;
 pub mod frames;
 pub mod gate;
 pub mod reset;
+mod tcp;
 pub mod tls;
 
 use frames::close_code;
 use gate::{Gate, Missed, NoCertificate, Pass};
 use reset::ResetSecret;
+use tcp::TcpDoor;
 
 /// Connections whose first packet has come and that wait for their turn; quinn refuses those beyond it. More than
 /// our own queue may ever hold, so that it is the queue which decides.
@@ -61,10 +66,23 @@ const SEND_WINDOW: u64 = 16 * 1024;
 pub struct Settings {
     /// UDP address.
     pub listen: SocketAddr,
+    /// TCP address.
+    pub listen_tcp: ListenTcp,
     /// A connection without any packet for this long is over.
     pub idle: Duration,
     /// What tells agents of a collector that died that their connection is gone.
     pub reset: ResetSecret,
+}
+
+/// Whether agents whose network blocks UDP are served, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListenTcp {
+    /// On the address of UDP, under the same port number.
+    AsUdp,
+    /// Here.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
 }
 
 /// Somebody who came in.
@@ -90,6 +108,7 @@ pub enum Arrival {
 /// An open door.
 pub struct Door {
     endpoint: Endpoint,
+    tcp: Option<TcpDoor>,
     gate: Gate,
 }
 
@@ -99,21 +118,23 @@ impl Door {
     /// # Errors
     /// If the address cannot be used or the authority cannot issue our own certificate.
     pub fn open(authority: &Authority, settings: Settings, gate: Gate) -> anyhow::Result<Self> {
-        let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls::server(authority, clock::now())?));
+        let tls = tls::server(authority, clock::now())?;
+        let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls::quic(Arc::clone(&tls))?));
         config
             .transport_config(Arc::new(transport(settings.idle)?))
             .max_incoming(INCOMING_MAX)
             .incoming_buffer_size(INCOMING_BYTES_MAX)
             .incoming_buffer_size_total(INCOMING_BYTES_ALL_MAX);
-        let socket = std::net::UdpSocket::bind(settings.listen)
-            .with_context(|| format!("listen on UDP {}", settings.listen))?;
+        let (socket, listener) = sockets(&settings)?;
         let mut ours = quinn::EndpointConfig::new(Arc::new(settings.reset.tokens()));
         let reset = settings.reset.clone();
         ours.cid_generator(move || Box::new(reset.connection_ids()));
         let endpoint = Endpoint::new(ours, Some(config), socket, Arc::new(quinn::TokioRuntime))
             .with_context(|| format!("listen on UDP {}", settings.listen))?;
 
-        Ok(Self { endpoint, gate })
+        let tcp = listener.map(|listener| TcpDoor { listener, tls, idle: settings.idle });
+
+        Ok(Self { endpoint, tcp, gate })
     }
 
     /// The address that it is open on.
@@ -124,11 +145,23 @@ impl Door {
         self.endpoint.local_addr().context("ask for our own UDP address")
     }
 
+    /// The address that it is open on for TCP, if it is.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn tcp_address(&self) -> anyhow::Result<Option<SocketAddr>> {
+        let tcp = self.tcp.as_ref().map(|tcp| tcp.listener.local_addr());
+
+        tcp.transpose().context("ask for our own TCP address")
+    }
+
     /// Lets people in until told to stop, then closes every connection.
     ///
     /// # Errors
     /// If the endpoint fails.
     pub async fn keep(self, arrivals: mpsc::Sender<Arrival>, stop: CancellationToken) -> anyhow::Result<()> {
+        let tcp =
+            self.tcp.map(|tcp| tokio::spawn(tcp.keep(self.gate.clone(), arrivals.clone(), stop.clone())));
         loop {
             let incoming = tokio::select! {
                 () = stop.cancelled() => break,
@@ -161,7 +194,33 @@ impl Door {
         // Peers that do not confirm need not be waited for.
         drop(tokio::time::timeout(Duration::from_secs(2), self.endpoint.wait_idle()).await);
 
-        Ok(())
+        match tcp {
+            Some(tcp) => tcp.await.context("keep the door of TCP")?,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The sockets of both doors. If any free port will do, one is looked for that is free on both.
+fn sockets(settings: &Settings) -> anyhow::Result<(UdpSocket, Option<TcpListener>)> {
+    let udp =
+        || UdpSocket::bind(settings.listen).with_context(|| format!("listen on UDP {}", settings.listen));
+    let tcp = |at| tcp::listen(at).with_context(|| format!("listen on TCP {at}"));
+    match settings.listen_tcp {
+        ListenTcp::Off => Ok((udp()?, None)),
+        ListenTcp::At(at) => Ok((udp()?, Some(tcp(at)?))),
+        ListenTcp::AsUdp => {
+            let mut tries = if settings.listen.port() == 0 { tcp::PORT_TRIES } else { 1 };
+            loop {
+                let socket = udp()?;
+                tries -= 1;
+                match tcp(socket.local_addr().context("ask for our own UDP address")?) {
+                    Ok(listener) => return Ok((socket, Some(listener))),
+                    Err(error) if tries == 0 => return Err(error),
+                    Err(_) => {}
+                }
+            }
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use vonggac_protocol::hello::{ALPN_ENROL, ALPN_LINK};
 use vonggac_protocol::time::Timestamp;
@@ -89,11 +91,11 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-/// TLS for the endpoint.
+/// TLS for both doors.
 ///
 /// # Errors
 /// If the authority cannot issue our own certificate.
-pub fn server(authority: &Authority, now: Timestamp) -> anyhow::Result<QuicServerConfig> {
+pub fn server(authority: &Authority, now: Timestamp) -> anyhow::Result<Arc<ServerConfig>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut issuers = RootCertStore::empty();
     for issuer in authority.issuers() {
@@ -114,7 +116,7 @@ pub fn server(authority: &Authority, now: Timestamp) -> anyhow::Result<QuicServe
     let roots = authority.roots();
     let above = identity.chain.iter().filter(|one| !roots.contains(one)).cloned().collect();
     let shown = Shown { link: shown(above)?, enrol: shown(identity.chain.clone())? };
-    let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .context("choose TLS 1.3")?
         .with_client_cert_verifier(Arc::new(LateComers { checks }))
@@ -124,5 +126,13 @@ pub fn server(authority: &Authority, now: Timestamp) -> anyhow::Result<QuicServe
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
 
+    Ok(Arc::new(config))
+}
+
+/// The same for QUIC.
+///
+/// # Errors
+/// If QUIC cannot use it.
+pub fn quic(config: Arc<ServerConfig>) -> anyhow::Result<QuicServerConfig> {
     QuicServerConfig::try_from(config).context("use TLS for QUIC")
 }

@@ -63,7 +63,15 @@ impl Forwarder {
     /// # Errors
     /// If the system gives no socket.
     pub fn to(server: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen for connections")?;
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), server)
+    }
+
+    /// The same on a port of our choice, such as that of a line for UDP.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub fn at(address: SocketAddr, server: SocketAddr) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).context("listen for connections")?;
         let address = listener.local_addr().context("ask for our own address")?;
         let shared = Arc::new(Shared {
             mood: Mutex::new(Mood::Carries),

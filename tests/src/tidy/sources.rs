@@ -9,7 +9,7 @@ use super::tree;
 const LINES_MAX: usize = 700;
 
 /// The only file that may ask which system it is built for.
-const CHOOSER: &str = "agent/src/os/mod.rs";
+const CHOOSERS: [&str; 2] = ["agent/src/os/mod.rs", "carrier/src/os.rs"];
 
 /// Parts of the agent and of the collector that only `run.rs`, the tests and the part itself may name.
 const PARTS: [(&str, &[&str]); 2] =
@@ -43,14 +43,18 @@ pub fn same_files_for_both_systems(root: &Path) -> anyhow::Result<Vec<String>> {
         .collect())
 }
 
-/// `cfg` of a system stands in one file.
+/// `cfg` of a system stands in one file of the agent, and in one of what agent and collector share.
 ///
 /// # Errors
 /// If a file cannot be read.
 pub fn system_chosen_once(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for path in tree::rust_files(root)? {
-        if path == CHOOSER || path.ends_with("build.rs") || path.contains("/tidy") || is_test(&path) {
+        if CHOOSERS.contains(&path.as_str())
+            || path.ends_with("build.rs")
+            || path.contains("/tidy")
+            || is_test(&path)
+        {
             continue;
         }
         for (number, line) in tree::text(root, &path)?.lines().enumerate() {

@@ -256,3 +256,105 @@ pub fn fingerprint(host: HostId, machine: Option<&[u8]>, name: &str) -> Digest {
 
     Digest::of(&bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::sign::CertifiedKey;
+
+    use super::*;
+    use crate::wire::tests::Authority;
+    use crate::wire::tls::provider;
+
+    struct World {
+        state: tempfile::TempDir,
+        first: Identity,
+        second: Identity,
+        second_pem: String,
+    }
+
+    fn world() -> World {
+        let (state, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+        let address = "127.0.0.1:1".parse().unwrap();
+        let (first, second) = (authority.identity(address), authority.identity(address));
+        let _lock = keep::lock(state.path()).unwrap();
+        first.write(state.path(), &authority.key_pem(&first)).unwrap();
+        let second_pem = authority.key_pem(&second);
+
+        World { state, first, second, second_pem }
+    }
+
+    impl World {
+        fn path(&self, name: &str) -> PathBuf {
+            self.state.path().join(FOLDER).join(name)
+        }
+
+        /// The certificate that stands, with the key that belongs to it.
+        fn standing(&self) -> CertificateDer<'static> {
+            let identity = Identity::open(self.state.path()).unwrap();
+            CertifiedKey::from_der(vec![identity.certificate.clone()], identity.key, &provider()).unwrap();
+
+            identity.certificate
+        }
+    }
+
+    #[test]
+    fn a_crash_at_any_step_of_a_renewal_leaves_one_whole_pair() {
+        let world = world();
+        let pair = format!("{}{}", world.second_pem, pem(&world.second.certificate));
+
+        // Not begun; the file beside made, half written, whole.
+        for written in [0, 1, pair.len() / 2, pair.len()] {
+            fs::write(world.path("pair.new"), &pair[..written]).unwrap();
+            assert_eq!(world.standing(), world.first.certificate, "{written}");
+        }
+        // What a crash left beside does not stop the next renewal: moved into its place.
+        let mut identity = Identity::open(world.state.path()).unwrap();
+        identity
+            .take_pair(world.state.path(), &world.second_pem, world.second.certificate.clone())
+            .unwrap();
+        assert_eq!(identity.certificate, world.second.certificate);
+        assert_eq!(world.standing(), world.second.certificate);
+        assert!(!world.path("pair.new").exists());
+        // The first pair removed, one file and then the other.
+        fs::remove_file(world.path("key.pem")).unwrap();
+        assert_eq!(world.standing(), world.second.certificate);
+        Identity::forget_first_pair(world.state.path()).unwrap();
+        assert_eq!(world.standing(), world.second.certificate);
+        assert!(!world.path("certificate.der").exists());
+        assert_ne!(protect::is_only_owners(&world.path(PAIR)).unwrap(), Some(false));
+    }
+
+    #[test]
+    fn a_renewal_that_the_disk_refuses_leaves_the_pair_before() {
+        let mut world = world();
+        // Nothing can be written where a folder is in the way.
+        fs::create_dir(world.path("pair.new")).unwrap();
+        fs::write(world.path("pair.new").join("x"), "").unwrap();
+
+        let second = world.second.certificate.clone();
+        let taken = world.first.take_pair(world.state.path(), &world.second_pem, second);
+
+        assert!(taken.is_err());
+        assert_eq!(world.standing(), world.first.certificate);
+        assert_ne!(world.first.certificate, world.second.certificate);
+        Identity::forget_first_pair(world.state.path()).unwrap();
+        assert_eq!(world.standing(), world.first.certificate, "the only pair is not removed");
+    }
+
+    #[test]
+    fn roots_and_the_collectors_time_are_read_back_and_one_wrong_clock_moves_it_nowhere() {
+        let mut world = world();
+        let (root, state) = (Authority::new().certificate, world.state.path().to_owned());
+        let both = vec![root, world.first.roots[0].clone()];
+        let day = Duration::from_secs(24 * 60 * 60);
+        let (now, years_on) = (Timestamp(1_795_000_000_000), Timestamp(1_795_000_000_000).plus(day * 4_000));
+
+        world.first.take_roots(&state, both.clone()).unwrap();
+        world.first.learn_time(&state, now, years_on).unwrap();
+        world.first.learn_time(&state, years_on, now).unwrap();
+        world.first.learn_time(&state, Timestamp(0), now).unwrap();
+
+        let read = Identity::open(&state).unwrap();
+        assert_eq!((read.roots, read.known), (both, Some(now)));
+    }
+}

@@ -5,6 +5,7 @@
 mod all {
     mod binaries;
     mod fallback;
+    mod certificates;
     mod fuzz;
     mod month;
     mod simulation;

@@ -131,3 +131,82 @@ pub fn stands_under(
 
     verify_about(roots, chain, &name, provider, zero, Some(zero)).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+
+    use super::*;
+    use crate::wire::tls;
+
+    /// A root of twenty years and a collector's certificate from 2026 to 2028 under it.
+    fn chain() -> (CertificateDer<'static>, Chain) {
+        let key = KeyPair::generate().unwrap();
+        let mut root = CertificateParams::default();
+        root.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        (root.not_before, root.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2046, 1, 1));
+        let certificate = root.self_signed(&key).unwrap().der().clone();
+        let issuer = Issuer::new(root, key);
+        let mut params = CertificateParams::new(vec![COLLECTOR_NAME.to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2028, 1, 1));
+        let end = params.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().der().clone();
+
+        (certificate.clone(), Chain { end, above: vec![certificate] })
+    }
+
+    fn year(year: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * 31_557_600 + 86_400))
+    }
+
+    fn known(at: u64) -> Option<Timestamp> {
+        Some(Timestamp(i64::try_from(year(at).as_secs()).unwrap() * 1_000))
+    }
+
+    fn believes(trust: &Trust, chain: &Chain, now: u64) -> bool {
+        let name = ServerName::try_from(COLLECTOR_NAME).unwrap();
+
+        trust.verify(chain, &name, &tls::provider(), year(now)).is_some_and(|found| found.is_ok())
+    }
+
+    #[test]
+    fn a_clock_that_is_years_off_locks_nobody_out() {
+        let (root, chain) = chain();
+        let trust = |known| Trust::Roots { roots: vec![root.clone()], known };
+
+        for now in [1970, 1999, 2027, 2035, 2099] {
+            assert!(believes(&trust(None), &chain, now), "{now}, nothing known");
+            assert!(believes(&trust(known(2027)), &chain, now), "{now}, known 2027");
+        }
+    }
+
+    #[test]
+    fn a_chain_that_had_ended_by_the_collectors_own_word_is_refused_whatever_the_clock_says() {
+        let (root, chain) = chain();
+        let trust = Trust::Roots { roots: vec![root], known: known(2029) };
+
+        for now in [1970, 2027, 2029, 2099] {
+            assert!(!believes(&trust, &chain, now), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_chain_is_refused_at_any_time() {
+        let ((root, _), (_, foreign)) = (chain(), chain());
+        let trust = Trust::Roots { roots: vec![root.clone()], known: None };
+
+        for now in [1970, 2027, 2099] {
+            assert!(!believes(&trust, &foreign, now), "{now}");
+        }
+        assert!(!stands_under(&foreign, &[root], &tls::provider()));
+    }
+
+    #[test]
+    fn at_enrolment_the_clock_must_be_right_and_the_pinned_root_shown() {
+        let (root, chain) = chain();
+        let pin = Trust::Pin(Digest::of(&root));
+
+        assert!(believes(&pin, &chain, 2027));
+        assert!(!believes(&pin, &chain, 1970) && !believes(&pin, &chain, 2099));
+        assert!(!believes(&Trust::Pin(Digest::of(b"another")), &chain, 2027));
+    }
+}

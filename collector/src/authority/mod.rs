@@ -155,6 +155,26 @@ impl Authority {
         self.issuer_ends
     }
 
+    /// Until when the root counts.
+    ///
+    /// # Errors
+    /// If its certificate cannot be read.
+    pub fn root_ends(&self) -> anyhow::Result<Timestamp> {
+        Ok(validity(&self.folder.root)?.1)
+    }
+
+    /// Whether the root's key is not in the collector.
+    #[must_use]
+    pub fn root_key_is_offline(&self) -> bool {
+        self.folder.root_key.is_none()
+    }
+
+    /// Whether an intermediate signs, and not the root itself.
+    #[must_use]
+    pub fn has_intermediate(&self) -> bool {
+        self.folder.issuer.is_some()
+    }
+
     /// A fresh identity for the collector's end of the link.
     ///
     /// # Errors

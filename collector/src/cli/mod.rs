@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::store::audit::{self, Action, OPERATOR};
 
 mod agency;
+mod authority;
 mod backup;
 mod host;
 mod incident;
@@ -91,6 +92,9 @@ enum Command {
     /// Ảnh chụp tuân thủ / compliance snapshots
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
+    /// Nơi cấp chứng thư: gốc và nơi ký / the authority: root and issuer
+    #[command(subcommand)]
+    Authority(authority::AuthorityCommand),
     /// Sao lưu cơ sở dữ liệu, khóa và nơi cấp chứng thư / back up database, keys and authority
     Backup(backup::Backup),
 }
@@ -111,7 +115,8 @@ impl Command {
             | Self::Incident(_)
             | Self::Window(_)
             | Self::Person(_)
-            | Self::Audit(_) => true,
+            | Self::Audit(_)
+            | Self::Authority(_) => true,
         }
     }
 }
@@ -205,6 +210,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Window(window) => window.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
+            Command::Authority(authority) => authority.run(&setting).await?,
             Command::Snapshot(snapshot) => return snapshot.run(&setting).await,
             Command::Backup(backup) => return backup.run(&setting).await,
             Command::Audit(Audit::Verify) => {

@@ -11,6 +11,7 @@ use vonggac_protocol::frame::{Batch, Heartbeat};
 use vonggac_protocol::hello::{ALPN_LINK, COLLECTOR_NAME, WIRE_VERSION};
 use vonggac_protocol::id::{AgencyId, HostId, Lane, Seq};
 use vonggac_protocol::observation::{AgentStopped, Kind, Observation};
+use vonggac_protocol::renewal::Renewed;
 use vonggac_protocol::time::Timestamp;
 
 use super::*;
@@ -228,5 +229,95 @@ async fn a_host_that_breaks_the_protocol_is_told_closed_and_counted() {
         .await
         .unwrap();
     assert_eq!(counted, 1);
+    world.stopped().await;
+}
+
+impl World {
+    async fn sql(&self, statement: &'static str) {
+        self.store.write(move |tx| Ok(tx.execute_batch(statement)?)).await.unwrap();
+    }
+
+    /// What the collector answers to a hello under this identity.
+    async fn welcome(&self, identity: &Identity) -> Frame {
+        let connection = self.connect(Some(identity)).await.unwrap();
+
+        self.hello(&connection, b"machine").await.unwrap().2
+    }
+}
+
+/// A request of a new key for a certificate in another host's name.
+fn request_as(host: HostId) -> (KeyPair, Frame) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![host.to_string()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, host.to_string());
+    let request = params.serialize_request(&key).unwrap().der().to_vec();
+
+    (key, Frame::Renew(Renew { request }))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_is_for_the_host_of_the_connection_and_the_old_certificate_counts_until_the_new_is_used() {
+    let world = world().await;
+    world.sql("UPDATE certificate SET issued_at = issued_at - 3000000").await;
+    let connection = world.connect(Some(&world.host)).await.unwrap();
+    let (mut send, mut receive, _) = world.hello(&connection, b"machine").await.unwrap();
+    let other = HostId([9; 16]);
+
+    let (key, renew) = request_as(other);
+    frames::write(&mut send, &renew).await.unwrap();
+    let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();
+    frames::write(&mut send, &request_as(HOST).1).await.unwrap();
+    let again = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();
+
+    let Frame::Renewed(Renewed::Accepted(renewal)) = answer else { panic!("{answer:?}") };
+    let names = |host: HostId| {
+        let name = host.to_string();
+        renewal.certificate.windows(name.len()).any(|bytes| bytes == name.as_bytes())
+    };
+    assert!(names(HOST) && !names(other));
+    let digest = Digest::of(&renewal.certificate);
+    let known = world.store.read(move |db| certificates::identify(db, digest)).await.unwrap().unwrap();
+    assert_eq!((known.host, known.not_after), (HOST, renewal.not_after));
+    let Frame::Renewed(Renewed::Refused(refusal)) = again else { panic!("{again:?}") };
+    assert!(refusal.code == RefusalCode::Busy && refusal.retry_after_secs.is_some(), "{refusal:?}");
+
+    let chain = vec![CertificateDer::from(renewal.certificate)];
+    let new = Identity { chain, key: key.serialize_der(), authority: world.host.authority.clone() };
+    assert!(matches!(world.welcome(&world.host).await, Frame::Welcome(_)), "until the new one is used");
+    assert!(matches!(world.welcome(&new).await, Frame::Welcome(_)));
+    assert_eq!(refused(&world.welcome(&world.host).await), Some(RefusalCode::CertificateExpired));
+    world.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_comes_with_a_certificate_that_has_ended_is_heard_for_nothing_but_a_renewal() {
+    let world = world().await;
+    world.sql("UPDATE certificate SET issued_at = 0, not_after = not_after - 7200000").await;
+    for words in [batch(1), Frame::Heartbeat(Heartbeat { now: Timestamp(0) })] {
+        let connection = world.connect(Some(&world.host)).await.unwrap();
+        let (mut send, mut receive, answer) = world.hello(&connection, b"machine").await.unwrap();
+        let Frame::Welcome(welcome) = answer else { panic!("{answer:?}") };
+        assert!(welcome.standing.unwrap().only_renew);
+        if matches!(words, Frame::Batch(_)) {
+            let mut lane = connection.open_lane(Lane::Prompt).await.unwrap();
+            frames::write(&mut lane, &words).await.unwrap();
+        }
+        frames::write(&mut send, &words).await.unwrap();
+        let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();
+        assert_eq!(refused(&answer), Some(RefusalCode::CertificateExpired));
+    }
+    let kept = |db: &rusqlite::Connection| {
+        Ok(db.query_row("SELECT count(*) FROM observation", [], |row| row.get::<_, i64>(0))?)
+    };
+    assert_eq!(world.store.read(kept).await.unwrap(), 0);
+
+    let connection = world.connect(Some(&world.host)).await.unwrap();
+    let (mut send, mut receive, _) = world.hello(&connection, b"machine").await.unwrap();
+    frames::write(&mut send, &request_as(HOST).1).await.unwrap();
+    let answer = frames::read(&mut receive, FRAME_BYTES_MAX).await.unwrap();
+    assert!(matches!(answer, Frame::Renewed(Renewed::Accepted(_))), "{answer:?}");
+    // Beyond the grace of ninety days nothing helps but a person.
+    world.sql("UPDATE certificate SET not_after = not_after - 7862400000").await;
+    assert_eq!(refused(&world.welcome(&world.host).await), Some(RefusalCode::CertificateExpired));
     world.stopped().await;
 }

@@ -15,7 +15,7 @@ use crate::keep;
 use crate::os::machine;
 use crate::print::{Lang, Message, chain};
 use crate::spool::{Limits, Spool};
-use crate::status::Status;
+use crate::status::{Status, local};
 use crate::wire::dial::{DialError, connect_quic, connect_tcp, resolve, route};
 use crate::wire::tls::{Client, Credentials, client_config};
 use crate::wire::{frames, refusal_id};
@@ -234,7 +234,7 @@ impl Examination {
                 Ok(())
             }
             Some(Frame::Refused(refusal)) => {
-                if !matches!(refusal.code, RefusalCode::IdentityRevoked) {
+                if !matches!(refusal.code, RefusalCode::IdentityRevoked | RefusalCode::CertificateExpired) {
                     self.good.push(Message::new("doctor-welcome"));
                 }
                 Err(Message::new(refusal_id(refusal.code)))
@@ -248,7 +248,13 @@ impl Examination {
         if let Some(clock) = self.good.last_mut() {
             *clock = Message::new("doctor-clock-offset").with("seconds", offset);
         }
-        self.good.extend([Message::new("doctor-welcome"), Message::new("doctor-accepted")]);
+        let accepted = match &welcome.standing {
+            Some(standing) => Message::new("doctor-welcome-until")
+                .with("until", local(standing.not_after))
+                .with("issued", local(standing.issued_at)),
+            None => Message::new("doctor-welcome"),
+        };
+        self.good.extend([accepted, Message::new("doctor-accepted")]);
     }
 
     /// What the handshake tells without a hello, and the running agent's word for the rest.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use vonggac_carrier::Way;
 use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::id::{AgencyId, HostId};
+use vonggac_protocol::renewal::Standing;
 use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
@@ -90,10 +91,36 @@ pub struct Status {
     pub exclusions: u32,
     /// Milliseconds that this clock is ahead of the collector's, at the last hello.
     pub clock_offset_ms: Option<i64>,
+    /// The span of the certificate, as the collector said at the last hello.
+    #[serde(default)]
+    pub certificate: Option<CertificateSpan>,
     /// Version of the assignment that is followed.
     pub assignment: u64,
     /// What is wrong.
     pub problems: Vec<Problem>,
+}
+
+/// From when until when a certificate counts, by the collector's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CertificateSpan {
+    /// When it was issued: at enrolment, or renewed.
+    pub issued_at: Timestamp,
+    /// Until when it counts.
+    pub not_after: Timestamp,
+}
+
+impl CertificateSpan {
+    /// As a welcome says it.
+    #[must_use]
+    pub fn of(standing: &Standing) -> Self {
+        Self { issued_at: standing.issued_at, not_after: standing.not_after }
+    }
+
+    /// Whether it should have been renewed some time ago: less than a sixth is left.
+    #[must_use]
+    pub fn is_ending(&self, now: Timestamp) -> bool {
+        self.not_after.since(now) < self.not_after.since(self.issued_at) / 6
+    }
 }
 
 /// Something that an operator should look at: the name of a message, and the sensor it speaks of.
@@ -156,6 +183,9 @@ impl Status {
         if self.spool_bytes.saturating_mul(100) > self.spool_bytes_max.saturating_mul(NEARLY_FULL_PERCENT) {
             problems.push(Problem::new("problem-spool-nearly-full"));
         }
+        if self.certificate.is_some_and(|certificate| certificate.is_ending(self.at)) {
+            problems.push(Problem::new("problem-certificate-ending"));
+        }
         if self.dropped > 0 {
             problems.push(Problem::new("problem-dropped"));
         }
@@ -214,6 +244,13 @@ impl Status {
                 .with("bytes", bytes(self.baseline_bytes))
                 .with("exclusions", self.exclusions),
         ];
+        if let Some(certificate) = self.certificate {
+            messages.push(
+                Message::new("status-certificate")
+                    .with("until", local(certificate.not_after))
+                    .with("issued", local(certificate.issued_at)),
+            );
+        }
         if let Some(mode) = self.watch_mode {
             messages.push(Message::new("status-watch").with("mode", Message::new(mode_id(mode)).say(lang)));
         }
@@ -317,6 +354,7 @@ mod tests {
             baseline_paths: 10,
             exclusions: 1,
             clock_offset_ms: None,
+            certificate: None,
             assignment: 0,
             problems: Vec::new(),
         }
@@ -352,6 +390,23 @@ mod tests {
             said.contains("5.0 % of one processor (a scan may take 25 %)") && said.contains("64"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn the_span_of_the_certificate_is_said_and_one_that_nears_its_end_is_a_problem() {
+        let day = std::time::Duration::from_secs(24 * 60 * 60);
+        let span = |left| {
+            let at = sample().at;
+            let certificate =
+                CertificateSpan { issued_at: at.plus(day * left).minus(day * 30), not_after: at.plus(day * left) };
+            Status { certificate: Some(certificate), ..sample() }
+        };
+        let is_problem =
+            |status: &Status| status.problems(true).iter().any(|one| one.id == "problem-certificate-ending");
+
+        assert!(is_problem(&span(4)) && !is_problem(&span(6)) && !is_problem(&sample()));
+        let said = span(6).say(true, None, Lang::En).join("\n");
+        assert!(said.contains("28/11/2026") && said.contains("29/10/2026"), "{said}");
     }
 
     #[test]

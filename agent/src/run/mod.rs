@@ -53,7 +53,7 @@ use crate::sensor::files::Change;
 use crate::sensor::files::behind::SpoolPlace;
 use crate::sensor::health;
 use crate::spool::{Limits, Spool};
-use crate::status::{Problem, Status};
+use crate::status::{CertificateSpan, Problem, Status};
 use crate::wire::ways::Ways;
 use alive::{Alive, Before};
 use assigned::Assigned;
@@ -158,6 +158,7 @@ struct Connection {
     clock_offset_ms: Option<i64>,
     /// By which way there is or was one last.
     way: Option<Way>,
+    certificate: Option<CertificateSpan>,
 }
 
 /// When what comes by itself comes next.
@@ -396,6 +397,7 @@ impl Agent {
                     reason: None,
                     way: Some(way),
                     clock_offset_ms: Some(now.0.saturating_sub(welcome.now.0)),
+                    certificate: welcome.standing.as_ref().map(CertificateSpan::of),
                 };
                 if let Some(assignment) = welcome.assignment.clone() {
                     self.take_assignment(assignment).await?;
@@ -600,6 +602,7 @@ impl Agent {
             baseline_paths: files.map_or(0, |files| files.baseline_paths),
             exclusions: u32::try_from(self.config.exclude.0.len()).unwrap_or(u32::MAX),
             clock_offset_ms: self.connection.clock_offset_ms,
+            certificate: self.connection.certificate,
             assignment: self.assigned.current().version,
             problems: self.problems(),
         }

@@ -258,7 +258,7 @@ fn request_as(host: HostId) -> (KeyPair, Frame) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renewal_is_for_the_host_of_the_connection_and_the_old_certificate_counts_until_the_new_is_used() {
     let world = world().await;
-    world.sql("UPDATE certificate SET issued_at = issued_at - 3000000").await;
+    world.sql("UPDATE certificate SET issued_at = issued_at - 172800000").await;
     let connection = world.connect(Some(&world.host)).await.unwrap();
     let (mut send, mut receive, _) = world.hello(&connection, b"machine").await.unwrap();
     let other = HostId([9; 16]);

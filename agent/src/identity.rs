@@ -309,9 +309,7 @@ mod tests {
         }
         // What a crash left beside does not stop the next renewal: moved into its place.
         let mut identity = Identity::open(world.state.path()).unwrap();
-        identity
-            .take_pair(world.state.path(), &world.second_pem, world.second.certificate.clone())
-            .unwrap();
+        identity.take_pair(world.state.path(), &world.second_pem, world.second.certificate.clone()).unwrap();
         assert_eq!(identity.certificate, world.second.certificate);
         assert_eq!(world.standing(), world.second.certificate);
         assert!(!world.path("pair.new").exists());

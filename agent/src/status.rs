@@ -397,8 +397,10 @@ mod tests {
         let day = std::time::Duration::from_secs(24 * 60 * 60);
         let span = |left| {
             let at = sample().at;
-            let certificate =
-                CertificateSpan { issued_at: at.plus(day * left).minus(day * 30), not_after: at.plus(day * left) };
+            let certificate = CertificateSpan {
+                issued_at: at.plus(day * left).minus(day * 30),
+                not_after: at.plus(day * left),
+            };
             Status { certificate: Some(certificate), ..sample() }
         };
         let is_problem =

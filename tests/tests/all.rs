@@ -4,8 +4,8 @@
 
 mod all {
     mod binaries;
-    mod fallback;
     mod certificates;
+    mod fallback;
     mod fuzz;
     mod month;
     mod simulation;

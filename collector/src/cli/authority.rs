@@ -71,7 +71,8 @@ async fn show(setting: &Setting) -> anyhow::Result<()> {
         return Ok(());
     }
     setting.tell("cli-authority-root", &[("pin", &pin), ("until", &authority.root_ends()?)]);
-    let place = if authority.root_key_is_offline() { "cli-authority-offline" } else { "cli-authority-online" };
+    let place =
+        if authority.root_key_is_offline() { "cli-authority-offline" } else { "cli-authority-online" };
     setting.tell(place, &[]);
     let issuer = if authority.has_intermediate() { "cli-authority-issuer" } else { "cli-authority-single" };
     setting.tell(issuer, &[("until", &authority.issuer_ends())]);

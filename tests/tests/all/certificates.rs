@@ -31,17 +31,18 @@ fn number(province: &Province, query: &str) -> Option<i64> {
 }
 
 fn wait_until(province: &Province, what: &str, query: &str, least: i64) {
-    wait_for(what, PATIENCE, || number(province, query).filter(|found| *found >= least)).unwrap_or_else(|error| {
-        let log = std::fs::read_to_string(province.dir.join("collector.log")).unwrap_or_default();
-        panic!("{error}: {:?}\n{log}", number(province, query))
-    });
+    wait_for(what, PATIENCE, || number(province, query).filter(|found| *found >= least)).unwrap_or_else(
+        |error| {
+            let log = std::fs::read_to_string(province.dir.join("collector.log")).unwrap_or_default();
+            panic!("{error}: {:?}\n{log}", number(province, query))
+        },
+    );
 }
 
 const ISSUED: &str = "SELECT count(*) FROM certificate";
 const USED: &str = "SELECT count(*) FROM certificate WHERE used_at IS NOT NULL";
 const OBSERVED: &str = "SELECT count(*) FROM observation";
-const ENDED: &str =
-    "SELECT max(not_after) < CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM certificate";
+const ENDED: &str = "SELECT max(not_after) < CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM certificate";
 
 fn log(province: &Province, name: &str) -> String {
     std::fs::read_to_string(province.dir.join(name)).unwrap_or_default()
@@ -135,7 +136,10 @@ fn a_certificate_that_ends_during_a_connection_ends_it_and_is_renewed() {
     // Issued two months ago: it has ended a month ago, and the agent was not told.
     Connection::open(province.dir.join("collector/collector.db"))
         .unwrap()
-        .execute("UPDATE certificate SET issued_at = issued_at - 5184000000, not_after = not_after - 5184000000", [])
+        .execute(
+            "UPDATE certificate SET issued_at = issued_at - 5184000000, not_after = not_after - 5184000000",
+            [],
+        )
         .unwrap();
     wait_until(&province, "a second certificate in use", USED, 2);
     off(agent);
@@ -212,7 +216,8 @@ fn a_new_root_reaches_also_a_machine_that_was_off_and_then_the_old_one_is_let_go
     wait_until(&province, "both under the new root alone", &hosts, 2);
     assert_eq!(shown(&province)["root_changing"], false);
     for name in ["on", "off"] {
-        let roots = std::fs::read_to_string(province.dir.join(name).join("state/identity/roots.pem")).unwrap();
+        let roots =
+            std::fs::read_to_string(province.dir.join(name).join("state/identity/roots.pem")).unwrap();
         assert_eq!(roots.matches("BEGIN CERTIFICATE").count(), 1, "{name}");
     }
 }

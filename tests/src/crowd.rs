@@ -340,7 +340,11 @@ async fn write(stream: &mut SendStream, frame: &Frame) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn read(stream: &mut RecvStream) -> anyhow::Result<Frame> {
+/// Reads one frame.
+///
+/// # Errors
+/// If the stream ends or what comes is no frame.
+pub async fn read(stream: &mut RecvStream) -> anyhow::Result<Frame> {
     let mut prefix = [0; 4];
     stream.read_exact(&mut prefix).await?;
     let mut bytes = vec![0; Frame::length(prefix)?];

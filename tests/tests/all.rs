@@ -6,6 +6,7 @@ mod all {
     mod binaries;
     mod certificates;
     mod fallback;
+    mod full_disk;
     mod fuzz;
     mod month;
     mod simulation;

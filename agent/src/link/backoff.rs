@@ -47,13 +47,15 @@ impl Backoff {
         wait
     }
 
-    /// The wait after a refusal: what the collector asked for and up to a quarter more; if only a person can help,
-    /// the longest wait.
+    /// The wait after a refusal: what the collector asked for and up to as much again, since jitter helps only when it
+    /// is wider than what the collector can take in; if only a person can help, the longest wait.
     pub fn after_refusal(&mut self, retry_after_secs: Option<u32>, random: f64) -> Duration {
-        self.ceiling = MOST;
         let asked = retry_after_secs.map_or(MOST, |secs| Duration::from_secs(u64::from(secs)));
+        let asked = asked.clamp(LEAST, REFUSAL_MOST);
+        // A collector that is only busy for seconds is not avoided for minutes after the next failure.
+        self.ceiling = asked.min(MOST);
 
-        asked.clamp(LEAST, REFUSAL_MOST).mul_f64(1.0 + random.clamp(0.0, 1.0) / 4.0)
+        asked.mul_f64(1.0 + random.clamp(0.0, 1.0))
     }
 }
 
@@ -77,7 +79,8 @@ mod tests {
         let mut backoff = Backoff::new();
 
         assert_eq!(backoff.after_refusal(Some(20), 0.0), Duration::from_secs(20));
-        assert_eq!(backoff.after_refusal(Some(20), 1.0), Duration::from_secs(25));
+        assert_eq!(backoff.after_refusal(Some(20), 1.0), Duration::from_secs(40));
+        assert_eq!(backoff.after_failure(1.0), Duration::from_secs(20));
         assert!(backoff.after_refusal(Some(0), 0.0) >= LEAST);
         assert_eq!(backoff.after_refusal(None, 0.0), MOST);
     }

@@ -45,6 +45,9 @@ const INCOMING_MAX: usize = 16_384;
 const INCOMING_BYTES_MAX: u64 = 8 * 1024;
 const INCOMING_BYTES_ALL_MAX: u64 = 32 * 1024 * 1024;
 
+/// Bytes of packets that the system keeps for us, if it allows as many.
+const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
+
 /// Arrivals that wait to be taken in; beyond it handshakes wait.
 const ARRIVALS_MAX: usize = 64;
 
@@ -126,6 +129,9 @@ impl Door {
             .incoming_buffer_size(INCOMING_BYTES_MAX)
             .incoming_buffer_size_total(INCOMING_BYTES_ALL_MAX);
         let (socket, listener) = sockets(&settings)?;
+        // As much as the system allows: thousands may come at one moment.
+        rustix::net::sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)
+            .context("set the receive buffer")?;
         let mut ours = quinn::EndpointConfig::new(Arc::new(settings.reset.tokens()));
         let reset = settings.reset.clone();
         ours.cid_generator(move || Box::new(reset.connection_ids()));

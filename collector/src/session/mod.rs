@@ -505,4 +505,6 @@ impl Sessions {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

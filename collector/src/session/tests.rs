@@ -220,15 +220,19 @@ async fn a_host_that_breaks_the_protocol_is_told_closed_and_counted() {
     connection.closed().await;
 
     assert_eq!(refused(&answer), Some(RefusalCode::Malformed));
-    let counted: i64 = world
-        .store
-        .read(|db| {
+    let counted = async {
+        loop {
             let query = "SELECT count(*) FROM observation WHERE kind = 'host_misbehaved'";
-            Ok(db.query_row(query, [], |row| row.get(0))?)
-        })
-        .await
-        .unwrap();
-    assert_eq!(counted, 1);
+            let found: i64 =
+                world.store.read(|db| Ok(db.query_row(query, [], |row| row.get(0))?)).await.unwrap();
+            if found > 0 {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    // It is written down a moment after the connection is closed.
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), counted).await, Ok(1));
     world.stopped().await;
 }
 

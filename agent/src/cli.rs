@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use vonggac_protocol::enrolment::EnrolmentString;
 
+use crate::clock;
 use crate::config::{Config, LoadConfigError};
 use crate::files::{self, FilesCommand};
 use crate::link::sent;
@@ -192,7 +193,7 @@ fn log_to_stderr() {
 }
 
 fn show_status(state_dir: &Path, json: bool, lang: Lang) -> Result<ExitCode, Failure> {
-    let Some(status) = Status::read(state_dir).context("read the status")? else {
+    let Some(mut status) = Status::read(state_dir).context("read the status")? else {
         print::tell(lang, &Message::new("status-missing").with("path", state_dir.display()));
         return Ok(ExitCode::FAILURE);
     };
@@ -201,6 +202,7 @@ fn show_status(state_dir: &Path, json: bool, lang: Lang) -> Result<ExitCode, Fai
         return Ok(ExitCode::SUCCESS);
     }
     let running = keep::is_locked(state_dir);
+    status.judge_age(running, clock::now());
     let last = sent::last(state_dir, 1).context("read what was sent last")?;
     let at = last.first().and_then(|line| line["at"].as_str()).and_then(|at| at.parse().ok()).map(local);
     for line in status.say(running, at.as_deref(), lang) {

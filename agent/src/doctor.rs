@@ -27,8 +27,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The layers, lowest first. Each needs those before it.
-const LAYERS: [&str; 8] = [
+const LAYERS: [&str; 9] = [
     "doctor-identity",
+    "doctor-disk",
     "doctor-name",
     "doctor-route",
     "doctor-udp",
@@ -101,6 +102,10 @@ impl Examination {
         let names = &identity.names;
         self.good
             .push(Message::new("status-host").with("host", names.host).with("agency", &names.agency_name));
+        keep::probe(&config.state_dir).map_err(|error| {
+            Message::new("doctor-disk-bad").with("path", config.state_dir.display()).because(error)
+        })?;
+        self.good.push(Message::new("doctor-disk-good"));
         let to_message = |error: DialError| {
             Message::new(error.message_id()).with("address", &names.address).because(error)
         };

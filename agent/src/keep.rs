@@ -93,6 +93,19 @@ pub fn is_locked(state_dir: &Path) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Whether something of the size of a few observations can be written in a state folder now.
+///
+/// # Errors
+/// If it cannot.
+pub fn probe(state_dir: &Path) -> io::Result<()> {
+    let path = state_dir.join("probe");
+    remove_file(&path)?;
+    let written = write_new(&path, &[0; 16 * 1024]);
+    remove_file(&path)?;
+
+    written
+}
+
 /// Removes a file, if it is there.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! How the agent fares, for the administrator of its machine: `status.json`, written by the loop, read by `status`.
 
 use std::path::Path;
+use std::time::Duration;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ const FILENAME: &str = "status.json";
 
 /// A queue that is fuller than this, percent, is a problem before it drops anything.
 const NEARLY_FULL_PERCENT: u64 = 80;
+
+/// Three times the longest pause between two statuses.
+const STANDS_STILL: Duration = Duration::from_secs(180);
 
 /// How the agent fares.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -168,6 +172,13 @@ impl Status {
             Ok(json) => serde_json::from_slice(&json).map(Some).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// A running agent writes its status every minute: one that has not for long is itself a problem.
+    pub fn judge_age(&mut self, running: bool, now: Timestamp) {
+        if running && now.since(self.at) > STANDS_STILL {
+            self.problems.push(Problem::new("problem-stands-still"));
         }
     }
 
@@ -409,6 +420,18 @@ mod tests {
         assert!(is_problem(&span(4)) && !is_problem(&span(6)) && !is_problem(&sample()));
         let said = span(6).say(true, None, Lang::En).join("\n");
         assert!(said.contains("28/11/2026") && said.contains("29/10/2026"), "{said}");
+    }
+
+    #[test]
+    fn a_running_agent_whose_status_is_old_stands_still() {
+        let mut status = sample();
+        let later = status.at.plus(STANDS_STILL);
+
+        status.judge_age(true, later);
+        assert!(status.problems.is_empty());
+        status.judge_age(true, later.plus(std::time::Duration::from_secs(1)));
+        assert_eq!(status.problems(true).last().unwrap().id, "problem-stands-still");
+        assert!(status.say(true, None, Lang::En).join("\n").contains("no sign for minutes"));
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+
     /// `kill -9`, and waits until it is gone.
     ///
     /// # Errors
@@ -170,7 +175,9 @@ impl Province {
         let output =
             command.arg(program).arg("--config").arg(config).args(args).output().context("run a program")?;
         if !output.status.success() {
-            bail!("{args:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+            let (told, said) =
+                (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+            bail!("{args:?} failed: {told}{said}");
         }
 
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -224,6 +231,12 @@ impl Province {
         )
     }
 
+    /// A configuration line: this machine's packages are not looked at, which takes long and is not what is tried.
+    #[must_use]
+    pub fn without_packages(folder: &Path) -> String {
+        format!("package_root = {:?}\n", folder.display().to_string())
+    }
+
     /// Waits until `count` baselines of the first host stand at the collector.
     ///
     /// # Errors
@@ -242,6 +255,36 @@ impl Province {
     /// If the program cannot be started.
     pub fn watch(&self, name: &str) -> anyhow::Result<Running> {
         self.start(AS_AGENT, &self.dir.join(name).join("agent.toml"), "run", &format!("{name}.log"))
+    }
+
+    /// The same, in a mount namespace where these files (the first of each pair) lie over others; `None` if this process
+    /// may not make one.
+    ///
+    /// # Errors
+    /// If the program cannot be started.
+    pub fn watch_with_files(&self, name: &str, over: &[(&Path, &Path)]) -> anyhow::Result<Option<Running>> {
+        let tried = Command::new("unshare").args(["--mount", "true"]).output();
+        if !tried.is_ok_and(|tried| tried.status.success()) {
+            return Ok(None);
+        }
+        let binds: String = over
+            .iter()
+            .map(|(from, to)| format!("mount --bind {} {} && ", from.display(), to.display()))
+            .collect();
+        let log = std::fs::File::create(self.dir.join(format!("{name}.log")))?;
+        let child = Command::new("unshare")
+            .args(["--mount", "sh", "-c", &format!("{binds} exec \"$0\" \"$@\"")])
+            .arg(&self.exe)
+            .args([AS_AGENT, "--config"])
+            .arg(self.dir.join(name).join("agent.toml"))
+            .arg("run")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("start the agent in a namespace of its own")?;
+
+        Ok(Some(Running { child }))
     }
 
     fn start(&self, program: &str, config: &Path, verb: &str, log: &str) -> anyhow::Result<Running> {

@@ -6,6 +6,7 @@ mod all {
     mod binaries;
     mod certificates;
     mod fallback;
+    mod faults;
     mod full_disk;
     mod fuzz;
     mod month;

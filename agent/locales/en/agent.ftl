@@ -88,6 +88,7 @@ watch-directories = each directory (inotify), not knowing who did it.
 watch-scan-only = scans every so often only, nothing at once.
 status-problem = Problem: { $problem }
 status-good = No problems.
+problem-stands-still = the running agent has given no sign for minutes: it was halted, or it waits for room on a full disk; run doctor
 problem-not-running = the agent is not running
 problem-disconnected = the collector cannot be reached; what is seen is kept here
 problem-spool-nearly-full = the queue is more than 80 % full
@@ -103,6 +104,9 @@ show-nothing = Nothing has left this machine so far.
 
 # Doctor
 doctor-identity = Identity
+doctor-disk = Disk
+doctor-disk-good = what is seen can be kept
+doctor-disk-bad = nothing can be written in { $path }: is the disk full, or read-only?
 doctor-name = Name (DNS)
 doctor-route = Route
 doctor-udp = UDP (or TCP)

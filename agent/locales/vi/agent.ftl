@@ -88,6 +88,7 @@ watch-directories = từng thư mục (inotify), không biết ai làm.
 watch-scan-only = chỉ quét định kỳ, không báo ngay.
 status-problem = Có vấn đề: { $problem }
 status-good = Không có vấn đề.
+problem-stands-still = tác tử đang chạy nhưng nhiều phút nay không có dấu hiệu gì: nó bị dừng lại, hoặc đang chờ chỗ trống trên đĩa đã đầy; hãy chạy doctor
 problem-not-running = tác tử không chạy
 problem-disconnected = không kết nối được với máy chủ thu thập; dữ liệu được giữ tại máy
 problem-spool-nearly-full = hàng đợi đã đầy hơn 80 %
@@ -103,6 +104,9 @@ show-nothing = Chưa có gì rời khỏi máy này.
 
 # Khám
 doctor-identity = Danh tính
+doctor-disk = Đĩa
+doctor-disk-good = những gì thấy được có thể lưu lại
+doctor-disk-bad = không ghi được vào { $path }: đĩa đầy, hay chỉ cho đọc?
 doctor-name = Tên miền (DNS)
 doctor-route = Đường mạng
 doctor-udp = UDP (hoặc TCP)

@@ -10,8 +10,12 @@ use vonggac_protocol::hello::COLLECTOR_NAME;
 
 use super::tls::{Client, Verdict};
 
-/// A handshake takes one round trip; ten seconds let lost packets be sent again four times.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Ten seconds let a lost hello be sent again four times; who has not answered by then is not there.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who has answered is given the time that a modem of 64 kbit/s needs to bring all of a handshake, of which it loses
+/// three datagrams in ten.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// What was tried first has so long to itself before the other way is tried beside it.
 pub const HEAD_START: Duration = Duration::from_secs(5);
@@ -143,9 +147,11 @@ fn any(to: SocketAddr) -> SocketAddr {
 pub async fn connect_quic(to: SocketAddr, client: &Client) -> Result<Connection, DialError> {
     route(to)?;
     let endpoint = Endpoint::client(any(to)).map_err(DialError::Route)?;
-    let connecting =
+    let mut connecting =
         endpoint.connect_with(client.quic.clone(), to, COLLECTOR_NAME).map_err(DialError::Begin)?;
-    let failure = match tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting).await {
+    let answered = tokio::time::timeout(ANSWER_TIMEOUT, connecting.handshake_data()).await.is_ok();
+    let rest = if answered { HANDSHAKE_TIMEOUT - ANSWER_TIMEOUT } else { Duration::ZERO };
+    let failure = match tokio::time::timeout(rest, connecting).await {
         Ok(Ok(connection)) => return Ok(Connection::Quic(connection, Some(endpoint))),
         Ok(Err(error)) => Some(error),
         Err(_) => None,

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`tls`] | the configuration of a connection |
 //! | [`trust`] | whom we believe, also with a wrong clock |
+//! | [`congestion`] | how much may be on the way |
 //! | [`dial`] | from `host:port` to a connection |
 //! | [`ways`] | by which way it was reached last |
 //! | [`frames`] | frames on a channel |
 
 use vonggac_protocol::hello::RefusalCode;
 
+pub mod congestion;
 pub mod dial;
 pub mod frames;
 pub mod tls;

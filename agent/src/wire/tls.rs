@@ -14,6 +14,7 @@ use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use vonggac_carrier::Way;
 
+use super::congestion::Persistent;
 use super::trust::{Chain, Trust};
 
 /// Bytes that the collector may send before we read them: its longest word is an assignment.
@@ -215,7 +216,8 @@ fn transport(idle: Duration) -> anyhow::Result<TransportConfig> {
         .send_fairness(false)
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None);
+        .datagram_receive_buffer_size(None)
+        .congestion_controller_factory(Arc::new(Persistent::default()));
 
     Ok(transport)
 }

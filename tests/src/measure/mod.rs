@@ -3,6 +3,7 @@
 //! | module | names |
 //! |---|---|
 //! | [`latency`] | `write-to-incident` |
+//! | [`bad_link`] | `bad-link` |
 //! | [`kills`] | `kill-nine` |
 //! | [`fleet`] | `fleet` |
 //! | [`idle`] | `idle` |
@@ -20,6 +21,7 @@
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
+mod bad_link;
 mod corpora;
 mod delta;
 mod exposure;
@@ -61,8 +63,13 @@ pub const MEASUREMENTS: &[Measurement] = &[
     },
     Measurement {
         name: "kill-nine",
-        about: "10,000 changes while agent and collector are each killed 20 times: sent, kept, doubled, lost",
+        about: "100,000 changes while agent and collector are each killed 100 times, 20 % loss (VONGGAC_KILL_CHANGES, VONGGAC_KILLS): sent, kept, doubled, lost",
         run: kills::measure,
+    },
+    Measurement {
+        name: "bad-link",
+        about: "1,000 observations over 64 kbit/s, 600 ms there and back, 30 % loss: seconds, share_of_link (VONGGAC_LINE_SEED)",
+        run: bad_link::measure,
     },
     Measurement {
         name: "idle",

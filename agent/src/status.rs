@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vonggac_carrier::Way;
 use vonggac_protocol::file::WatchMode;
 use vonggac_protocol::id::{AgencyId, HostId};
+use vonggac_protocol::line::Traffic;
 use vonggac_protocol::renewal::Standing;
 use vonggac_protocol::time::Timestamp;
 
@@ -76,6 +77,9 @@ pub struct Status {
     pub wire_sent_bytes: u64,
     /// Bytes received since the start, likewise.
     pub wire_received_bytes: u64,
+    /// What was moved today, the budget for it, and the rhythm of signs of life; `None` before that is known.
+    #[serde(default)]
+    pub today: Option<Traffic>,
     /// Resident memory.
     pub memory_bytes: u64,
     /// Above this an operator should look; nothing is cut at it. 0: not known.
@@ -255,6 +259,7 @@ impl Status {
                 .with("bytes", bytes(self.baseline_bytes))
                 .with("exclusions", self.exclusions),
         ];
+        messages.extend(self.today.map(line_today));
         if let Some(certificate) = self.certificate {
             messages.push(
                 Message::new("status-certificate")
@@ -311,6 +316,17 @@ impl Status {
     }
 }
 
+fn line_today(today: Traffic) -> Message {
+    Message::new(match today.budget {
+        Some(_) => "status-wire-budget",
+        None => "status-wire-today",
+    })
+    .with("moved", bytes(today.total()))
+    .with("budget", bytes(today.budget.unwrap_or(0)))
+    .with("beat", today.beat_secs)
+    .with("moves", today.moves)
+}
+
 fn mode_id(mode: WatchMode) -> &'static str {
     match mode {
         WatchMode::FileSystem => "watch-file-system",
@@ -357,6 +373,7 @@ mod tests {
             is_scanned: true,
             wire_sent_bytes: 0,
             wire_received_bytes: 0,
+            today: None,
             memory_bytes: 20 << 20,
             memory_bytes_max: 64 << 20,
             cpu_percent_max: 25,

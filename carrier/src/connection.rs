@@ -213,6 +213,25 @@ impl Connection {
         }
     }
 
+    /// Goes on from another local address: the one before may be gone, or what translated it may have forgotten it.
+    /// On an agent only; elsewhere, and where nothing can be done, nothing happens.
+    ///
+    /// # Errors
+    /// If the system has no other address to give.
+    pub fn rebind(&self) -> std::io::Result<()> {
+        match self {
+            Self::Quic(connection, Some(endpoint)) => {
+                let any: std::net::IpAddr = if connection.remote_address().is_ipv6() {
+                    std::net::Ipv6Addr::UNSPECIFIED.into()
+                } else {
+                    std::net::Ipv4Addr::UNSPECIFIED.into()
+                };
+                endpoint.rebind(std::net::UdpSocket::bind((any, 0))?)
+            }
+            Self::Quic(_, None) | Self::Tcp(_) => Ok(()),
+        }
+    }
+
     /// Whether these are two handles of one connection.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

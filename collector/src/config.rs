@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use toml::Spanned;
 use vonggac_protocol::assignment::{Assignment, WatchPath};
+use vonggac_protocol::limits::{BUDGET_KIB_MAX, BUDGET_KIB_MIN};
 
 use crate::admission::limits::{Limits, LimitsFile};
 use crate::authority::Terms;
@@ -179,6 +180,7 @@ struct CertificatesFile {
 struct AssignmentFile {
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
+    daily_budget_kib: Option<Spanned<u32>>,
     #[serde(default)]
     watch: Vec<Spanned<WatchPath>>,
 }
@@ -453,13 +455,26 @@ impl AssignmentFile {
             (60, 86_400),
             "60 to 86400",
         )?;
+        let daily_budget_kib = self
+            .daily_budget_kib
+            .map(|found| {
+                let (least, most) = (BUDGET_KIB_MIN, BUDGET_KIB_MAX);
+                place.number(
+                    "assignment.daily_budget_kib",
+                    Some(found),
+                    least,
+                    (least, most),
+                    "128 to 4194304",
+                )
+            })
+            .transpose()?;
         let assignment = |watch: Vec<WatchPath>| Assignment {
             version: 0,
             watch,
             heartbeat_secs,
             inventory_secs,
             rebaseline: None,
-            daily_budget_kib: None,
+            daily_budget_kib,
         };
         for one in &self.watch {
             if assignment(vec![one.get_ref().clone()]).check().is_err() {

@@ -47,6 +47,14 @@ pub struct Traffic {
     pub moves: u64,
 }
 
+impl Traffic {
+    /// Both directions together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.sent_today.saturating_add(self.received_today)
+    }
+}
+
 /// A day's budget is used up: routine observations wait until the next day, prompt ones within a reserve. Told once a
 /// day.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]

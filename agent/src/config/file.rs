@@ -8,7 +8,7 @@ use toml::Spanned;
 use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::Area;
 use vonggac_protocol::host::Role;
-use vonggac_protocol::limits::{ASSIGNMENT_PATHS_MAX, PATH_BYTES_MAX};
+use vonggac_protocol::limits::{ASSIGNMENT_PATHS_MAX, BUDGET_KIB_MAX, BUDGET_KIB_MIN, PATH_BYTES_MAX};
 
 use super::{
     Config, Excluded, FILE_BYTES_MOST, Mistake, ParseConfigError, SPOOL_BYTES_LEAST, SPOOL_BYTES_MOST,
@@ -44,6 +44,7 @@ struct ConfigFile {
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
     udp_again_secs: Option<Spanned<u32>>,
+    daily_budget_kib: Option<Spanned<u32>>,
     package_root: Option<Spanned<String>>,
 }
 
@@ -181,6 +182,9 @@ impl Check<'_> {
                 standard.udp_again_secs,
                 5..=86_400,
             ),
+            daily_budget_kib: file.daily_budget_kib.map(|found| {
+                self.range("daily_budget_kib", Some(found), BUDGET_KIB_MIN, BUDGET_KIB_MIN..=BUDGET_KIB_MAX)
+            }),
         }
     }
 

@@ -100,6 +100,8 @@ pub struct Config {
     pub inventory_secs: u32,
     /// Seconds between two tries to get from TCP back to QUIC.
     pub udp_again_secs: u32,
+    /// KiB that may be moved on the line in a day, headers counted; `None`: no limit but the assignment's.
+    pub daily_budget_kib: Option<u32>,
 }
 
 /// Paths that are out of bounds. Counted by `Debug`, never named: the list itself is a secret of the machine.
@@ -134,6 +136,7 @@ impl Default for Config {
             heartbeat_secs: defaults::HEARTBEAT_SECS,
             inventory_secs: defaults::INVENTORY_SECS,
             udp_again_secs: defaults::UDP_AGAIN_SECS,
+            daily_budget_kib: None,
         }
     }
 }

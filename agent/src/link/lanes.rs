@@ -61,29 +61,30 @@ impl LaneLink {
         Self { lane, outbox, dictionary, frames, writer }
     }
 
-    /// Puts one batch on its way, if one is due and the stream has room; says whether it did.
+    /// Puts one batch on its way, if one is due and the stream has room; gives the bytes of its frame.
     pub(super) async fn pump(
         &mut self,
         epoch: Epoch,
         spool: &SharedSpool,
         state_dir: &Path,
-    ) -> anyhow::Result<bool> {
+    ) -> anyhow::Result<Option<u64>> {
         if self.frames.capacity() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some(due) = self.outbox.poll_transmit() else { return Ok(false) };
+        let Some(due) = self.outbox.poll_transmit() else { return Ok(None) };
         let (lane, dictionary) = (self.lane, self.dictionary);
         let (spool, state_dir) = (spool.clone(), state_dir.to_owned());
         let ready = match on_disk(move || read(lane, epoch, due, dictionary, &spool, &state_dir)).await? {
             Read::Ready(ready) => ready,
-            Read::Else(found) => return Ok(found.pass_over(due, &mut self.outbox)),
+            Read::Else(found) => return Ok(found.pass_over(due, &mut self.outbox).then_some(0)),
         };
+        let bytes = u64::try_from(ready.bytes.len()).unwrap_or(u64::MAX);
         if self.frames.try_send(ready.bytes).is_err() {
-            return Ok(false);
+            return Ok(None);
         }
         self.outbox.handle_transmitted(due.first, ready.count, now());
 
-        Ok(true)
+        Ok(Some(bytes))
     }
 }
 

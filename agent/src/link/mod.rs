@@ -5,6 +5,9 @@
 //! | [`backoff`] | how long to wait before the next try; pure |
 //! | [`session`] | one connection, from hello to goodbye |
 //! | [`again`] | from TCP back to QUIC |
+//! | [`pace`] | how often to show life, and what to do when nobody answers; pure |
+//! | [`budget`] | how many bytes a day may take; pure |
+//! | [`wire_bytes`] | what was moved, as link and loop share it |
 //! | [`lanes`] | from spool to batch to stream |
 //! | [`older`] | whether the disk is an older copy of itself |
 //! | [`due`] | what the spool has for a batch that fell due |
@@ -13,21 +16,24 @@
 
 mod again;
 pub mod backoff;
+pub mod budget;
 pub mod due;
 mod lanes;
 pub mod older;
+pub mod pace;
 mod renewal;
 pub mod sent;
 mod session;
+pub mod wire_bytes;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -44,6 +50,8 @@ use crate::wire::refusal_id;
 use crate::wire::tls::Client;
 use crate::wire::ways::Ways;
 use backoff::Backoff;
+use pace::Pacing;
+pub use wire_bytes::WireBytes;
 
 /// The spool as the loop that writes and the link that reads share it. Locked on blocking threads only.
 pub type SharedSpool = Arc<Mutex<Spool>>;
@@ -57,6 +65,8 @@ pub enum LinkEvent {
     Lost(Outage),
     /// Watch this from now on.
     Assigned(Assignment),
+    /// The budget of this day (`YYYY-MM-DD`) is used up so far that something waits.
+    BudgetReached(String),
 }
 
 /// Why there is no connection.
@@ -79,21 +89,6 @@ impl Outage {
             Self::Refused(refusal) => refusal_id(refusal.code),
             Self::Ended(_) => "link-ended",
         }
-    }
-}
-
-/// Bytes on the wire since the start of the process, headers included.
-#[derive(Debug, Default)]
-pub struct WireBytes {
-    sent: AtomicU64,
-    received: AtomicU64,
-}
-
-impl WireBytes {
-    /// Sent and received.
-    #[must_use]
-    pub fn read(&self) -> (u64, u64) {
-        (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
     }
 }
 
@@ -124,6 +119,8 @@ pub struct Link {
     pub events: mpsc::Sender<LinkEvent>,
     /// Counted here.
     pub wire: Arc<WireBytes>,
+    /// The rhythm of signs of life; outlives connections.
+    pub pacing: Pacing,
     /// Send what is left, say goodbye, end.
     pub stop: CancellationToken,
     /// For how long, at most, to go on sending after `stop`.
@@ -149,6 +146,14 @@ enum End {
 }
 
 impl Link {
+    /// Something waits because the day's budget is used up: told once a day.
+    async fn held_back(&self) -> anyhow::Result<()> {
+        match self.wire.with_budget(|budget| budget.poll_reached(clock::now())) {
+            Some(day) => self.events.send(LinkEvent::BudgetReached(day)).await.context("tell the loop"),
+            None => Ok(()),
+        }
+    }
+
     /// Keeps a connection until asked to stop.
     pub async fn run(mut self) {
         let mut backoff = Backoff::new();

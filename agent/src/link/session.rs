@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -20,7 +19,9 @@ use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::renewal::Renewed;
 
 use super::again::Again;
+use super::budget::Budget;
 use super::lanes::LaneLink;
+use super::pace::Step;
 use super::renewal::{self, Renewal};
 use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, older, on_disk, random, sent};
 use crate::clock;
@@ -34,6 +35,9 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Frames read and not yet looked at: acknowledgements of all batches on the way fit twice.
 const FRAMES_WAITING: usize = 16;
+
+/// A backstop only: [`Pacing`](super::pace::Pacing) notices sooner that nobody answers. Twice the longest heartbeat.
+const IDLE: Duration = Duration::from_secs(2 * 3_600 + 15);
 
 /// What collectors promise that do not say what they promise.
 const PROMISE_OF_OLD: Duration = Duration::from_secs(180);
@@ -80,19 +84,8 @@ struct Session {
     renewal: Renewal,
     /// What of this connection is already in the process's count.
     counted: Moved,
-    idle: Duration,
-    /// Within what time the collector was promised a sign of life.
-    promised: Duration,
-    /// Where our packets come from, as the collector sees it.
-    outer: Option<String>,
     /// On a connection over TCP only.
     again: Option<Again>,
-}
-
-/// How long a silent collector is believed to be alive: two heartbeats may get lost, and the third is given a
-/// quarter of a minute to be sent again.
-fn idle_timeout(heartbeat_secs: u32) -> Duration {
-    Duration::from_secs(u64::from(heartbeat_secs)) * 2 + Duration::from_secs(15)
 }
 
 async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
@@ -101,7 +94,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         trust: link.identity.trust(),
         own: Some((link.identity.certificate.clone(), link.identity.key.clone_key())),
     };
-    let client = client_config(&credentials, ALPN_LINK, idle_timeout(pace.heartbeat_secs))?;
+    let client = client_config(&credentials, ALPN_LINK, IDLE)?;
     let dialled = tokio::select! {
         dialled = reach(link.standing.take(), &link.identity.names.address, client, link.ways.first()) => dialled,
         () = link.stop.cancelled() => return Ok(Begun::Stopped),
@@ -176,10 +169,9 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     }
     let lanes = open_lanes(&connection, lanes, holes, &welcome).await?;
     let (incoming, reader) = read_all(answers);
-    let idle = idle_timeout(pace.heartbeat_secs);
     let promised =
         welcome.line.as_ref().map_or(PROMISE_OF_OLD, |line| Duration::from_secs(line.promised_secs));
-    let outer = welcome.line.as_ref().and_then(|line| line.outer.clone());
+    link.pacing.handle_connected(asked(link), promised, now());
     let again = (connection.way() == Way::Tcp)
         .then(|| Again::new(&link.identity.names.address, client, link.udp_again));
     let session = Session {
@@ -191,9 +183,6 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         lanes,
         renewal,
         counted: Moved::default(),
-        idle,
-        promised,
-        outer,
         again,
     };
 
@@ -378,6 +367,7 @@ impl Session {
             })),
         };
         self.count(link);
+        link.wire.with_budget(Budget::handle_disconnected);
         self.reader.abort();
         self.connection.close(0, b"");
 
@@ -393,7 +383,6 @@ impl Session {
             .send(LinkEvent::Connected(Box::new(welcome), self.connection.way()))
             .await
             .context("tell the loop")?;
-        let mut beat_at = Instant::now() + self.beat(link);
         let mut stop_by: Option<Instant> = None;
         loop {
             self.pump(link).await?;
@@ -401,7 +390,7 @@ impl Session {
             if stop_by.is_some_and(|by| by <= Instant::now()) || (stop_by.is_some() && self.is_drained()) {
                 return Ok(Leave::Stop);
             }
-            let wake_at = self.wake_at(beat_at, stop_by);
+            let wake_at = self.wake_at(link, stop_by);
             tokio::select! {
                 frame = self.incoming.recv() => {
                     match frame.context("the control stream ended")?? {
@@ -419,11 +408,8 @@ impl Session {
                 }
                 changed = link.pace.changed() => {
                     changed.context("the loop ended")?;
-                    if idle_timeout(link.pace.borrow_and_update().heartbeat_secs) > self.idle {
-                        // The idle timeout is settled when a connection begins.
-                        return Ok(Leave::ComeBack);
-                    }
-                    beat_at = beat_at.min(Instant::now() + self.beat(link));
+                    link.pace.mark_unchanged();
+                    link.pacing.handle_asked(asked(link), now());
                 }
                 (connection, client) = stands(&mut self.again) => return Ok(Leave::Quic(connection, client)),
                 () = tokio::time::sleep_until(wake_at) => {
@@ -433,10 +419,7 @@ impl Session {
                     if let Some(renew) = self.renewal.handle_timeout(now())? {
                         frames::write(&mut self.control, &Frame::Renew(renew)).await?;
                     }
-                    if beat_at <= Instant::now() {
-                        frames::write(&mut self.control, &Frame::Heartbeat(Heartbeat { now: clock::now() })).await?;
-                        beat_at = Instant::now() + self.beat(link);
-                    }
+                    self.keep_time(link).await?;
                 }
                 () = link.stop.cancelled(), if stop_by.is_none() => {
                     self.take_spans(link).await?;
@@ -446,30 +429,58 @@ impl Session {
         }
     }
 
-    fn beat(&self, link: &Link) -> Duration {
-        let asked = Duration::from_secs(u64::from(link.pace.borrow().heartbeat_secs));
+    /// Shows life when it is time, and does not wait for ever for an answer.
+    async fn keep_time(&mut self, link: &mut Link) -> anyhow::Result<()> {
+        self.count(link);
+        link.pacing.handle_spent(link.wire.with_budget(|budget| budget.is_spent(clock::now())));
+        while let Some(step) = link.pacing.poll_step(now()) {
+            match step {
+                Step::Beat => {
+                    let beat = Frame::Heartbeat(Heartbeat { now: clock::now() });
+                    frames::write(&mut self.control, &beat).await?;
+                }
+                Step::Rebind => match self.connection.rebind() {
+                    Ok(()) => info!("Nobody answered; going on from another local address"),
+                    Err(error) => warn!(%error, "Nobody answered, and no other local address can be had"),
+                },
+                Step::GiveUp => anyhow::bail!("the collector does not answer"),
+            }
+        }
+        link.wire.show(link.pacing.interval(), link.pacing.moves());
 
-        asked.min(self.promised * 2 / 5)
+        Ok(())
     }
 
     fn is_drained(&self) -> bool {
         self.lanes.iter().all(|lane| lane.outbox.waiting() == 0)
     }
 
-    fn wake_at(&self, beat_at: Instant, stop_by: Option<Instant>) -> Instant {
+    fn wake_at(&self, link: &Link, stop_by: Option<Instant>) -> Instant {
         self.lanes
             .iter()
             .filter_map(|lane| lane.outbox.poll_timeout().map(Instant::from_std))
             .chain(self.renewal.wake_at().map(Instant::from_std))
             .chain(stop_by)
-            .fold(beat_at, Instant::min)
+            .fold(Instant::from_std(link.pacing.poll_timeout()), Instant::min)
     }
 
     /// Everything that is due, the prompt lane first each time.
-    async fn pump(&mut self, link: &Link) -> anyhow::Result<()> {
+    async fn pump(&mut self, link: &mut Link) -> anyhow::Result<()> {
         'again: loop {
             for lane in &mut self.lanes {
-                if lane.pump(self.epoch, &link.spool, &link.state_dir).await? {
+                if lane.outbox.waiting() > 0
+                    && !link.wire.with_budget(|it| it.allows(lane.lane, clock::now()))
+                {
+                    link.held_back().await?;
+                    continue;
+                }
+                let bytes = lane.pump(self.epoch, &link.spool, &link.state_dir).await?;
+                if let Some(bytes) = bytes {
+                    link.wire.with_budget(|budget| budget.handle_queued(bytes));
+                    // Places that were passed over are not answered.
+                    if bytes > 0 {
+                        link.pacing.handle_sent(now());
+                    }
                     continue 'again;
                 }
             }
@@ -477,15 +488,15 @@ impl Session {
         }
     }
 
-    async fn handle(&mut self, link: &Link, frame: Frame) -> anyhow::Result<()> {
+    async fn handle(&mut self, link: &mut Link, frame: Frame) -> anyhow::Result<()> {
         match frame {
             Frame::Ack(ack) => self.handle_ack(link, ack).await,
             Frame::Assign(assignment) => {
                 link.events.send(LinkEvent::Assigned(assignment)).await.context("tell the loop")
             }
-            Frame::Outer(outer) => {
+            Frame::Outer(_) => {
                 debug!("Packets come from another outer address");
-                self.outer = Some(outer.address);
+                link.pacing.handle_moved();
                 Ok(())
             }
             Frame::Refused(refusal) => {
@@ -569,10 +580,21 @@ impl Session {
     }
 
     /// Adds what this connection moved since the last time to the process's count.
-    fn count(&mut self, link: &Link) {
+    fn count(&mut self, link: &mut Link) {
         let moved = self.connection.moved();
-        link.wire.sent.fetch_add(moved.sent.saturating_sub(self.counted.sent), Ordering::Relaxed);
-        link.wire.received.fetch_add(moved.received.saturating_sub(self.counted.received), Ordering::Relaxed);
+        let (sent, received) = (
+            moved.sent.saturating_sub(self.counted.sent),
+            moved.received.saturating_sub(self.counted.received),
+        );
+        link.wire.add(sent, received);
+        if received > 0 {
+            link.pacing.handle_heard();
+        }
         self.counted = moved;
     }
+}
+
+/// How often the assignment wants a sign of life.
+fn asked(link: &Link) -> Duration {
+    Duration::from_secs(u64::from(link.pace.borrow().heartbeat_secs))
 }

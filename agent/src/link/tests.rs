@@ -189,6 +189,7 @@ fn world(authority: &Authority, address: std::net::SocketAddr) -> (World, Link) 
         pace: pace_receiver,
         events: events_sender,
         wire: Arc::default(),
+        pacing: Pacing::new(clock::instant()),
         stop: stop.clone(),
         grace: Duration::from_secs(20),
         udp_again: Duration::from_secs(3_600),

@@ -38,6 +38,7 @@ use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::hello::Welcome;
 use vonggac_protocol::host::Health;
 use vonggac_protocol::id::{Lane, Seq};
+use vonggac_protocol::line::BudgetReached;
 use vonggac_protocol::observation::{
     AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation, SensorFailed,
 };
@@ -47,6 +48,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::identity::{Identity, fingerprint};
 use crate::keep;
+use crate::link::pace::Pacing;
 use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, new_epoch};
 use crate::os::{OwnUse, machine, own, service};
 use crate::sensor::files::Change;
@@ -180,7 +182,7 @@ impl Agent {
         let (appended, appended_receiver) = watch::channel(0);
         let (pace, pace_receiver) = watch::channel(assigned.pace());
         let (events, link_events) = mpsc::channel(LINK_EVENTS);
-        let (link_stop, wire) = (CancellationToken::new(), Arc::new(WireBytes::default()));
+        let (link_stop, wire) = (CancellationToken::new(), Arc::new(WireBytes::open(&state_dir)));
         let machine_id = machine::machine_id().ok();
         let link = Link {
             fingerprint: fingerprint(identity.names.host, machine_id.as_deref(), &machine::name()),
@@ -191,6 +193,7 @@ impl Agent {
             pace: pace_receiver,
             events,
             wire: wire.clone(),
+            pacing: Pacing::new(clock::instant()),
             stop: link_stop.clone(),
             grace: DRAIN_GRACE,
             udp_again: Duration::from_secs(u64::from(config.udp_again_secs)),
@@ -222,6 +225,7 @@ impl Agent {
             assignment_refused: false,
             health_told: None,
         };
+        agent.limit_line();
         agent.tell_start(before).await?;
         agent.start_files().await?;
         service::notify("READY=1").context("tell the service manager")?;
@@ -416,7 +420,34 @@ impl Agent {
                 Ok(())
             }
             LinkEvent::Assigned(assignment) => self.take_assignment(assignment).await,
+            LinkEvent::BudgetReached(day) => self.tell_budget(day).await,
         }
+    }
+
+    /// The smaller of the two budgets holds: the administrator's of this machine and the agency's.
+    fn limit_line(&self) {
+        let kib = [self.config.daily_budget_kib, self.assigned.current().daily_budget_kib];
+        let limit = kib.into_iter().flatten().min().map(|kib| u64::from(kib) * 1024);
+        self.wire.with_budget(|budget| budget.handle_limit(limit));
+    }
+
+    async fn tell_budget(&mut self, day: String) -> anyhow::Result<()> {
+        let today = self.wire.today(clock::now());
+        let waiting = {
+            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+            Lane::ALL.iter().map(|lane| spool.waiting(*lane)).sum()
+        };
+        warn!(waiting, "Budget of the day is used up; what waits goes on after midnight");
+        let reached = BudgetReached {
+            day,
+            budget: today.budget.unwrap_or(0),
+            sent: today.sent_today,
+            received: today.received_today,
+            waiting,
+        };
+        self.spool(vec![Kind::BudgetReached(reached)]).await?;
+
+        Ok(())
     }
 
     async fn take_assignment(&mut self, assignment: Assignment) -> anyhow::Result<()> {
@@ -427,6 +458,7 @@ impl Agent {
                 info!(version, "Assignment taken");
                 self.assignment_refused = false;
                 self.pace.send_replace(self.assigned.pace());
+                self.limit_line();
                 self.due.inventory_within(self.inventory_every());
                 if let Some(files) = self.files.as_ref().filter(|_| watched == self.assigned.current().watch)
                 {
@@ -503,7 +535,7 @@ impl Agent {
             baseline_paths: status.baseline_paths,
             exclusions: status.exclusions,
             clock_offset_ms: status.clock_offset_ms,
-            traffic: None,
+            traffic: Some(self.wire.today(clock::now())),
         };
         let used = OwnUse { memory_bytes: status.memory_bytes, processor_ms: status.processor_ms };
         let health = health::read(counts, used);
@@ -543,10 +575,17 @@ impl Agent {
         self.hold().await?;
         self.due.tick = Instant::now() + self.due.tick_every;
         self.alive.mark(clock::now()).context("mark that an agent watches")?;
+        self.keep_traffic();
         service::notify("WATCHDOG=1").context("tell the service manager")?;
         self.write_status();
 
         Ok(())
+    }
+
+    fn keep_traffic(&self) {
+        if let Err(error) = self.wire.keep(&self.config.state_dir) {
+            warn!(%error, "What was used of the day's budget could not be kept");
+        }
     }
 
     fn inventory_every(&self) -> Duration {
@@ -594,6 +633,7 @@ impl Agent {
             is_scanned: files.is_some_and(|files| files.is_scanned),
             wire_sent_bytes,
             wire_received_bytes,
+            today: Some(self.wire.today(clock::now())),
             memory_bytes: used.map_or(0, |used| used.memory_bytes),
             memory_bytes_max: u64::from(self.config.memory_max_mib) << 20,
             cpu_percent_max: self.config.cpu_percent,
@@ -642,6 +682,7 @@ impl Agent {
                 }
             }
         }
+        self.keep_traffic();
         self.connection.connected = false;
         self.connection.since = Some(clock::now());
         self.write_status();

@@ -11,6 +11,7 @@ cli-init-next = Next: run `vonggac-collector serve`, add an agency with `agency 
 cli-config-good = The configuration { $path } can be used.
 cli-config-defaults = There is no configuration file; the defaults are used.
 cli-agency-added = Agency { $agency } added.
+cli-agency-budget = Agency { $agency }: each host may move { $kib } KiB a day (-: no limit), from its next sign of life on.
 cli-no-agency = There is no agency { $agency }: add it with `agency add`.
 cli-token-made = Enrolment string for agency { $agency }: { $uses } machines, expires in { $days } days. It is shown only this once.
 cli-token-needs-approval = Each machine must be approved with `host approve` before it works.

@@ -11,6 +11,7 @@ cli-init-next = Tiếp theo: chạy `vonggac-collector serve`, thêm cơ quan b�
 cli-config-good = Cấu hình { $path } dùng được.
 cli-config-defaults = Không có tệp cấu hình; dùng các giá trị mặc định.
 cli-agency-added = Đã thêm cơ quan { $agency }.
+cli-agency-budget = Cơ quan { $agency }: mỗi máy được truyền { $kib } KiB mỗi ngày (-: không giới hạn), từ lần báo còn sống tới.
 cli-no-agency = Không có cơ quan { $agency }: hãy thêm bằng `agency add`.
 cli-token-made = Mã ghi danh cho cơ quan { $agency }: { $uses } máy, hết hạn sau { $days } ngày. Mã chỉ hiện một lần này.
 cli-token-needs-approval = Mỗi máy phải được duyệt bằng `host approve` trước khi làm việc.

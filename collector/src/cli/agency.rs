@@ -3,11 +3,13 @@
 use clap::Subcommand;
 use serde_json::json;
 use vonggac_protocol::id::AgencyId;
+use vonggac_protocol::limits::{BUDGET_KIB_MAX, BUDGET_KIB_MIN};
 
 use super::{Setting, note};
 use crate::clock;
 use crate::print::line;
 use crate::store::agencies::{self, Level};
+use crate::store::budgets;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Agency {
@@ -20,6 +22,14 @@ pub(super) enum Agency {
         /// Cấp / level
         #[arg(long, value_enum, default_value = "department")]
         level: Level,
+    },
+    /// Hạn mức đường truyền mỗi ngày của mỗi máy, KiB / bytes that each host may move on the line in a day, KiB
+    Budget {
+        /// Mã / id
+        id: AgencyId,
+        /// KiB, 128 đến 4194304; bỏ trống: không giới hạn / KiB, 128 to 4194304; left out: no limit
+        #[arg(value_parser = clap::value_parser!(u32).range(i64::from(BUDGET_KIB_MIN)..=i64::from(BUDGET_KIB_MAX)))]
+        kib: Option<u32>,
     },
     /// Liệt kê / list
     List,
@@ -40,6 +50,7 @@ impl Agency {
                     .await?;
                 setting.tell("cli-agency-added", &[("agency", &id)]);
             }
+            Self::Budget { id, kib } => budget(setting, id, kib).await?,
             Self::List => {
                 let all = store.read(agencies::list).await?;
                 if setting.json {
@@ -56,4 +67,28 @@ impl Agency {
 
         Ok(())
     }
+}
+
+/// Sets what each host of an agency may move in a day; hosts take it with their next sign of life.
+async fn budget(setting: &Setting, id: AgencyId, kib: Option<u32>) -> anyhow::Result<()> {
+    let store = setting.store()?;
+    let (now, agency) = (clock::now(), id.clone());
+    let detail = kib.map_or_else(|| "-".to_owned(), |kib| kib.to_string());
+    let told = detail.clone();
+    let known = store
+        .write(move |tx| {
+            if agencies::name(tx, &agency)?.is_none() {
+                return Ok(false);
+            }
+            budgets::set(tx, &agency, kib, now)?;
+            note(tx, now, Some(agency.as_str()), "agency.budget", agency.as_str(), &detail)?;
+            Ok(true)
+        })
+        .await?;
+    if !known {
+        anyhow::bail!("{}", setting.say("cli-no-agency", &[("agency", &id)]));
+    }
+    setting.tell("cli-agency-budget", &[("agency", &id), ("kib", &told)]);
+
+    Ok(())
 }

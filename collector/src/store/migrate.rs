@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_windows.sql"),
     include_str!("migrations/0004_orders.sql"),
     include_str!("migrations/0005_certificates.sql"),
+    include_str!("migrations/0006_budgets.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

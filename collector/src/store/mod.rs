@@ -20,6 +20,7 @@ use crate::clock;
 pub mod agencies;
 pub mod assignments;
 pub mod audit;
+pub mod budgets;
 pub mod casework;
 pub mod certificates;
 pub mod findings;

@@ -9,7 +9,7 @@ use vonggac_protocol::observation::{Kind, Observation};
 
 use super::audit::{self, Action};
 use super::windows::Doer;
-use super::{assignments, casework};
+use super::{assignments, budgets, casework};
 
 /// The word for every root.
 pub const EVERY_ROOT: &str = "*";
@@ -94,7 +94,8 @@ fn has_root(connection: &Connection, host: HostId, root: &str) -> anyhow::Result
     Ok(false)
 }
 
-/// What a host is assigned: what all are, and the newest orders for it. Its version grows with either.
+/// What a host is assigned: what all are, the newest orders for it, and its agency's budget of the line, which wins over
+/// that of all. Its version grows with each.
 ///
 /// # Errors
 /// If the store fails.
@@ -114,10 +115,20 @@ pub fn assigned(connection: &Connection, host: HostId) -> anyhow::Result<Option<
     })?;
     let mut orders: Vec<RebaselineOrder> = rows.collect::<Result<_, _>>().context("read the orders")?;
     orders.reverse();
-    let Some(last) = orders.last().map(|order| order.number) else { return Ok(common) };
+    let budget = budgets::of_host(connection, host)?;
+    if orders.is_empty() && budget.is_none() {
+        return Ok(common);
+    }
     let common = common.unwrap_or_default();
+    let last = orders.last().map_or(0, |order| order.number);
+    let (changes, kib) = budget.map_or((0, common.daily_budget_kib), |budget| (budget.number, budget.kib));
 
-    Ok(Some(Assignment { version: common.version + last, rebaseline: Some(orders), ..common }))
+    Ok(Some(Assignment {
+        version: common.version + last + changes,
+        rebaseline: (!orders.is_empty()).then_some(orders),
+        daily_budget_kib: kib,
+        ..common
+    }))
 }
 
 #[cfg(test)]
@@ -165,6 +176,24 @@ mod tests {
             assert_eq!(orders.iter().map(|order| order.number).collect::<Vec<_>>(), [1, 2]);
             assert_eq!((orders[0].by.as_str(), third.check().is_ok()), ("chi", true));
             assert_eq!(assigned(tx, HostId([6; 16])).unwrap().unwrap().rebaseline, None);
+        });
+    }
+
+    #[test]
+    fn an_agencys_budget_is_assigned_to_its_hosts_and_each_change_is_a_new_version() {
+        with_store(|tx| {
+            let agency: String =
+                tx.query_row("SELECT agency FROM host WHERE id = ?1", [HOST.0], |row| row.get(0)).unwrap();
+            let agency = AgencyId::new(&agency).unwrap();
+
+            budgets::set(tx, &agency, Some(512), Timestamp(0)).unwrap();
+            let set = assigned(tx, HOST).unwrap().unwrap();
+            budgets::set(tx, &agency, None, Timestamp(1)).unwrap();
+            let lifted = assigned(tx, HOST).unwrap().unwrap();
+
+            assert_eq!((set.version, set.daily_budget_kib, set.check().is_ok()), (1, Some(512), true));
+            assert_eq!((lifted.version, lifted.daily_budget_kib), (2, None));
+            assert_eq!(assigned(tx, HostId([6; 16])).unwrap(), None);
         });
     }
 

@@ -240,6 +240,7 @@ health-memory = Memory of the agent
 health-uptime = Running for
 health-paths = Paths in the baseline
 health-exclusions = Excluded paths
+health-line = Line today, budget (sign of life every)
 health-clock = Clock offset
 root-path = Root
 root-area = Purpose

@@ -240,6 +240,7 @@ health-memory = Bộ nhớ của tác tử
 health-uptime = Chạy được
 health-paths = Đường dẫn trong mốc chuẩn
 health-exclusions = Số đường dẫn loại trừ
+health-line = Đường truyền hôm nay, hạn mức (báo còn sống mỗi)
 health-clock = Lệch đồng hồ
 root-path = Thư mục
 root-area = Mục đích

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::config::{Config, LoadConfigError};
 use crate::files::{self, FilesCommand};
 use crate::link::sent;
-use crate::os::machine;
+use crate::os::{Protection, machine, privileges};
 use crate::print::{self, Lang, Message};
 use crate::status::{Status, local};
 use crate::{doctor, enrol, keep, run};
@@ -171,6 +171,14 @@ fn examine(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
 fn run_agent(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
     let config = place.load(lang)?;
     log_to_stderr();
+    // Before any other thread runs: rights are a thread's, and handed on to those that it starts.
+    match privileges::give_up() {
+        Ok(Protection::InForce) => {}
+        Ok(Protection::NotAvailable) => {
+            tracing::warn!("This system's half cannot give up rights; the service has all of its account's")
+        }
+        Err(error) => tracing::warn!(%error, "Rights that are not needed could not be given up"),
+    }
     runtime()?.block_on(run::run(config, Path::new("/"), CancellationToken::new())).map_err(|error| {
         let cause = error.reallocate_into_boxed_dyn_error_without_backtrace();
         anyhow::Error::from(Message::new("run-failed").because(cause))

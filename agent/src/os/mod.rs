@@ -16,6 +16,7 @@
 //! | [`own`] | what our own process uses |
 //! | [`protect`] | keeping a file to its owner |
 //! | [`processes`] | what processes do |
+//! | [`privileges`] | giving up what we have no use for |
 //! | [`priority`] | stepping behind everybody else |
 //! | [`service`] | being asked to stop |
 
@@ -23,14 +24,16 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{
-    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, processes, protect, service,
+    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges, processes,
+    protect, service,
 };
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub use windows::{
-    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, processes, protect, service,
+    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges, processes,
+    protect, service,
 };
 
 use vonggac_protocol::file::FileKind;

@@ -10,6 +10,7 @@ pub mod own;
 pub mod owner;
 pub mod paths;
 pub mod priority;
+pub mod privileges;
 pub mod processes;
 pub mod protect;
 pub mod service;

@@ -117,12 +117,14 @@ async fn write<S: AsyncRead + AsyncWrite>(mut stream: WriteHalf<S>, shared: &Sha
 }
 
 fn of_io(error: &io::Error) -> Closed {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof => Closed::Reset,
-        io::ErrorKind::TimedOut => Closed::Silent,
-        _ => Closed::Failed(error.to_string()),
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+
+    let kind = error.kind();
+    if [ConnectionReset, ConnectionAborted, BrokenPipe, UnexpectedEof].contains(&kind) {
+        Closed::Reset
+    } else if kind == TimedOut {
+        Closed::Silent
+    } else {
+        Closed::Failed(error.to_string())
     }
 }

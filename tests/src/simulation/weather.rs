@@ -63,19 +63,7 @@ impl World {
                 self.count("host_rebooted");
                 self.reboot(host);
             }
-            24 | 25 => {
-                self.count("collector_killed");
-                self.collector_dies();
-            }
-            26 => {
-                self.count("collector_busy");
-                self.collector.busy_until = self.now + self.below(HOUR);
-                self.collector_dies();
-            }
-            27 => {
-                self.count("collector_slow");
-                self.collector.slow_until = self.now + self.below(HOUR);
-            }
+            24..=27 => self.collector_fault(),
             28 => self.back_up_or_restore()?,
             29 | 30 => self.copy_or_set_back(host)?,
             31 | 32 => {
@@ -92,6 +80,24 @@ impl World {
         }
 
         Ok(())
+    }
+
+    fn collector_fault(&mut self) {
+        match self.numbers.below(4) {
+            0 => {
+                self.count("collector_busy");
+                self.collector.busy_until = self.now + self.below(HOUR);
+                self.collector_dies();
+            }
+            1 => {
+                self.count("collector_slow");
+                self.collector.slow_until = self.now + self.below(HOUR);
+            }
+            _ => {
+                self.count("collector_killed");
+                self.collector_dies();
+            }
+        }
     }
 
     /// Somebody will die at the next occasion of one step.

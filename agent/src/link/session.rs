@@ -14,7 +14,7 @@ use vonggac_protocol::delivery::outbox::Outbox;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::frame::{Ack, Frame, Heartbeat};
-use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, WIRE_VERSION, Welcome};
+use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, Refusal, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::renewal::Renewed;
 
@@ -29,6 +29,7 @@ use crate::identity::Identity;
 use crate::wire::dial::{DialError, dial};
 use crate::wire::frames::{self, ReadFrameError};
 use crate::wire::tls::{Client, Credentials, client_config};
+use crate::wire::trust::Chain;
 
 /// A collector that accepted the connection answers a hello within this, or is not well.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(30);
@@ -105,17 +106,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     };
     let (mut control, mut answers) = connection.open_control().await.context("open the control stream")?;
     let (epoch, lanes, holes) = spans(&link.spool).await?;
-    let hello = Hello {
-        wire: WIRE_VERSION,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        fingerprint: link.fingerprint,
-        epoch,
-        lanes: lanes.to_vec(),
-        now: clock::now(),
-        assignment: pace.version,
-        trusts: Some(link.identity.roots.iter().map(|root| Digest::of(root)).collect()),
-        tell_outer: Some(true),
-    };
+    let hello = hello_of(link, epoch, &lanes, pace.version);
     let bytes = Frame::Hello(hello.clone()).encode();
     control.write_all(&bytes).await.context("say hello")?;
     note_hello(link, &hello, bytes.len()).await;
@@ -127,46 +118,19 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         Ok(answer) => answer,
         Err(error) => return Err(ended(&connection, error)),
     };
-    let welcome = match answer {
-        Frame::Welcome(welcome) => welcome,
-        Frame::Refused(refusal) => {
+    let welcome = match welcome_of(answer)? {
+        Ok(welcome) => welcome,
+        Err(refusal) => {
             connection.close(0, b"refused");
             return Ok(Begun::Refused(Outage::Refused(refusal)));
         }
-        Frame::Hello(_)
-        | Frame::Batch(_)
-        | Frame::Ack(_)
-        | Frame::Heartbeat(_)
-        | Frame::Assign(_)
-        | Frame::EnrolRequest(_)
-        | Frame::EnrolReply(_)
-        | Frame::Goodbye(_)
-        | Frame::Outer(_)
-        | Frame::Renew(_)
-        | Frame::Renewed(_) => anyhow::bail!("the collector answered a hello with another word"),
     };
-    let (told, chain) = (welcome.clone(), client.shown(connection.way()));
-    let changed = with_identity(link, move |identity, state_dir| {
-        Ok(renewal::learn(identity, state_dir, &told, chain.as_ref()))
-    });
-    if changed.await? {
-        connection.close(0, b"roots changed");
-        connection.wait_idle().await;
-        return Ok(Begun::Renewed);
-    }
-    let mut renewal = Renewal::new(welcome.standing.as_ref(), welcome.now, now(), random());
-    if welcome.standing.as_ref().is_some_and(|standing| standing.only_renew) {
-        renew_now(link, &mut renewal, &mut control, &mut answers).await?;
+    let shown = client.shown(connection.way());
+    let Some(renewal) = settle(link, &welcome, shown, &mut control, &mut answers).await? else {
         connection.close(0, b"renewed");
         connection.wait_idle().await;
         return Ok(Begun::Renewed);
-    }
-    if is_older_copy(&link.spool, &welcome).await? {
-        renew(&link.spool).await?;
-        connection.close(0, b"renewed");
-        connection.wait_idle().await;
-        return Ok(Begun::Renewed);
-    }
+    };
     let lanes = open_lanes(&connection, lanes, holes, &welcome).await?;
     let (incoming, reader) = read_all(answers);
     let promised =
@@ -187,6 +151,69 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     };
 
     Ok(Begun::Session(Box::new(session), Box::new(welcome)))
+}
+
+/// What we say first.
+fn hello_of(link: &Link, epoch: Epoch, lanes: &[LaneSpan], assignment: u64) -> Hello {
+    Hello {
+        wire: WIRE_VERSION,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fingerprint: link.fingerprint,
+        epoch,
+        lanes: lanes.to_vec(),
+        now: clock::now(),
+        assignment,
+        trusts: Some(link.identity.roots.iter().map(|root| Digest::of(root)).collect()),
+        tell_outer: Some(true),
+    }
+}
+
+/// What the collector answered.
+fn welcome_of(answer: Frame) -> anyhow::Result<Result<Welcome, Refusal>> {
+    match answer {
+        Frame::Welcome(welcome) => Ok(Ok(welcome)),
+        Frame::Refused(refusal) => Ok(Err(refusal)),
+        Frame::Hello(_)
+        | Frame::Batch(_)
+        | Frame::Ack(_)
+        | Frame::Heartbeat(_)
+        | Frame::Assign(_)
+        | Frame::EnrolRequest(_)
+        | Frame::EnrolReply(_)
+        | Frame::Goodbye(_)
+        | Frame::Outer(_)
+        | Frame::Renew(_)
+        | Frame::Renewed(_) => anyhow::bail!("the collector answered a hello with another word"),
+    }
+}
+
+/// Does what must be done before anything is sent: takes new roots, renews what has ended, begins a new life of a spool
+/// that is a copy. `None`: it was done, and the connection is to be begun anew.
+async fn settle(
+    link: &mut Link,
+    welcome: &Welcome,
+    shown: Option<Chain>,
+    control: &mut SendStream,
+    answers: &mut RecvStream,
+) -> anyhow::Result<Option<Renewal>> {
+    let told = welcome.clone();
+    let learn = move |identity: &mut Identity, state_dir: &Path| {
+        Ok(renewal::learn(identity, state_dir, &told, shown.as_ref()))
+    };
+    if with_identity(link, learn).await? {
+        return Ok(None);
+    }
+    let mut renewal = Renewal::new(welcome.standing.as_ref(), welcome.now, now(), random());
+    if welcome.standing.as_ref().is_some_and(|standing| standing.only_renew) {
+        renew_now(link, &mut renewal, control, answers).await?;
+        return Ok(None);
+    }
+    if is_older_copy(&link.spool, welcome).await? {
+        renew(&link.spool).await?;
+        return Ok(None);
+    }
+
+    Ok(Some(renewal))
 }
 
 /// Changes the identity on the disk and then here.
@@ -393,13 +420,9 @@ impl Session {
             let wake_at = self.wake_at(link, stop_by);
             tokio::select! {
                 frame = self.incoming.recv() => {
-                    match frame.context("the control stream ended")?? {
-                        Frame::Renewed(renewed) => {
-                            if self.take_renewal(link, renewed).await? {
-                                return Ok(Leave::ComeBack);
-                            }
-                        }
-                        frame => self.handle(link, frame).await?,
+                    let frame = frame.context("the control stream ended")??;
+                    if self.handle(link, frame).await? {
+                        return Ok(Leave::ComeBack);
                     }
                 }
                 changed = link.appended.changed() => {
@@ -488,16 +511,17 @@ impl Session {
         }
     }
 
-    async fn handle(&mut self, link: &mut Link, frame: Frame) -> anyhow::Result<()> {
+    /// Takes a frame; says whether to come back with a renewed certificate.
+    async fn handle(&mut self, link: &mut Link, frame: Frame) -> anyhow::Result<bool> {
         match frame {
-            Frame::Ack(ack) => self.handle_ack(link, ack).await,
+            Frame::Ack(ack) => self.handle_ack(link, ack).await?,
+            Frame::Renewed(renewed) => return self.take_renewal(link, renewed).await,
             Frame::Assign(assignment) => {
-                link.events.send(LinkEvent::Assigned(assignment)).await.context("tell the loop")
+                link.events.send(LinkEvent::Assigned(assignment)).await.context("tell the loop")?;
             }
             Frame::Outer(_) => {
                 debug!("Packets come from another outer address");
                 link.pacing.handle_moved();
-                Ok(())
             }
             Frame::Refused(refusal) => {
                 anyhow::bail!("the collector ended the connection: {:?}", refusal.code)
@@ -509,9 +533,10 @@ impl Session {
             | Frame::EnrolRequest(_)
             | Frame::EnrolReply(_)
             | Frame::Goodbye(_)
-            | Frame::Renew(_)
-            | Frame::Renewed(_) => anyhow::bail!("the collector said what only an agent says"),
+            | Frame::Renew(_) => anyhow::bail!("the collector said what only an agent says"),
         }
+
+        Ok(false)
     }
 
     /// Keeps a renewed certificate; says whether to come back with it.

@@ -38,9 +38,10 @@ pub fn export_root(dir: &Path, out: &Path) -> anyhow::Result<()> {
     let folder = Folder::load(dir)?;
     let key = folder.root_key.as_ref().context("the root's key is not in the collector")?;
     ensure!(folder.issuer.is_some(), "there is no intermediate: make one first with `authority rotate`");
-    let outside =
-        fs::canonicalize(out.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| Path::new(".")))
-            .with_context(|| format!("look for the folder of {}", out.display()))?;
+    let outside = fs::canonicalize(
+        out.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| Path::new(".")),
+    )
+    .with_context(|| format!("look for the folder of {}", out.display()))?;
     let data_dir = dir.parent().unwrap_or(dir);
     let inside = fs::canonicalize(data_dir).with_context(|| format!("look for {}", data_dir.display()))?;
     ensure!(!outside.starts_with(&inside), "{} lies in the data folder: give another place", out.display());

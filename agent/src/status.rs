@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn more_memory_than_the_setting_is_a_problem_and_use_stands_beside_the_limits() {
         let greedy = Status { memory_bytes: 65 << 20, processor_ms: 500, ..sample() };
-        let greedy = Status { at: greedy.started_at.plus(std::time::Duration::from_secs(10)), ..greedy };
+        let greedy = Status { at: greedy.started_at.plus(Duration::from_secs(10)), ..greedy };
 
         assert!(greedy.problems(true).iter().any(|problem| problem.id == "problem-memory"));
         assert!(!sample().problems(true).iter().any(|problem| problem.id == "problem-memory"));
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn the_span_of_the_certificate_is_said_and_one_that_nears_its_end_is_a_problem() {
-        let day = std::time::Duration::from_secs(24 * 60 * 60);
+        let day = Duration::from_secs(24 * 60 * 60);
         let span = |left| {
             let at = sample().at;
             let certificate = CertificateSpan {
@@ -446,7 +446,7 @@ mod tests {
 
         status.judge_age(true, later);
         assert!(status.problems.is_empty());
-        status.judge_age(true, later.plus(std::time::Duration::from_secs(1)));
+        status.judge_age(true, later.plus(Duration::from_secs(1)));
         assert_eq!(status.problems(true).last().unwrap().id, "problem-stands-still");
         assert!(status.say(true, None, Lang::En).join("\n").contains("no sign for minutes"));
     }

@@ -131,6 +131,8 @@ fn a_partition_longer_than_the_idle_time_loses_and_doubles_nothing() {
     let _agent = story.province.watch("agent").unwrap();
     story.baseline();
 
+    let connected = || (story.status()["connected"] == true).then_some(());
+    wait_for("a status that says connected", PATIENCE, connected).unwrap();
     story.line.cut(true);
     story.change("in-the-dark");
     let over = wait_for("the end of the connection", PATIENCE, || {

@@ -314,7 +314,8 @@ async fn enrol_one(
         CertificateDer::from(enrolled.certificate),
         PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?,
     );
-    let credentials = Credentials { trust: Trust::Pin(string.pin), own: Some(own) };
+    let trust = Trust::Roots { roots: vec![CertificateDer::from(enrolled.authority)], known: None };
+    let credentials = Credentials { trust, own: Some(own) };
     let config = client_config(&credentials, ALPN_LINK, IDLE)?.quic;
 
     Ok((config, Digest::of(&enrolled.host.0)))

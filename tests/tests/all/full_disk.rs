@@ -1,4 +1,4 @@
-//! A collector whose disk is full, on a file system of four megabytes.
+//! A collector whose disk is full, on a file system of 24 megabytes.
 
 #![expect(clippy::print_stderr, reason = "a test that cannot be run here says so")]
 
@@ -23,7 +23,7 @@ impl<'a> Small<'a> {
     /// `None` where we may not mount.
     fn mount(path: &'a Path) -> Option<Self> {
         let done = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m,mode=700", "vonggac-test"])
+            .args(["-t", "tmpfs", "-o", "size=24m,mode=700", "vonggac-test"])
             .arg(path)
             .output()
             .is_ok_and(|output| output.status.success());
@@ -97,10 +97,10 @@ fn a_full_disk_is_said_nothing_acknowledged_is_lost_and_work_goes_on_when_there_
     let crowd = runtime.block_on(Crowd::enrol(&string, 1, 1)).unwrap();
     let filling = data.join("filling");
 
-    let mut session = runtime.block_on(crowd.join(0)).ok().unwrap();
+    let mut session = runtime.block_on(crowd.join(0)).unwrap_or_else(|out| panic!("{out:?}"));
     let before = runtime.block_on(send_until(&mut session, 0, 20));
     assert_eq!(before, 20);
-    drop(std::fs::write(&filling, vec![0x5a; 8 * 1024 * 1024]));
+    drop(std::fs::write(&filling, vec![0x5a; 32 * 1024 * 1024]));
     let acknowledged = runtime.block_on(send_until(&mut session, before, 2_000));
 
     assert!(acknowledged < 2_000, "the disk is full, and everything was acknowledged");

@@ -291,10 +291,10 @@ fn attacks() -> Vec<(&'static str, bool, Vec<u8>, u32)> {
 
 /// The number with which the collector closed the connection.
 async fn closed_with(connection: &Connection) -> Option<u32> {
-    match tokio::time::timeout(WITHIN, connection.closed()).await.ok()? {
-        quinn::ConnectionError::ApplicationClosed(close) => u32::try_from(close.error_code.into_inner()).ok(),
-        _ => None,
-    }
+    let closed = tokio::time::timeout(WITHIN, connection.closed()).await.ok()?;
+    let quinn::ConnectionError::ApplicationClosed(close) = closed else { return None };
+
+    u32::try_from(close.error_code.into_inner()).ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -382,10 +382,10 @@ async fn a_host_that_goes_on_breaking_it_is_told_to_stay_away() {
             let connection = world.connect(1).await;
             let (mut send, mut receive) = connection.open_bi().await.unwrap();
             send.write_all(&Frame::Hello(hello(1)).encode()).await.unwrap();
-            match read(&mut receive).await.unwrap() {
-                // The fifth mistake is counted a moment after its connection was closed.
-                Frame::Welcome(_) => {}
-                answer => return answer,
+            let answer = read(&mut receive).await.unwrap();
+            // The fifth mistake is counted a moment after its connection was closed.
+            if !matches!(answer, Frame::Welcome(_)) {
+                return answer;
             }
         }
     };
@@ -413,9 +413,8 @@ async fn a_store_that_is_held_lets_agents_wait_and_takes_everything_afterwards()
 
     // An agent that goes on sending is stopped by the windows, and nothing is acknowledged.
     let mut noise = 0x9e37_79b9_u32;
-    let mut first = 1;
     let mut frames = Vec::new();
-    for _ in 0..200 {
+    for first in 1..=200 {
         let text: String = (0..4_000)
             .map(|_| {
                 noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -424,7 +423,6 @@ async fn a_store_that_is_held_lets_agents_wait_and_takes_everything_afterwards()
             .collect();
         let mut batch = batch_of(&[observation(&text)]);
         batch.first = Seq(first);
-        first += 1;
         frames.push(Frame::Batch(batch).encode());
     }
     let whole: usize = frames.iter().map(Vec::len).sum();

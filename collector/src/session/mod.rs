@@ -153,7 +153,7 @@ impl Sessions {
             let end = match hello {
                 Ok((send, receive, hello)) => {
                     let control = Arc::new(Mutex::new(send));
-                    let end = match self.let_in(&identity).await {
+                    let end = match self.let_in(&identity) {
                         Ok(_place) => {
                             self.work(
                                 &connection,
@@ -178,8 +178,8 @@ impl Sessions {
         .await;
     }
 
-    /// A place among its agency's connections, and a turn to have its hello weighed.
-    async fn let_in(&self, identity: &Identity) -> Result<Place<AgencyId>, Refusal> {
+    /// A place among its agency's connections.
+    fn let_in(&self, identity: &Identity) -> Result<Place<AgencyId>, Refusal> {
         if let Some(left) = self.misbehaviour.avoids(identity.host, clock::instant()) {
             let detail = "this host broke the protocol too often and is not listened to for a while";
             let secs = u32::try_from(left.as_secs().saturating_add(1)).unwrap_or(u32::MAX);

@@ -65,7 +65,7 @@ impl Health {
         let slow =
             inside.working_since.is_some_and(|since| now.saturating_duration_since(since) >= SLOW_AFTER);
 
-        inside.trouble.or(slow.then_some(Trouble::Slow))
+        if slow { inside.trouble.or(Some(Trouble::Slow)) } else { inside.trouble }
     }
 
     /// A group of jobs begins.

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::config::{Config, LoadConfigError};
 use crate::files::{self, FilesCommand};
 use crate::link::sent;
+use crate::machine::NeverEnrol;
 use crate::os::{Protection, machine, privileges};
 use crate::print::{self, Lang, Message};
 use crate::status::{Status, local};
@@ -73,6 +74,8 @@ enum Command {
     },
     /// Tìm tầng hỏng giữa máy này và máy chủ thu thập / find the failing layer to the collector
     Doctor,
+    /// Dấu vân tay của máy này; không gửi gì đi / this machine's fingerprint; sends nothing
+    Fingerprint,
     /// Một thư mục, một lần: ghi đường cơ sở, so với đường cơ sở / one folder, once: record a baseline, compare with it
     Files {
         #[command(subcommand)]
@@ -131,6 +134,7 @@ fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Status { json } => show_status(&place.load(lang)?.state_dir, json, lang),
         Command::Show { last } => show_last(&place.load(lang)?.state_dir, last, lang),
         Command::Doctor => examine(&place, lang),
+        Command::Fingerprint => show_fingerprint(lang),
         Command::Files { command } => Ok(files::obey(&command, &place.load(lang)?, lang)),
         Command::Check { file } => check(&Place { config: file.or(place.config), ..place }, lang),
     }
@@ -168,8 +172,38 @@ fn examine(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Before a byte leaves the machine.
+fn check_never_enrol(config: &Config, lang: Lang) -> Result<(), Failure> {
+    config.never_enrol.check().map_err(|refused| Failure::Usage(print::chain(&refused, lang)))
+}
+
+/// What a collector's list of machines never to be enrolled knows this machine by.
+fn show_fingerprint(lang: Lang) -> Result<ExitCode, Failure> {
+    let marks = crate::machine::marks();
+    let mut told = false;
+    for (id, mark) in
+        [("fingerprint-hardware", marks.hardware), ("fingerprint-installation", marks.installation)]
+    {
+        if let Some(mark) = mark {
+            print::line(format!("{mark}  {}", Message::new(id).say(lang)));
+            told = true;
+        }
+    }
+    for serial in &marks.serials {
+        print::line(format!("{serial}  {}", Message::new("fingerprint-serial").say(lang)));
+        told = true;
+    }
+    if !told {
+        print::tell(lang, &Message::new("fingerprint-none"));
+        return Ok(ExitCode::FAILURE);
+    }
+
+    Ok(ExitCode::SUCCESS)
+}
+
 fn run_agent(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
     let config = place.load(lang)?;
+    check_never_enrol(&config, lang)?;
     log_to_stderr();
     // Before any other thread runs: rights are a thread's, and handed on to those that it starts.
     match privileges::give_up() {
@@ -257,6 +291,7 @@ impl Place {
         if let Some(state_dir) = &self.state_dir {
             config.state_dir = std::path::absolute(state_dir).context("find the state folder")?;
         }
+        config.never_enrol = NeverEnrol::beside(self.config_path());
 
         Ok(config)
     }
@@ -270,6 +305,7 @@ fn enrol_machine(
     name: Option<String>,
 ) -> Result<ExitCode, Failure> {
     let config = place.load(lang)?;
+    check_never_enrol(&config, lang)?;
     let string = match string {
         "-" => std::io::read_to_string(std::io::stdin()).context("read the enrolment string")?,
         string => string.to_owned(),

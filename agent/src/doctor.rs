@@ -7,6 +7,7 @@ use vonggac_carrier::Connection;
 use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, RefusalCode, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, Lane};
+use vonggac_protocol::machine::{Continuity, MachineTold};
 
 use crate::clock;
 use crate::config::Config;
@@ -75,7 +76,7 @@ impl Finding {
 /// Tries every layer. Sends a hello only if no agent runs here, since two connections of one identity disturb each
 /// other; otherwise the running agent's own word is taken for the last layer.
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let mut examination = Examination { good: Vec::new() };
+    let mut examination = Examination { good: Vec::new(), step: None };
     let failed = examination.all(config).await.err();
     let mut results: Vec<Option<Result<Message, Message>>> =
         examination.good.into_iter().map(|good| Some(Ok(good))).collect();
@@ -88,6 +89,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
 /// Good findings, in the order of the layers; the first failure ends it.
 struct Examination {
     good: Vec<Message>,
+    step: Option<Continuity>,
 }
 
 impl Examination {
@@ -100,6 +102,8 @@ impl Examination {
                     .because(error.reallocate_into_boxed_dyn_error_without_backtrace()),
             })?;
         let names = &identity.names;
+        config.never_enrol.check()?;
+        self.step = crate::machine::step(&config.state_dir, names.host).unwrap_or(None);
         self.good
             .push(Message::new("status-host").with("host", names.host).with("agency", &names.agency_name));
         keep::probe(&config.state_dir).map_err(|error| {
@@ -224,6 +228,7 @@ impl Examination {
             assignment: 0,
             trusts: None,
             tell_outer: None,
+            machine: Some(MachineTold { marks: crate::machine::marks(), continuity: self.step }),
         };
         let answer = async {
             let (mut send, mut receive) = connection.open_control().await.ok()?;

@@ -16,6 +16,7 @@ use vonggac_protocol::hello::{ALPN_ENROL, WIRE_VERSION};
 
 use crate::identity::{Identity, Names};
 use crate::keep;
+use crate::machine;
 use crate::print::Message;
 use crate::wire::dial::dial;
 use crate::wire::tls::{Credentials, client_config, provider};
@@ -87,6 +88,7 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         request,
         name: name.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        marks: Some(machine::marks()),
     };
     let conversation = async {
         let (mut send, mut receive) = connection.open_control().await?;
@@ -115,7 +117,8 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         | Frame::Goodbye(_)
         | Frame::Outer(_)
         | Frame::Renew(_)
-        | Frame::Renewed(_) => Err(Message::new("enrol-cut-off").into()),
+        | Frame::Renewed(_)
+        | Frame::StepKept(_) => Err(Message::new("enrol-cut-off").into()),
     }
 }
 

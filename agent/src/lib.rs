@@ -9,6 +9,7 @@ mod files;
 pub mod identity;
 pub mod keep;
 pub mod link;
+pub mod machine;
 pub mod os;
 pub mod print;
 pub mod run;

@@ -20,7 +20,8 @@ use crate::authority::{Authority, Issued, Terms};
 use crate::listen::frames::{self, close_code, refusal};
 use crate::store::audit::{self, Action, COLLECTOR};
 use crate::store::hosts::{self, HostState};
-use crate::store::{Store, agencies, certificates, tokens};
+use crate::store::refusals::{self, Refused};
+use crate::store::{Store, agencies, certificates, forbidden, tokens};
 use crate::{clock, random};
 
 /// The whole conversation takes two packets each way.
@@ -83,10 +84,11 @@ impl Enrolment {
             match frames::read(&mut receive, REQUEST_BYTES_MAX).await {
                 Ok(Frame::EnrolRequest(request)) => self.weigh(request, address).await?,
                 Ok(_) => {
-                    self.refuse(refusal(RefusalCode::Malformed, "expected a request"), "", address).await?
+                    self.refuse(refusal(RefusalCode::Malformed, "expected a request"), "", "", address)
+                        .await?
                 }
                 Err(frames::ReadFrameError::Broken { code, detail }) => {
-                    self.refuse(refusal(code, detail), "", address).await?
+                    self.refuse(refusal(code, detail), "", "", address).await?
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -116,7 +118,9 @@ impl Enrolment {
         let agency = request.agency.to_string();
         if request.wire != WIRE_VERSION {
             let detail = format!("wire version {}, this collector speaks {WIRE_VERSION}", request.wire);
-            return self.refuse(refusal(RefusalCode::VersionUnknown, detail), &agency, address).await;
+            return self
+                .refuse(refusal(RefusalCode::VersionUnknown, detail), &agency, &request.name, address)
+                .await;
         }
         let now = clock::now();
         let host = HostId(random::bytes()?);
@@ -125,7 +129,9 @@ impl Enrolment {
             Ok(issued) => issued,
             Err(error) => {
                 let detail = format!("{error:#}");
-                return self.refuse(refusal(RefusalCode::RequestUnusable, detail), &agency, address).await;
+                return self
+                    .refuse(refusal(RefusalCode::RequestUnusable, detail), &agency, &request.name, address)
+                    .await;
             }
         };
         let authority = self.authority.root().to_vec();
@@ -149,9 +155,16 @@ impl Enrolment {
         Ok(reply)
     }
 
-    async fn refuse(&self, refusal: Refusal, agency: &str, address: IpAddr) -> anyhow::Result<EnrolReply> {
-        let (kept, agency, now) = (refusal.clone(), agency.to_owned(), clock::now());
-        self.store.write(move |tx| write_refusal(tx, &kept, &agency, address, now)).await?;
+    async fn refuse(
+        &self,
+        refusal: Refusal,
+        agency: &str,
+        name: &str,
+        address: IpAddr,
+    ) -> anyhow::Result<EnrolReply> {
+        let (kept, agency, name) = (refusal.clone(), agency.to_owned(), name.to_owned());
+        let now = clock::now();
+        self.store.write(move |tx| write_refusal(tx, &kept, &agency, &name, address, now)).await?;
         warn!(code = ?refusal.code, "Enrolment refused");
 
         Ok(EnrolReply::Refused(refusal))
@@ -173,6 +186,12 @@ struct Newcomer {
 }
 
 impl Newcomer {
+    fn is_forbidden(&self, tx: &rusqlite::Transaction<'_>) -> anyhow::Result<bool> {
+        let (agency, name) = (self.request.agency.as_str(), &self.request.name);
+
+        Ok(forbidden::names(tx, agency, name, self.request.marks.as_ref())?.is_some())
+    }
+
     fn file(
         self,
         tx: &rusqlite::Transaction<'_>,
@@ -180,16 +199,22 @@ impl Newcomer {
         now: Timestamp,
     ) -> anyhow::Result<EnrolReply> {
         let agency = &self.request.agency;
-        let needs_approval = match tokens::take(tx, &self.request.token, agency, now)? {
+        let weighed = match tokens::look(tx, &self.request.token, agency, now)? {
+            // Only who has a good token may learn what is on the list; the token stays good.
+            Ok(_) if self.is_forbidden(tx)? => Err(RefusalCode::MachineForbidden),
+            weighed => weighed,
+        };
+        let needs_approval = match weighed {
             Ok(needs_approval) => needs_approval,
             Err(code) => {
                 let refusal = refusal(code, why(code));
-                write_refusal(tx, &refusal, agency.as_str(), self.address, now)?;
+                write_refusal(tx, &refusal, agency.as_str(), &self.request.name, self.address, now)?;
                 return Ok(EnrolReply::Refused(refusal));
             }
         };
         // Only who has a token of the agency can use its share up.
         admission.enrolments.into_agency(agency, clock::instant()).map_err(|_| Crowded)?;
+        tokens::take(tx, &self.request.token)?;
         let name: String =
             self.request.name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
         let state = if needs_approval { HostState::Waiting } else { HostState::Active };
@@ -224,6 +249,9 @@ fn why(code: RefusalCode) -> &'static str {
         RefusalCode::TokenUsed => "the token was used up",
         RefusalCode::TokenExpired => "the token's time is over",
         RefusalCode::TokenOfAnotherAgency => "the token belongs to another agency",
+        RefusalCode::MachineForbidden => {
+            "this machine is on the list of machines that are never to be enrolled"
+        }
         RefusalCode::IdentityRevoked
         | RefusalCode::WaitingForApproval
         | RefusalCode::VersionUnknown
@@ -240,20 +268,13 @@ fn write_refusal(
     tx: &rusqlite::Transaction<'_>,
     refusal: &Refusal,
     agency: &str,
+    name: &str,
     address: IpAddr,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let detail: String = refusal.detail.chars().take(200).collect();
-    let entry = Action {
-        at: now,
-        person: COLLECTOR,
-        agency: (!agency.is_empty()).then_some(agency),
-        action: "host.refused",
-        object: &address.to_string(),
-        detail: &format!("{:?}: {detail}", refusal.code),
-    };
+    let (agency, name) = (agency.to_owned(), name.to_owned());
 
-    audit::append(tx, &entry)
+    refusals::count(tx, &Refused { address, agency, code: refusal.code, name }, now)
 }
 
 #[cfg(test)]
@@ -314,6 +335,7 @@ mod tests {
                 request: CertificateParams::default().serialize_request(&key).unwrap().der().to_vec(),
                 name: "may-1".to_owned(),
                 version: "0".to_owned(),
+                marks: None,
             };
             match self.enrolment.weigh(request, ADDRESS).await.unwrap() {
                 EnrolReply::Accepted(enrolled) => Ok(enrolled),
@@ -325,11 +347,9 @@ mod tests {
             self.store
                 .read(|db| {
                     audit::verify(db)?;
-                    Ok(db.query_row(
-                        "SELECT count(*) FROM audit WHERE action = 'host.refused'",
-                        [],
-                        |row| row.get(0),
-                    )?)
+                    Ok(db.query_row("SELECT coalesce(sum(count), 0) FROM refused_enrolment", [], |row| {
+                        row.get(0)
+                    })?)
                 })
                 .await
                 .unwrap()

@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::hello::Refusal;
 use crate::id::{AgencyId, HostId};
 use crate::limits::ENROLMENT_STRING_MAX;
+use crate::machine::MachineMarks;
 use crate::time::Timestamp;
 
 /// A one-time or counted secret that lets a machine ask to be enrolled. Never shown by `Debug`.
@@ -109,6 +110,9 @@ pub struct EnrolRequest {
     /// Version of the agent's program.
     #[n(5)]
     pub version: String,
+    /// What the machine is: one on the list of those never to be enrolled is known by it.
+    #[n(7)]
+    pub marks: Option<MachineMarks>,
 }
 
 /// What the collector answers.

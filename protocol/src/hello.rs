@@ -7,6 +7,7 @@ use crate::assignment::Assignment;
 use crate::digest::Digest;
 use crate::id::{Epoch, Lane, Seq};
 use crate::line::Line;
+use crate::machine::{MachineTold, NextStep};
 use crate::renewal::Standing;
 use crate::time::Timestamp;
 
@@ -68,6 +69,9 @@ pub struct Hello {
     /// Whether it wants to be told when its packets come from elsewhere ([`Frame::Outer`](crate::frame::Frame::Outer)).
     #[n(9)]
     pub tell_outer: Option<bool>,
+    /// What its machine is, and which step of its life; `None` from agents before it was asked.
+    #[n(8)]
+    pub machine: Option<MachineTold>,
 }
 
 /// How far a lane is kept by the collector.
@@ -114,6 +118,9 @@ pub struct Welcome {
     /// What the collector knows of the line, and what the agent promises by working on it.
     #[n(7)]
     pub line: Option<Line>,
+    /// The next step of the identity's life, to be kept and confirmed.
+    #[n(6)]
+    pub next_step: Option<NextStep>,
 }
 
 /// Why a host or an enrolment is refused. Numbers are never reused.
@@ -160,6 +167,9 @@ pub enum RefusalCode {
     /// The certificate ended too long ago, or a newer one took its place.
     #[n(15)]
     CertificateExpired,
+    /// The machine is on the list of those that are never to be monitored here.
+    #[n(12)]
+    MachineForbidden,
 }
 
 /// A refusal with its reason.

@@ -11,6 +11,7 @@
 //! | [`assignment`] | what a collector asks a host to watch |
 //! | [`hello`], [`enrolment`] | the first words of a connection, and of a host |
 //! | [`renewal`] | a certificate replaced before it ends; new roots |
+//! | [`machine`] | what tells a machine from another and from its copy |
 //! | [`frame`] | the bytes on a stream |
 //! | [`line`] | what each side tells the other of the line between them |
 //! | [`delivery`] | at least once, in order, no hidden gap |
@@ -27,6 +28,7 @@ pub mod host;
 pub mod id;
 pub mod limits;
 pub mod line;
+pub mod machine;
 pub mod observation;
 pub mod package;
 pub mod patch;

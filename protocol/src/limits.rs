@@ -39,6 +39,9 @@ pub const ASSIGNMENT_PATHS_MAX: usize = 256;
 /// Packages named in one installation; what is beyond is told in another.
 pub const INSTALLED_PACKAGES_MAX: usize = 1_000;
 
+/// Marks of one sort that a machine tells: network cards of a large server, serial numbers of its boards.
+pub const MARKS_MAX: usize = 16;
+
 /// Orders of a new baseline in one assignment.
 pub const REBASELINE_ORDERS_MAX: usize = 64;
 

@@ -99,6 +99,9 @@ pub enum Kind {
     /// A day's budget of bytes on the line is used up.
     #[n(23)]
     BudgetReached(#[n(0)] BudgetReached),
+    /// By the collector: a machine came back as an older copy of itself.
+    #[n(22)]
+    MachineSetBack(#[n(0)] MachineSetBack),
 }
 
 impl Kind {
@@ -121,7 +124,8 @@ impl Kind {
             | Self::FilesInstalled(_)
             | Self::ChangeBurst(_)
             | Self::WatchModeChanged(_)
-            | Self::BudgetReached(_) => Lane::Prompt,
+            | Self::BudgetReached(_)
+            | Self::MachineSetBack(_) => Lane::Prompt,
             Self::Health(_)
             | Self::HostDescribed(_)
             | Self::BaselineTaken(_)
@@ -157,6 +161,7 @@ impl Kind {
             Self::ChangeBurst(_) => "change_burst",
             Self::WatchModeChanged(_) => "watch_mode_changed",
             Self::BudgetReached(_) => "budget_reached",
+            Self::MachineSetBack(_) => "machine_set_back",
         }
     }
 
@@ -170,6 +175,7 @@ impl Kind {
                 | Self::IdentityTwice(_)
                 | Self::HostMisbehaved(_)
                 | Self::RecordsMissing(_)
+                | Self::MachineSetBack(_)
         )
     }
 }
@@ -271,6 +277,43 @@ pub struct IdentityTwice {
     /// Fingerprint of the machine that now used the identity.
     #[n(1)]
     pub found: Digest,
+    /// Network address it came from.
+    #[n(2)]
+    pub address: String,
+    /// By what they were told apart.
+    #[n(3)]
+    pub by: Option<TwiceBy>,
+    /// Network address that the identity came from before.
+    #[n(4)]
+    pub before: Option<String>,
+}
+
+/// By what two machines with one identity were told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum TwiceBy {
+    /// Another installation of the system.
+    #[n(0)]
+    Installation,
+    /// Other hardware.
+    #[n(1)]
+    Hardware,
+    /// A step of the identity's life that another has already gone beyond.
+    #[n(2)]
+    Continuity,
+}
+
+/// A machine came back as an older copy of itself: a restored backup, a virtual machine set back to a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct MachineSetBack {
+    /// The step that it came back with; 0 if it had none.
+    #[n(0)]
+    pub step: u64,
+    /// The newest step that was known of it.
+    #[n(1)]
+    pub newest: u64,
     /// Network address it came from.
     #[n(2)]
     pub address: String,

@@ -339,6 +339,17 @@ pub const CATEGORIES: &[Category] = &[
             field("enrolled", "fingerprint of the machine that enrolled"),
             field("found", "fingerprint of the machine that now used the identity"),
             field("address", "network address it came from"),
+            field("by", "by what they were told apart: `installation`, `hardware` or `continuity`"),
+            field("before", "network address that the identity came from before"),
+        ],
+    },
+    Category {
+        name: "machine_set_back",
+        about: "a machine came back as an older copy of itself: a restored backup, a snapshot",
+        fields: &[
+            field("step", "the step of its life that it came back with; 0 if it had none"),
+            field("newest", "the newest step that was known of it"),
+            field("address", "network address it came from"),
         ],
     },
     Category {

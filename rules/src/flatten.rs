@@ -58,6 +58,7 @@ pub fn flatten(observation: &Observation) -> Event {
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
         | Kind::BudgetReached(_)
+        | Kind::MachineSetBack(_)
         | Kind::WatchModeChanged(_) => plain(&observation.kind),
     }
 }

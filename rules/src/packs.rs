@@ -14,6 +14,7 @@ const FILES: &[(&str, &str)] = &[
     file!("agent/assignment.yml"),
     file!("agent/crashed.yml"),
     file!("agent/identity.yml"),
+    file!("agent/set-back.yml"),
     file!("agent/loss.yml"),
     file!("agent/misbehaved.yml"),
     file!("agent/sensor.yml"),

@@ -13,7 +13,7 @@ use vonggac_protocol::file::{
 use vonggac_protocol::host::Role;
 use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, ObservationId, Seq};
 use vonggac_protocol::observation::{
-    AgentSilent, AgentStopped, IdentityTwice, Kind, Observation, SpoolDropped,
+    AgentSilent, AgentStopped, IdentityTwice, Kind, MachineSetBack, Observation, SpoolDropped,
 };
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
@@ -212,8 +212,14 @@ fn what_the_collector_and_the_agent_say_of_themselves_is_heard() {
                 enrolled: digest,
                 found: digest,
                 address: "10.0.0.9".to_owned(),
+                by: None,
+                before: None,
             }),
             "identity-twice",
+        ),
+        (
+            Kind::MachineSetBack(MachineSetBack { step: 3, newest: 9, address: "10.0.0.9".to_owned() }),
+            "machine-set-back",
         ),
         (
             Kind::SpoolDropped(SpoolDropped { lane: Lane::Bulk, count: 4, from: START, until: START }),

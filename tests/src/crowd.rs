@@ -199,6 +199,7 @@ impl Crowd {
             assignment: 0,
             trusts: None,
             tell_outer: None,
+            machine: None,
         };
         write(&mut control, &Frame::Hello(hello)).await?;
         let answer = tokio::time::timeout(ANSWER_WITHIN, read(&mut answers)).await??;
@@ -303,6 +304,7 @@ async fn enrol_one(
         request: CertificateParams::default().serialize_request(&key)?.der().to_vec(),
         name: format!("may-{number:05}"),
         version: "crowd".to_owned(),
+        marks: None,
     };
     write(&mut send, &Frame::EnrolRequest(request)).await?;
     send.finish()?;

@@ -9,6 +9,7 @@ mod all {
     mod faults;
     mod full_disk;
     mod fuzz;
+    mod identity;
     mod month;
     mod simulation;
     mod tidy;

@@ -55,6 +55,12 @@ refusal-identity-held = this identity came from two machines; both are held unti
 refusal-busy = the collector is busy; it will be tried again
 refusal-request-unusable = the collector cannot use the certificate request
 refusal-certificate-expired = the certificate of this machine ended too long ago, or a newer one took its place; enrol the machine again
+refusal-machine-forbidden = this machine is on the list of machines that are never to be enrolled; nothing of it is monitored. If that is a mistake, ask the collector's administrator to take it off the list
+never-enrol = this machine has the file { $path }: it is never to be enrolled and never connects; nothing was sent
+fingerprint-hardware = hardware (the one to use)
+fingerprint-installation = installation of the operating system
+fingerprint-serial = serial number
+fingerprint-none = no fingerprint of this machine can be read; run as root, or forbid it by its name
 
 # Running
 run-stopped = the agent has stopped

@@ -55,6 +55,12 @@ refusal-identity-held = cùng danh tính này đến từ hai máy; cả hai b�
 refusal-busy = máy chủ thu thập đang bận; sẽ thử lại
 refusal-request-unusable = máy chủ thu thập không dùng được yêu cầu chứng thư số
 refusal-certificate-expired = chứng thư số của máy này đã hết hạn quá lâu hoặc đã được thay bằng chứng thư mới hơn; hãy ghi danh lại máy
+refusal-machine-forbidden = máy này thuộc danh sách máy không bao giờ được ghi danh; không có gì trên máy được giám sát. Nếu nhầm, đề nghị quản trị viên máy chủ thu thập đưa máy ra khỏi danh sách
+never-enrol = máy này có tệp { $path }: không bao giờ được ghi danh hay kết nối; không có gì được gửi đi
+fingerprint-hardware = phần cứng (nên dùng)
+fingerprint-installation = bản cài đặt hệ điều hành
+fingerprint-serial = số sê-ri
+fingerprint-none = không đọc được dấu vân tay nào của máy này; hãy chạy với quyền root, hoặc cấm theo tên máy
 
 # Chạy
 run-stopped = tác tử đã dừng

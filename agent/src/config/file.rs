@@ -139,6 +139,7 @@ impl Check<'_> {
 
         Config {
             state_dir,
+            never_enrol: standard.never_enrol,
             role: file.role,
             watch_defaults: file.watch_defaults.unwrap_or(standard.watch_defaults),
             watch_by: file.watch_by.unwrap_or(standard.watch_by),

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::host::Role;
 
+use crate::machine::NeverEnrol;
 use crate::print::{Lang, Message};
 use crate::sensor::files::{DeclaredText, WatchBy};
 
@@ -64,6 +65,8 @@ const FILE_BYTES_MOST: u64 = 1 << 44;
 pub struct Config {
     /// Where the agent keeps what it must remember.
     pub state_dir: PathBuf,
+    /// What forbids enrolment and every connection; known from the place of the file, not from its text.
+    pub never_enrol: NeverEnrol,
     /// What the machine is for; `None`: as its system suggests.
     pub role: Option<Role>,
     /// Whether the system's own paths are watched.
@@ -118,6 +121,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             state_dir: PathBuf::from(defaults::STATE_DIR),
+            never_enrol: NeverEnrol::default(),
             role: None,
             watch_defaults: defaults::WATCH_DEFAULTS,
             watch_by: WatchBy::default(),

@@ -44,6 +44,7 @@ use vonggac_protocol::hello::{Refusal, Welcome};
 
 use crate::clock;
 use crate::identity::Identity;
+use crate::machine::NeverEnrol;
 use crate::spool::Spool;
 use crate::wire::dial::DialError;
 use crate::wire::refusal_id;
@@ -107,6 +108,8 @@ pub struct Link {
     pub identity: Identity,
     /// Tells this machine from a copy.
     pub fingerprint: Digest,
+    /// What forbids every connection.
+    pub never_enrol: NeverEnrol,
     /// For `last-sent.jsonl`.
     pub state_dir: PathBuf,
     /// What is due.

@@ -16,6 +16,7 @@ use vonggac_protocol::frame::dictionary::Dictionary;
 use vonggac_protocol::frame::{Ack, Frame, Heartbeat};
 use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, Refusal, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
+use vonggac_protocol::machine::{MachineTold, StepKept};
 use vonggac_protocol::renewal::Renewed;
 
 use super::again::Again;
@@ -25,6 +26,7 @@ use super::pace::Step;
 use super::renewal::{self, Renewal};
 use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, older, on_disk, random, sent};
 use crate::clock;
+use crate::machine;
 use crate::identity::Identity;
 use crate::wire::dial::{DialError, dial};
 use crate::wire::frames::{self, ReadFrameError};
@@ -91,11 +93,8 @@ struct Session {
 
 async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let pace = *link.pace.borrow_and_update();
-    let credentials = Credentials {
-        trust: link.identity.trust(),
-        own: Some((link.identity.certificate.clone(), link.identity.key.clone_key())),
-    };
-    let client = client_config(&credentials, ALPN_LINK, IDLE)?;
+    link.never_enrol.check()?;
+    let client = client_config(&credentials(link), ALPN_LINK, IDLE)?;
     let dialled = tokio::select! {
         dialled = reach(link.standing.take(), &link.identity.names.address, client, link.ways.first()) => dialled,
         () = link.stop.cancelled() => return Ok(Begun::Stopped),
@@ -106,7 +105,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     };
     let (mut control, mut answers) = connection.open_control().await.context("open the control stream")?;
     let (epoch, lanes, holes) = spans(&link.spool).await?;
-    let hello = hello_of(link, epoch, &lanes, pace.version);
+    let hello = hello_of(link, epoch, &lanes, pace.version).await?;
     let bytes = Frame::Hello(hello.clone()).encode();
     control.write_all(&bytes).await.context("say hello")?;
     note_hello(link, &hello, bytes.len()).await;
@@ -153,9 +152,54 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     Ok(Begun::Session(Box::new(session), Box::new(welcome)))
 }
 
+fn credentials(link: &Link) -> Credentials {
+    Credentials {
+        trust: link.identity.trust(),
+        own: Some((link.identity.certificate.clone(), link.identity.key.clone_key())),
+    }
+}
+
+/// What this machine is, and the step that is on its disk.
+async fn machine_told(link: &Link) -> anyhow::Result<MachineTold> {
+    let (state_dir, host) = (link.state_dir.clone(), link.identity.names.host);
+    on_disk(move || {
+        let continuity = machine::step(&state_dir, host)?;
+        Ok(MachineTold { marks: machine::marks(), continuity })
+    })
+    .await
+}
+
+/// Puts the step that came with a welcome on the disk and confirms it; says whether this machine was set back, and
+/// then its spool has begun a new life first: after a power cut in between it is told again.
+async fn take_step(link: &Link, welcome: &Welcome, control: &mut SendStream) -> anyhow::Result<bool> {
+    let Some(next) = welcome.next_step else { return Ok(false) };
+    if next.set_back {
+        renew(&link.spool).await?;
+    }
+    let (state_dir, host) = (link.state_dir.clone(), link.identity.names.host);
+    let kept = on_disk(move || Ok(machine::keep_step(&state_dir, host, next.continuity)?)).await;
+    match kept {
+        // Whoever was set back comes back with the step itself.
+        Ok(()) if !next.set_back => {
+            let kept = StepKept { number: next.continuity.number };
+            frames::write(control, &Frame::StepKept(kept)).await?;
+        }
+        Ok(()) => {}
+        // Not confirmed, it is given again; the file is the old one or this one, and both are known.
+        Err(error) => warn!(error = %format!("{error:#}"), "Step of this machine's life could not be kept"),
+    }
+
+    Ok(next.set_back)
+}
+
 /// What we say first.
-fn hello_of(link: &Link, epoch: Epoch, lanes: &[LaneSpan], assignment: u64) -> Hello {
-    Hello {
+async fn hello_of(
+    link: &Link,
+    epoch: Epoch,
+    lanes: &[LaneSpan],
+    assignment: u64,
+) -> anyhow::Result<Hello> {
+    Ok(Hello {
         wire: WIRE_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fingerprint: link.fingerprint,
@@ -165,7 +209,8 @@ fn hello_of(link: &Link, epoch: Epoch, lanes: &[LaneSpan], assignment: u64) -> H
         assignment,
         trusts: Some(link.identity.roots.iter().map(|root| Digest::of(root)).collect()),
         tell_outer: Some(true),
-    }
+        machine: Some(machine_told(link).await?),
+    })
 }
 
 /// What the collector answered.
@@ -183,7 +228,8 @@ fn welcome_of(answer: Frame) -> anyhow::Result<Result<Welcome, Refusal>> {
         | Frame::Goodbye(_)
         | Frame::Outer(_)
         | Frame::Renew(_)
-        | Frame::Renewed(_) => anyhow::bail!("the collector answered a hello with another word"),
+        | Frame::Renewed(_)
+        | Frame::StepKept(_) => anyhow::bail!("the collector answered a hello with another word"),
     }
 }
 
@@ -206,6 +252,9 @@ async fn settle(
     let mut renewal = Renewal::new(welcome.standing.as_ref(), welcome.now, now(), random());
     if welcome.standing.as_ref().is_some_and(|standing| standing.only_renew) {
         renew_now(link, &mut renewal, control, answers).await?;
+        return Ok(None);
+    }
+    if take_step(link, welcome, control).await? {
         return Ok(None);
     }
     if is_older_copy(&link.spool, welcome).await? {
@@ -442,6 +491,7 @@ impl Session {
                     if let Some(renew) = self.renewal.handle_timeout(now())? {
                         frames::write(&mut self.control, &Frame::Renew(renew)).await?;
                     }
+                    link.never_enrol.check()?;
                     self.keep_time(link).await?;
                 }
                 () = link.stop.cancelled(), if stop_by.is_none() => {
@@ -533,7 +583,8 @@ impl Session {
             | Frame::EnrolRequest(_)
             | Frame::EnrolReply(_)
             | Frame::Goodbye(_)
-            | Frame::Renew(_) => anyhow::bail!("the collector said what only an agent says"),
+            | Frame::Renew(_)
+            | Frame::StepKept(_) => anyhow::bail!("the collector said what only an agent says"),
         }
 
         Ok(false)

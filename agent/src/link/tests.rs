@@ -86,6 +86,7 @@ async fn collect(
             // A collector of today to some, one of yesterday to others.
             dictionary: hello.lanes.iter().any(|span| span.next > Seq(100)).then_some(1),
             line: None,
+            next_step: None,
         };
         frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
 
@@ -127,7 +128,8 @@ async fn collect(
                 | Frame::EnrolReply(_)
                 | Frame::Outer(_)
                 | Frame::Renew(_)
-                | Frame::Renewed(_) => {}
+                | Frame::Renewed(_)
+                | Frame::StepKept(_) => {}
             }
         }
         connection.close(7, b"cut");
@@ -183,6 +185,7 @@ fn world(authority: &Authority, address: std::net::SocketAddr) -> (World, Link) 
     let link = Link {
         identity: authority.identity(address),
         fingerprint: Digest::of(b"machine"),
+        never_enrol: NeverEnrol::default(),
         state_dir: state.path().to_owned(),
         spool: spool.clone(),
         appended: appended_receiver,

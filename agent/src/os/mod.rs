@@ -48,6 +48,17 @@ pub enum Protection {
     NotAvailable,
 }
 
+/// What tells a machine's hardware from other hardware, as it was read.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MachineTraits {
+    /// The system's UUID (SMBIOS).
+    pub uuid: Option<String>,
+    /// Serial numbers of system, board and case.
+    pub serials: Vec<String>,
+    /// Addresses that its network cards were made with.
+    pub network: Vec<String>,
+}
+
 /// What our own process uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OwnUse {

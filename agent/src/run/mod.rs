@@ -187,6 +187,7 @@ impl Agent {
         let link = Link {
             fingerprint: fingerprint(identity.names.host, machine_id.as_deref(), &machine::name()),
             identity: identity.clone(),
+            never_enrol: config.never_enrol.clone(),
             state_dir: state_dir.clone(),
             spool: spool.clone(),
             appended: appended_receiver,

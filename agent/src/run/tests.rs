@@ -126,6 +126,7 @@ async fn collect(
         standing: None,
         dictionary: None,
         line: None,
+        next_step: None,
     };
     frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
     let (sender, mut batches) = mpsc::channel(8);

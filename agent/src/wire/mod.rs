@@ -38,5 +38,6 @@ pub fn refusal_id(code: RefusalCode) -> &'static str {
         RefusalCode::Busy => "refusal-busy",
         RefusalCode::RequestUnusable => "refusal-request-unusable",
         RefusalCode::CertificateExpired => "refusal-certificate-expired",
+        RefusalCode::MachineForbidden => "refusal-machine-forbidden",
     }
 }

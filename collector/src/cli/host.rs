@@ -2,12 +2,16 @@
 
 use anyhow::bail;
 use clap::Subcommand;
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::id::AgencyId;
 
 use super::{Setting, note};
 use crate::clock;
 use crate::print::{line, plain};
 use crate::store::audit::OPERATOR;
+use crate::store::forbidden::{self, By};
 use crate::store::hosts::{self, Host as Kept, HostState};
+use crate::store::machines::{self, Decided, Decision};
 use crate::store::orders::{self, Ordered};
 use crate::store::view::Scope;
 use crate::store::windows::Doer;
@@ -41,20 +45,65 @@ pub(super) enum Host {
         #[arg(long)]
         reason: String,
     },
-    /// Thôi tạm giữ / release a held host
+    /// Quyết định máy nào giữ danh tính mà hai máy dùng / decide which of two machines keeps the identity
     Release {
         /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
         host: String,
-        /// Danh tính nay thuộc về máy khác / the identity belongs to another machine from now on
+        /// known: máy vẫn dùng; found: máy mới đến; enrol-again: cả hai ghi danh lại / which machine goes on
         #[arg(long)]
-        new_machine: bool,
+        keep: Decision,
+        /// Lý do / reason
+        #[arg(long)]
+        reason: String,
     },
+    /// Từ chối máy đang chờ duyệt / send a waiting host away
+    Reject {
+        /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
+        host: String,
+        /// Lý do / reason
+        #[arg(long)]
+        reason: String,
+    },
+    /// Không bao giờ ghi danh máy này; đang ghi danh thì cắt ngay / never enrol this machine; cut it off if it is enrolled
+    Forbid(Forbid),
+    /// Danh sách không bao giờ ghi danh / the list of those never to be enrolled
+    Forbidden,
+    /// Đưa ra khỏi danh sách / take an entry off the list
+    Unforbid {
+        /// Số của mục / number of the entry
+        entry: i64,
+        /// Người quyết định / the person who decides
+        #[arg(long)]
+        by: String,
+        /// Lý do / reason
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Forbid {
+    /// Dấu vân tay (64 chữ số) do `vonggac-agent fingerprint` in ra / a fingerprint as `vonggac-agent fingerprint` prints it
+    #[arg(long, required_unless_present = "name", conflicts_with = "name")]
+    fingerprint: Option<Digest>,
+    /// Tên máy, * thay cho chuỗi bất kỳ / the machine's name, * for any characters
+    #[arg(long)]
+    name: Option<String>,
+    /// Chỉ trong cơ quan này / only in this agency
+    #[arg(long)]
+    agency: Option<AgencyId>,
+    /// Người quyết định / the person who decides
+    #[arg(long)]
+    by: String,
+    /// Lý do / reason
+    #[arg(long)]
+    reason: String,
 }
 
 impl Host {
     pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<()> {
         let store = setting.store()?;
-        let (text, done, allowed, after, new_machine) = match self {
+        let (text, done, allowed, after) = match self {
             Self::List => {
                 let all = store.read(hosts::list).await?;
                 return list(setting, &all);
@@ -64,13 +113,27 @@ impl Host {
             }
             Self::Revoke { host } => {
                 let not_yet = [HostState::Waiting, HostState::Active, HostState::Held].as_slice();
-                (host, "cli-host-revoked", not_yet, HostState::Revoked, false)
+                (host, "cli-host-revoked", not_yet, HostState::Revoked)
             }
             Self::Approve { host } => {
-                (host, "cli-host-approved", [HostState::Waiting].as_slice(), HostState::Active, false)
+                (host, "cli-host-approved", [HostState::Waiting].as_slice(), HostState::Active)
             }
-            Self::Release { host, new_machine } => {
-                (host, "cli-host-released", [HostState::Held].as_slice(), HostState::Active, new_machine)
+            Self::Release { host, keep, reason } => {
+                return decide(setting, &store, host, reason, Wish::Release(keep)).await;
+            }
+            Self::Reject { host, reason } => {
+                return decide(setting, &store, host, reason, Wish::Reject).await;
+            }
+            Self::Forbid(wanted) => return wanted.run(setting, &store).await,
+            Self::Forbidden => return list_forbidden(setting, &store.read(forbidden::list).await?),
+            Self::Unforbid { entry, by, reason } => {
+                let now = clock::now();
+                let lifted = store.write(move |tx| forbidden::lift(tx, entry, &by, &reason, now)).await?;
+                if !lifted {
+                    bail!("{}", setting.say("cli-forbidden-absent", &[("entry", &entry)]));
+                }
+                setting.tell("cli-forbidden-lifted", &[("entry", &entry)]);
+                return Ok(());
             }
         };
         let now = clock::now();
@@ -89,9 +152,6 @@ impl Host {
                 if after == HostState::Revoked {
                     certificates::revoke_all(tx, changed.id, now)?;
                 }
-                if new_machine {
-                    hosts::forget_fingerprint(tx, changed.id)?;
-                }
                 let action = format!("host.{}", done.trim_start_matches("cli-host-"));
                 note(tx, now, Some(&changed.agency), &action, &changed.id.to_string(), &changed.name)
             })
@@ -100,6 +160,97 @@ impl Host {
 
         Ok(())
     }
+}
+
+/// What a person wants of a host that waits for a decision.
+#[derive(Clone, Copy)]
+enum Wish {
+    Release(Decision),
+    Reject,
+}
+
+async fn decide(
+    setting: &Setting,
+    store: &Store,
+    host: String,
+    reason: String,
+    wish: Wish,
+) -> anyhow::Result<()> {
+    let at = clock::now();
+    let host = store.read(move |db| hosts::named(db, &host)).await?;
+    let id = host.id;
+    let decided = store.write(move |tx| {
+        let doer = Doer { person: OPERATOR, audited: OPERATOR, scope: &Scope::All, at };
+        match wish {
+            Wish::Release(decision) => machines::decide(tx, doer, id, decision, &reason),
+            Wish::Reject => machines::admit(tx, doer, id, false, &reason),
+        }
+    });
+    match decided.await? {
+        Decided::Done => {
+            let done = match wish {
+                Wish::Release(Decision::EnrolAgain) => "cli-host-revoked",
+                Wish::Release(Decision::Known | Decision::Found) => "cli-host-released",
+                Wish::Reject => "cli-host-rejected",
+            };
+            setting.tell(done, &[("name", &plain(&host.name)), ("host", &host.id)]);
+            Ok(())
+        }
+        Decided::WrongState => {
+            let state = state_word(setting, host.state);
+            bail!(
+                "{}",
+                setting.say("cli-host-wrong-state", &[("name", &plain(&host.name)), ("state", &state)])
+            )
+        }
+        Decided::BadReason => bail!("{}", setting.say("cli-host-rebaseline-reason", &[])),
+        Decided::Absent | Decided::Neighbours => bail!("{}", setting.say("cli-window-absent", &[])),
+    }
+}
+
+impl Forbid {
+    async fn run(self, setting: &Setting, store: &Store) -> anyhow::Result<()> {
+        let by = match (self.fingerprint, self.name) {
+            (Some(mark), _) => By::Mark(mark),
+            (None, Some(name)) => By::Name(name),
+            (None, None) => bail!("{}", setting.say("cli-window-absent", &[])),
+        };
+        if self.reason.trim().is_empty() || self.by.trim().is_empty() {
+            bail!("{}", setting.say("cli-host-rebaseline-reason", &[]));
+        }
+        let now = clock::now();
+        let (entry, cut_off) = store
+            .write(move |tx| forbidden::forbid(tx, &by, self.agency.as_ref(), &self.by, &self.reason, now))
+            .await?;
+        setting.tell("cli-forbidden", &[("entry", &entry)]);
+        for name in cut_off {
+            setting.tell("cli-forbidden-cut", &[("name", &plain(&name))]);
+        }
+
+        Ok(())
+    }
+}
+
+fn list_forbidden(setting: &Setting, all: &[forbidden::Entry]) -> anyhow::Result<()> {
+    if setting.json {
+        line(serde_json::to_string(all)?);
+        return Ok(());
+    }
+    if all.is_empty() {
+        setting.tell("cli-forbidden-none", &[]);
+    }
+    for entry in all {
+        let what = entry.mark.map(|mark| mark.to_string()).or_else(|| entry.name.clone()).unwrap_or_default();
+        let agency = entry.agency.as_deref().unwrap_or("*");
+        let until = match entry.lifted_at {
+            Some(at) => setting.say("cli-forbidden-until", &[("at", &at)]),
+            None => setting.say("cli-forbidden-in-force", &[]),
+        };
+        let (reason, person) = (plain(&entry.reason), plain(&entry.person));
+        line(format!("{}\t{}\t{agency}\t{until}\t{person}\t{reason}", entry.id, plain(&what)));
+    }
+
+    Ok(())
 }
 
 async fn rebaseline(

@@ -12,10 +12,11 @@ use super::running::link_address;
 use super::{Setting, note};
 use crate::authority::Authority;
 use crate::config::is_address;
-use crate::print::line;
-use crate::store::agencies;
+use crate::print::{line, plain};
 use crate::store::audit::OPERATOR;
 use crate::store::tokens::{self, Terms};
+use crate::store::view::Scope;
+use crate::store::{agencies, refusals};
 use crate::{clock, random};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,6 +25,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) enum Token {
     /// Cấp mã ghi danh / make an enrolment string
     New(New),
+    /// Các lần ghi danh bị từ chối / enrolments that were refused
+    Refused,
 }
 
 #[derive(clap::Args, Debug)]
@@ -45,9 +48,38 @@ pub(super) struct New {
     address: Option<String>,
 }
 
+/// Refusals that are shown at most.
+const REFUSED_SHOWN: usize = 200;
+
+async fn list_refused(setting: &Setting) -> anyhow::Result<()> {
+    let all = setting.store()?.read(|db| refusals::newest(db, &Scope::All, REFUSED_SHOWN)).await?;
+    if setting.json {
+        line(serde_json::to_string(&all)?);
+        return Ok(());
+    }
+    if all.is_empty() {
+        setting.tell("cli-refused-none", &[]);
+    }
+    for row in all {
+        let (address, agency) = (&row.address, &row.agency);
+        line(format!(
+            "{}\t{address}\t{agency}\t{}\t{}\t{}",
+            row.last_at,
+            row.reason,
+            row.count,
+            plain(&row.name)
+        ));
+    }
+
+    Ok(())
+}
+
 impl Token {
     pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<()> {
-        let Self::New(new) = self;
+        let new = match self {
+            Self::New(new) => new,
+            Self::Refused => return list_refused(setting).await,
+        };
         let Some(address) = new.address.clone().or_else(|| link_address(&setting.config)) else {
             bail!("{}", setting.say("cli-token-no-address", &[]));
         };

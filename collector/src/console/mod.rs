@@ -7,6 +7,7 @@
 //! | [`live`] | "something changed" |
 //! | [`sign_in`], [`account`] | coming, going, own settings |
 //! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`windows`], [`journal`] | one page each |
+//! | [`admission`] | who wants to come in |
 //! | [`difference`], [`licences`] | a file before and after; licences of a host's software |
 
 use axum::Router;
@@ -19,6 +20,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use crate::desk::{Desk, origin};
 
 mod account;
+mod admission;
 mod assets;
 mod compliance;
 mod difference;
@@ -60,6 +62,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/may", get(hosts::show))
         .route("/may/{id}", get(host::show))
         .route("/may/{id}/phan-mem", get(host::software))
+        .route("/ghi-danh", get(admission::show))
+        .route("/ghi-danh/{id}", post(admission::act))
         .route("/tuan-thu", get(compliance::show))
         .route("/tuan-thu/{plan}/{clause}", get(compliance::clause))
         .route("/khung-gio", get(windows::show).post(windows::open))

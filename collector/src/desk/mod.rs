@@ -10,6 +10,7 @@
 //! | [`password`], [`throttle`] | signing in |
 //! | [`account`] | own language and password |
 //! | [`casework`] | what people do to incidents |
+//! | [`machines`] | letting machines in, deciding which keeps an identity |
 //! | [`windows`] | opening and closing change windows |
 //! | [`words`] | every word in two languages; moments and numbers as people write them |
 //! | [`sentence`] | an observation as a sentence |
@@ -20,6 +21,7 @@ pub mod caller;
 pub mod casework;
 pub mod compliance;
 pub mod knowledge;
+pub mod machines;
 pub mod origin;
 pub mod password;
 pub mod sentence;

@@ -3,7 +3,7 @@
 use vonggac_protocol::file::{
     Actor, FileAction, FileChanged, FileKind, FilesInstalled, PackageVerdict, WatchLossReason, WatchMode,
 };
-use vonggac_protocol::observation::Kind;
+use vonggac_protocol::observation::{AgentSilent, Kind, MachineSetBack};
 
 use super::words::Language;
 
@@ -48,11 +48,10 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
         }
         Kind::AssignmentRefused(it) => say(&[("reason", &it.reason)]),
         Kind::SensorFailed(it) => say(&[("sensor", &it.sensor), ("reason", &it.reason)]),
-        Kind::AgentSilent(it) => {
-            say(&[("last", &t.moment(it.last_heard)), ("promised", &t.span(it.promised_secs))])
-        }
+        Kind::AgentSilent(it) => silent(t, it, host),
         Kind::AgentHeard(it) => say(&[("since", &t.moment(it.silent_since))]),
         Kind::IdentityTwice(it) => say(&[("address", &it.address)]),
+        Kind::MachineSetBack(it) => set_back(t, it, host),
         Kind::HostMisbehaved(it) => say(&[("reason", &it.reason), ("count", &number(it.count))]),
         Kind::FilesInstalled(it) => installed(t, it, host),
         Kind::ChangeBurst(it) => {
@@ -81,6 +80,19 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
         ]),
         Kind::RecordsMissing(it) => say(&[("first", &number(it.first)), ("last", &number(it.last))]),
     }
+}
+
+fn silent(t: Language, it: &AgentSilent, host: &str) -> String {
+    let (last, promised) = (t.moment(it.last_heard), t.span(it.promised_secs));
+
+    t.with("seen-agent_silent", &[("host", host), ("last", &last), ("promised", &promised)])
+}
+
+fn set_back(t: Language, it: &MachineSetBack, host: &str) -> String {
+    let (step, newest) = (t.number(it.step), t.number(it.newest));
+    let values = [("host", host), ("address", it.address.as_str()), ("step", &step), ("newest", &newest)];
+
+    t.with("seen-machine_set_back", &values)
 }
 
 /// So many packages are named; the others are counted.

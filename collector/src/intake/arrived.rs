@@ -132,6 +132,7 @@ fn describes_state(kind: &Kind) -> bool {
         | Kind::AgentHeard(_)
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
+        | Kind::MachineSetBack(_)
         | Kind::RecordsMissing(_)
         | Kind::FilesInstalled(_)
         | Kind::ChangeBurst(_)

@@ -174,6 +174,7 @@ fn apply(tx: &Transaction<'_>, host: HostId, arrived: &Arrived, order: i64) -> a
         | Kind::AgentHeard(_)
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
+        | Kind::MachineSetBack(_)
         | Kind::RecordsMissing(_)
         | Kind::FilesInstalled(_)
         | Kind::ChangeBurst(_)

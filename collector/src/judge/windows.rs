@@ -82,6 +82,7 @@ fn change_of(observation: &Observation, kept_at: Timestamp) -> Option<Change<'_>
         | Kind::AgentHeard(_)
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
+        | Kind::MachineSetBack(_)
         | Kind::RecordsMissing(_)
         | Kind::BudgetReached(_)
         | Kind::WatchModeChanged(_) => None,

@@ -141,6 +141,7 @@ pub fn close_code(code: RefusalCode) -> u32 {
         RefusalCode::Busy => 10,
         RefusalCode::RequestUnusable => 11,
         RefusalCode::CertificateExpired => 15,
+        RefusalCode::MachineForbidden => 12,
     };
 
     0x100 + number
@@ -160,7 +161,8 @@ pub fn refusal(code: RefusalCode, detail: impl Into<String>) -> Refusal {
         | RefusalCode::TokenExpired
         | RefusalCode::TokenOfAnotherAgency
         | RefusalCode::RequestUnusable
-        | RefusalCode::CertificateExpired => None,
+        | RefusalCode::CertificateExpired
+        | RefusalCode::MachineForbidden => None,
     };
 
     Refusal { code, detail: detail.into(), retry_after_secs }

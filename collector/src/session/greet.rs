@@ -12,18 +12,18 @@ use vonggac_protocol::hello::{Hello, LaneMark, Refusal, RefusalCode, WIRE_VERSIO
 use vonggac_protocol::id::{Epoch, HostId, Lane};
 use vonggac_protocol::limits::TEXT_BYTES_MAX;
 use vonggac_protocol::line::Line;
-use vonggac_protocol::observation::{IdentityTwice, Kind};
+use vonggac_protocol::machine::StepKept;
 use vonggac_protocol::time::Timestamp;
 
+use super::clones::{self, Looked};
 use super::renew::{self, Offer};
 use crate::clock;
 use crate::intake::Sender;
 use crate::listen::frames::{self, ReadFrameError, refusal};
-use crate::store::audit::{self, Action, COLLECTOR};
 use crate::store::certificates::{Identity, Validity};
 use crate::store::hosts::{Greeting, HostState};
 use crate::store::observations::{self, LaneOf};
-use crate::store::{Store, certificates, hosts, orders, packages};
+use crate::store::{Store, certificates, hosts, machines, orders, packages};
 
 /// Bytes of a hello.
 const HELLO_BYTES_MAX: usize = TEXT_BYTES_MAX + 4 * 1024;
@@ -111,23 +111,11 @@ pub fn weigh(
     if validity == Validity::Over {
         return Ok(Greeted::Refused(renew::over()));
     }
-    if let Some(enrolled) = hosts::fingerprint(tx, host)?
-        && enrolled != hello.fingerprint
-    {
-        hosts::set_state(tx, host, HostState::Held)?;
-        let twice = IdentityTwice { enrolled, found: hello.fingerprint, address: address.to_owned() };
-        observations::insert_own(tx, host, Kind::IdentityTwice(twice), now)?;
-        let entry = Action {
-            at: now,
-            person: COLLECTOR,
-            agency: Some(known.agency.as_str()),
-            action: "host.held",
-            object: &host.to_string(),
-            detail: "one identity from two machines",
-        };
-        audit::append(tx, &entry)?;
-        return Ok(Greeted::Twice);
-    }
+    let next_step = match clones::look(tx, &known, hello, address, now)? {
+        Looked::Same(step) => step,
+        Looked::Refused(refusal) => return Ok(Greeted::Refused(refusal)),
+        Looked::Twice => return Ok(Greeted::Twice),
+    };
     let greeting = Greeting {
         fingerprint: hello.fingerprint,
         version: hello.version.clone(),
@@ -167,7 +155,16 @@ pub fn weigh(
         standing,
         dictionary,
         line: Some(line),
+        next_step,
     })))
+}
+
+/// The machine has a step on its disk.
+///
+/// # Errors
+/// If the store fails.
+pub async fn confirm(store: &Store, host: HostId, kept: StepKept) -> anyhow::Result<()> {
+    store.write(move |tx| machines::confirm(tx, host, kept.number, clock::now())).await
 }
 
 /// What a host is assigned, if it is newer than what it was told.
@@ -190,6 +187,10 @@ pub fn refusal_of(state: HostState) -> Refusal {
         HostState::Held => {
             refusal(RefusalCode::IdentityHeld, "two machines used this identity; a person must release it")
         }
+        HostState::Forbidden => refusal(
+            RefusalCode::MachineForbidden,
+            "this machine is on the list of machines that are never to be enrolled",
+        ),
         HostState::Revoked | HostState::Active => {
             refusal(RefusalCode::IdentityRevoked, "this host was revoked")
         }

@@ -169,6 +169,7 @@ fn hello(number: u8) -> Hello {
         assignment: 0,
         trusts: None,
         tell_outer: None,
+        machine: None,
     }
 }
 

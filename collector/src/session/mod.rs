@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`greet`] | whether the host may work, and where its lanes stand |
 //! | [`renew`] | a new certificate for a host that is connected |
+//! | `clones` | whether it is the machine that the identity belongs to |
+//! | [`twice`] | the same, pure |
 //! | [`registry`] | who is connected; closing those who may not be any more |
 //! | [`outer`] | where an agent's packets come from |
 //! | [`misbehaviour`] | counting what hosts get wrong |
@@ -36,12 +38,14 @@ use crate::store::Store;
 use crate::store::certificates::{Identity, Validity};
 use crate::store::hosts::HostState;
 
+mod clones;
 pub mod greet;
 pub mod misbehaviour;
 mod outer;
 mod patience;
 pub mod registry;
 pub mod renew;
+pub mod twice;
 
 use greet::Greeted;
 use misbehaviour::Misbehaviour;
@@ -299,6 +303,11 @@ impl Sessions {
                 Ok(Frame::Renew(renew)) => {
                     if let Err(end) = self.renew(renew, control, sender).await {
                         return end;
+                    }
+                }
+                Ok(Frame::StepKept(kept)) => {
+                    if let Err(error) = greet::confirm(&self.store, sender.host, kept).await {
+                        return End::Failed(error);
                     }
                 }
                 Ok(Frame::Goodbye(_)) => {

@@ -84,12 +84,13 @@ pub fn add(tx: &Transaction<'_>, issued: &Issued, host: HostId) -> anyhow::Resul
 pub fn identify(connection: &Connection, digest: Digest) -> anyhow::Result<Option<Identity>> {
     let mut statement = connection.prepare_cached(
         "SELECT host.id, host.agency, host.state, certificate.revoked_at, certificate.issued_at, \
-         certificate.not_after, certificate.superseded_at \
+         certificate.not_after, certificate.superseded_at, host.forbidden \
          FROM certificate JOIN host ON host.id = certificate.host WHERE certificate.digest = ?1",
     )?;
     let mut rows = statement.query([digest.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let state = match row.get::<_, Option<i64>>(3)? {
+        Some(_) if row.get::<_, Option<i64>>(7)?.is_some() => HostState::Forbidden,
         Some(_) => HostState::Revoked,
         None => HostState::from_word(&row.get::<_, String>(2)?)?,
     };

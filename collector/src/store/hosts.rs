@@ -19,6 +19,8 @@ pub enum HostState {
     Held,
     /// Never again.
     Revoked,
+    /// Revoked, because it is on the list of machines never to be enrolled.
+    Forbidden,
 }
 
 impl HostState {
@@ -30,6 +32,7 @@ impl HostState {
             Self::Active => "active",
             Self::Held => "held",
             Self::Revoked => "revoked",
+            Self::Forbidden => "forbidden",
         }
     }
 
@@ -38,7 +41,7 @@ impl HostState {
     /// # Errors
     /// If there is no such state: the store was written by a newer program.
     pub fn from_word(word: &str) -> anyhow::Result<Self> {
-        let all = [Self::Waiting, Self::Active, Self::Held, Self::Revoked];
+        let all = [Self::Waiting, Self::Active, Self::Held, Self::Revoked, Self::Forbidden];
 
         all.into_iter().find(|state| state.word() == word).with_context(|| format!("host state {word:?}"))
     }
@@ -69,7 +72,7 @@ pub struct Host {
     pub address: String,
 }
 
-const COLUMNS: &str = "id, agency, name, state, enrolled_at, last_heard_at, silent_since, promised_secs, \
+const COLUMNS: &str = "id, agency, name, CASE WHEN forbidden IS NULL THEN state ELSE 'forbidden' END, enrolled_at, last_heard_at, silent_since, promised_secs, \
                        agent_version, address";
 
 fn read_host(row: &Row<'_>) -> anyhow::Result<Host> {
@@ -169,12 +172,12 @@ pub fn set_state(tx: &Transaction<'_>, id: HostId, state: HostState) -> anyhow::
     Ok(())
 }
 
-/// Forgets which machine the identity belongs to; the next hello names it anew.
+/// The identity belongs to the machine of this fingerprint from now on.
 ///
 /// # Errors
 /// If the store fails.
-pub fn forget_fingerprint(tx: &Transaction<'_>, id: HostId) -> anyhow::Result<()> {
-    tx.execute("UPDATE host SET fingerprint = NULL WHERE id = ?1", [id.0])?;
+pub fn set_fingerprint(tx: &Transaction<'_>, id: HostId, fingerprint: Digest) -> anyhow::Result<()> {
+    tx.execute("UPDATE host SET fingerprint = ?2 WHERE id = ?1", params![id.0, fingerprint.0])?;
 
     Ok(())
 }
@@ -266,7 +269,7 @@ pub fn rename(tx: &Transaction<'_>, id: HostId, name: &str) -> anyhow::Result<()
 /// # Errors
 /// If the store fails.
 pub fn barred(connection: &Connection) -> anyhow::Result<Vec<(HostId, HostState)>> {
-    let mut statement = connection.prepare_cached("SELECT id, state FROM host WHERE state <> 'active'")?;
+    let mut statement = connection.prepare_cached("SELECT id, CASE WHEN forbidden IS NULL THEN state ELSE 'forbidden' END FROM host WHERE state <> 'active'")?;
     let rows = statement.query_map([], |row| Ok((HostId(row.get(0)?), row.get::<_, String>(1)?)))?;
 
     rows.map(|row| {

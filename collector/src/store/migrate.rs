@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_orders.sql"),
     include_str!("migrations/0005_certificates.sql"),
     include_str!("migrations/0006_budgets.sql"),
+    include_str!("migrations/0007_machines.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

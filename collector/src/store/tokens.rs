@@ -47,11 +47,11 @@ pub fn add(
     Ok(())
 }
 
-/// Takes one use of a token: `Ok(Ok(needs_approval))`, or why it does not count.
+/// Looks whether a token counts: `Ok(Ok(needs_approval))`, or why it does not.
 ///
 /// # Errors
 /// If the store fails.
-pub fn take(
+pub fn look(
     tx: &Transaction<'_>,
     token: &Token,
     agency: &AgencyId,
@@ -74,7 +74,17 @@ pub fn take(
     if expires_at <= now.0 {
         return Ok(Err(RefusalCode::TokenExpired));
     }
-    tx.prepare_cached("UPDATE token SET uses_left = uses_left - 1 WHERE digest = ?1")?.execute([digest.0])?;
 
     Ok(Ok(needs_approval))
+}
+
+/// Takes one use of a token that was looked at in the same transaction.
+///
+/// # Errors
+/// If the store fails.
+pub fn take(tx: &Transaction<'_>, token: &Token) -> anyhow::Result<()> {
+    let digest = Digest::of(&token.0);
+    tx.prepare_cached("UPDATE token SET uses_left = uses_left - 1 WHERE digest = ?1")?.execute([digest.0])?;
+
+    Ok(())
 }

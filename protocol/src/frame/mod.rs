@@ -13,6 +13,7 @@ use crate::hello::{Hello, Refusal, Welcome};
 use crate::id::{Epoch, Lane, Seq};
 use crate::limits::{BATCH_OBSERVATIONS_MAX, BATCH_RAW_BYTES_MAX, FRAME_BYTES_MAX, OBSERVATION_BYTES_MAX};
 use crate::line::Outer;
+use crate::machine::StepKept;
 use crate::renewal::{Renew, Renewed};
 use crate::time::Timestamp;
 
@@ -62,6 +63,9 @@ pub enum Frame {
     /// Collector to agent on the control stream: your packets come from elsewhere now. Only to one that asked for it.
     #[n(16)]
     Outer(#[n(0)] Outer),
+    /// Agent to collector on the control stream: the step given with the welcome is on its disk.
+    #[n(12)]
+    StepKept(#[n(0)] StepKept),
 }
 
 /// A sign of life.

@@ -10,6 +10,9 @@ use vonggac_protocol::hello::{Hello, LaneMark, LaneSpan, Refusal, RefusalCode, W
 use vonggac_protocol::host::{Health, HostDescribed, Role};
 use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
 use vonggac_protocol::line::{BudgetReached, Line, Outer, Traffic};
+use vonggac_protocol::machine::{
+    Continuity, ContinuitySecret, MachineMarks, MachineTold, NextStep, StepKept,
+};
 use vonggac_protocol::observation::*;
 use vonggac_protocol::package::{
     LicenceBasis, Manager, Package, PackageKey, PackagesChanged, PackagesListed,
@@ -20,11 +23,11 @@ use vonggac_protocol::renewal::{Renew, Renewal, Renewed, Standing};
 use vonggac_protocol::time::Timestamp;
 
 /// Numbers of the kinds of observations there are.
-pub(crate) const KINDS: [u8; 22] =
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 23];
+pub(crate) const KINDS: [u8; 23] =
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23];
 
 /// Numbers of the frames there are.
-pub(crate) const FRAMES: [u8; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16];
+pub(crate) const FRAMES: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16];
 
 const OUTER: &str = "203.0.113.7:40213";
 
@@ -55,6 +58,7 @@ pub(crate) fn number_of_kind(kind: &Kind) -> u8 {
         Kind::ChangeBurst(_) => 19,
         Kind::WatchModeChanged(_) => 20,
         Kind::BudgetReached(_) => 23,
+        Kind::MachineSetBack(_) => 22,
     }
 }
 
@@ -74,6 +78,7 @@ pub(crate) fn number_of_frame(frame: &Frame) -> u8 {
         Frame::Outer(_) => 16,
         Frame::Renew(_) => 10,
         Frame::Renewed(_) => 11,
+        Frame::StepKept(_) => 12,
     }
 }
 
@@ -101,6 +106,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
                 request: vec![0x30, 0x82, 0x01, 0x02],
                 name: "may-chu-01".to_owned(),
                 version: "0.1.0".to_owned(),
+                marks: None,
             }),
         ),
         ("enrol-accepted", Frame::EnrolReply(EnrolReply::Accepted(enrolled(agency)))),
@@ -125,6 +131,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         .into_iter()
         .chain(renewal_frames(epoch))
         .chain(dictionary_frames(epoch))
+        .chain(frames_of_clones(epoch))
         .map(|(name, frame)| (format!("frame-{name}.cbor"), frame))
         .collect()
 }
@@ -164,8 +171,42 @@ fn renewal_frames(epoch: Epoch) -> Vec<(&'static str, Frame)> {
     ]
 }
 
+/// What came with telling a machine from its copy.
+fn frames_of_clones(epoch: Epoch) -> Vec<(&'static str, Frame)> {
+    let marks = MachineMarks {
+        installation: Some(Digest([0x12; 32])),
+        hardware: Some(Digest([0x13; 32])),
+        serials: vec![Digest([0x14; 32])],
+        network: vec![Digest([0x15; 32]), Digest([0x16; 32])],
+    };
+    let continuity = Continuity { number: 41, secret: ContinuitySecret([0x17; 16]) };
+    let machine = Some(MachineTold { marks: marks.clone(), continuity: Some(continuity) });
+    let next = Continuity { number: 42, secret: ContinuitySecret([0x18; 16]) };
+    let next_step = Some(NextStep { continuity: next, set_back: true });
+    let request = EnrolRequest {
+        wire: 1,
+        agency: AgencyId::new("so-tttt").expect("a well-formed id"),
+        token: Token([9; 16]),
+        request: vec![0x30, 0x82, 0x01, 0x02],
+        name: "may-chu-01".to_owned(),
+        version: "0.1.0".to_owned(),
+        marks: Some(marks),
+    };
+
+    vec![
+        ("hello-machine", Frame::Hello(Hello { machine, ..hello_words(epoch) })),
+        ("welcome-step", Frame::Welcome(Welcome { next_step, ..welcome_words(false) })),
+        ("enrol-request-2", Frame::EnrolRequest(request)),
+        ("step-kept", Frame::StepKept(StepKept { number: 42 })),
+    ]
+}
+
 fn hello(epoch: Epoch) -> Frame {
-    Frame::Hello(Hello {
+    Frame::Hello(hello_words(epoch))
+}
+
+fn hello_words(epoch: Epoch) -> Hello {
+    Hello {
         wire: 1,
         version: "0.1.0".to_owned(),
         fingerprint: Digest([0x11; 32]),
@@ -178,11 +219,16 @@ fn hello(epoch: Epoch) -> Frame {
         assignment: 4,
         trusts: None,
         tell_outer: None,
-    })
+        machine: None,
+    }
 }
 
 fn welcome(full: bool) -> Frame {
-    Frame::Welcome(Welcome {
+    Frame::Welcome(welcome_words(full))
+}
+
+fn welcome_words(full: bool) -> Welcome {
+    Welcome {
         wire: 1,
         marks: vec![
             LaneMark { lane: Lane::Prompt, kept: Seq(16), digest: None },
@@ -194,7 +240,8 @@ fn welcome(full: bool) -> Frame {
         standing: None,
         dictionary: None,
         line: None,
-    })
+        next_step: None,
+    }
 }
 
 /// With what was added after the first release.
@@ -247,6 +294,11 @@ fn enrolled(agency: AgencyId) -> Enrolled {
 pub(crate) fn observations() -> Vec<(String, Observation)> {
     let mut kinds = first_released();
     kinds.extend(files_later());
+    kinds.push(Kind::MachineSetBack(MachineSetBack {
+        step: 38,
+        newest: 41,
+        address: "10.0.0.9:50001".to_owned(),
+    }));
 
     let third = [Kind::Health(Health { traffic: Some(traffic()), ..health() })];
     let first = kinds.into_iter().map(|kind| (format!("observation-{}.cbor", kind.word()), kind));
@@ -295,6 +347,11 @@ fn grown() -> Vec<Kind> {
             reason: Some("nâng cấp".to_owned()),
             previous: Some(Digest([0x56; 32])),
             ..baseline_taken()
+        }),
+        Kind::IdentityTwice(IdentityTwice {
+            by: Some(TwiceBy::Continuity),
+            before: Some("10.0.0.7:50000".to_owned()),
+            ..identity_twice()
         }),
     ]
 }
@@ -518,15 +575,21 @@ fn software() -> Vec<Kind> {
     ]
 }
 
+fn identity_twice() -> IdentityTwice {
+    IdentityTwice {
+        enrolled: Digest([0x88; 32]),
+        found: Digest([0x99; 32]),
+        address: "10.0.0.9".to_owned(),
+        by: None,
+        before: None,
+    }
+}
+
 fn collectors() -> Vec<Kind> {
     vec![
         Kind::AgentSilent(AgentSilent { last_heard: AT, promised_secs: 180 }),
         Kind::AgentHeard(AgentHeard { silent_since: AT }),
-        Kind::IdentityTwice(IdentityTwice {
-            enrolled: Digest([0x88; 32]),
-            found: Digest([0x99; 32]),
-            address: "10.0.0.9".to_owned(),
-        }),
+        Kind::IdentityTwice(identity_twice()),
         Kind::HostMisbehaved(HostMisbehaved { reason: "frame too long".to_owned(), count: 3 }),
         Kind::RecordsMissing(RecordsMissing { lane: Lane::Prompt, first: 5, last: 9 }),
     ]

@@ -441,6 +441,7 @@ impl World {
             assignment: 0,
             trusts: None,
             tell_outer: None,
+            machine: None,
         };
         self.send_up(host, connection, &Frame::Hello(hello));
         self.plan_in(WELCOME_TIMEOUT, Event::WelcomeLate { host, connection });

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::os::MachineTraits;
+
 /// Bytes that tell this installation from every other, for a fingerprint: systemd's machine id.
 ///
 /// # Errors
@@ -26,4 +28,31 @@ pub fn kernel_release() -> String {
 #[must_use]
 pub fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What tells this machine's hardware from other hardware, as the kernel has it from the firmware (SMBIOS) and the
+/// network cards; what is not there or may not be read is left out. Reading the UUID and serial numbers needs root.
+#[must_use]
+pub fn traits() -> MachineTraits {
+    let firmware = |name: &str| {
+        let text = std::fs::read_to_string(format!("/sys/class/dmi/id/{name}")).ok()?;
+        Some(text.trim().to_owned())
+    };
+    let cards = std::fs::read_dir("/sys/class/net").into_iter().flatten().filter_map(|entry| {
+        let folder = entry.ok()?.path();
+        // A card has a device behind it, and an address that it was made with (`NET_ADDR_PERM`).
+        let is_card = folder.join("device").exists();
+        let kind = std::fs::read_to_string(folder.join("addr_assign_type")).ok()?;
+        let address = std::fs::read_to_string(folder.join("address")).ok()?;
+        (is_card && kind.trim() == "0").then(|| address.trim().to_owned())
+    });
+
+    MachineTraits {
+        uuid: firmware("product_uuid"),
+        serials: ["product_serial", "board_serial", "chassis_serial"]
+            .into_iter()
+            .filter_map(firmware)
+            .collect(),
+        network: cards.collect(),
+    }
 }

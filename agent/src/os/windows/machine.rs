@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::os::MachineTraits;
+
 /// Not available here yet: it is in the registry, which std does not read.
 ///
 /// # Errors
@@ -20,4 +22,10 @@ pub fn kernel_release() -> String {
 #[must_use]
 pub fn name() -> String {
     sysinfo::System::host_name().unwrap_or_default()
+}
+
+/// Not available here yet: nothing is told of the hardware, so that only the steps of its life tell a copy.
+#[must_use]
+pub fn traits() -> MachineTraits {
+    MachineTraits::default()
 }

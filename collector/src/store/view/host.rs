@@ -96,6 +96,7 @@ pub fn one(db: &Connection, scope: &Scope, id: HostId) -> anyhow::Result<Sight<H
         "agent_started",
         "agent_stopped",
         "identity_twice",
+        "machine_set_back",
         "host_misbehaved",
     ];
 

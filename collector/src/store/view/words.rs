@@ -137,6 +137,12 @@ impl Role {
         matches!(self, Self::Admin | Self::Analyst | Self::Agency)
     }
 
+    /// Whether it may let machines in and decide which of two keeps an identity.
+    #[must_use]
+    pub fn may_admit(self) -> bool {
+        matches!(self, Self::Admin)
+    }
+
     /// Whether it may read the audit log.
     #[must_use]
     pub fn may_audit(self) -> bool {

@@ -101,6 +101,7 @@ impl Verdict {
             | Kind::AgentHeard(_)
             | Kind::IdentityTwice(_)
             | Kind::HostMisbehaved(_)
+            | Kind::MachineSetBack(_)
             | Kind::RecordsMissing(_)
             | Kind::FilesInstalled(_)
             | Kind::ChangeBurst(_)

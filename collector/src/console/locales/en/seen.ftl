@@ -30,6 +30,7 @@ seen-sensor_failed = Host { $host }: the sensor { $sensor } could not work: { $r
 seen-agent_silent = Host { $host } fell silent: last heard at { $last }, promised to report within { $promised }.
 seen-agent_heard = Host { $host } is back, after silence since { $since }.
 seen-identity_twice = The identity of { $host } was used by another machine, from { $address }.
+seen-machine_set_back = { $host } came back as an older copy of itself (step { $step }, the newest was { $newest }): a restored backup or snapshot, from { $address }.
 seen-host_misbehaved = Host { $host } broke the protocol { $count } times: { $reason }.
 seen-records_missing = Host { $host }: records { $first } to { $last } never arrived and no longer exist.
 watch-loss-queue = the system's queue of notices ran over

@@ -30,6 +30,7 @@ seen-sensor_failed = Máy { $host }: bộ cảm biến { $sensor } không làm v
 seen-agent_silent = Máy { $host } mất liên lạc: lần cuối lúc { $last }, hẹn báo trong vòng { $promised }.
 seen-agent_heard = Máy { $host } đã liên lạc lại, sau khi im lặng từ { $since }.
 seen-identity_twice = Danh tính của máy { $host } bị dùng trên một máy khác, từ địa chỉ { $address }.
+seen-machine_set_back = Máy { $host } quay lại như một bản sao cũ của chính nó (bước { $step }, mới nhất là { $newest }): khôi phục từ bản sao lưu hoặc ảnh chụp, từ địa chỉ { $address }.
 seen-host_misbehaved = Máy { $host } vi phạm giao thức { $count } lần: { $reason }.
 seen-records_missing = Máy { $host }: các bản ghi từ số { $first } đến số { $last } không bao giờ đến và không còn nữa.
 watch-loss-queue = hàng đợi thông báo của hệ điều hành bị tràn

@@ -18,10 +18,11 @@ use crate::admission::counts::Reason;
 use crate::admission::origin::Origin;
 use crate::authority::{Authority, Issued, Terms};
 use crate::listen::frames::{self, close_code, refusal};
+use crate::session::twice::Known;
 use crate::store::audit::{self, Action, COLLECTOR};
 use crate::store::hosts::{self, HostState};
 use crate::store::refusals::{self, Refused};
-use crate::store::{Store, agencies, certificates, forbidden, tokens};
+use crate::store::{Store, agencies, certificates, forbidden, machines, tokens};
 use crate::{clock, random};
 
 /// The whole conversation takes two packets each way.
@@ -220,6 +221,10 @@ impl Newcomer {
         let state = if needs_approval { HostState::Waiting } else { HostState::Active };
         hosts::add(tx, self.host, agency, &name, state, self.promised_secs, now)?;
         certificates::add(tx, &self.issued, self.host)?;
+        if let Some(marks) = self.request.marks {
+            let known = Known { marks: Some(marks), ..Known::default() };
+            machines::keep(tx, self.host, &known, now)?;
+        }
         let agency_name = agencies::name(tx, agency)?.unwrap_or_default();
         let entry = Action {
             at: now,

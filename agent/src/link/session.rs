@@ -26,8 +26,8 @@ use super::pace::Step;
 use super::renewal::{self, Renewal};
 use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, older, on_disk, random, sent};
 use crate::clock;
-use crate::machine;
 use crate::identity::Identity;
+use crate::machine;
 use crate::wire::dial::{DialError, dial};
 use crate::wire::frames::{self, ReadFrameError};
 use crate::wire::tls::{Client, Credentials, client_config};
@@ -193,12 +193,7 @@ async fn take_step(link: &Link, welcome: &Welcome, control: &mut SendStream) -> 
 }
 
 /// What we say first.
-async fn hello_of(
-    link: &Link,
-    epoch: Epoch,
-    lanes: &[LaneSpan],
-    assignment: u64,
-) -> anyhow::Result<Hello> {
+async fn hello_of(link: &Link, epoch: Epoch, lanes: &[LaneSpan], assignment: u64) -> anyhow::Result<Hello> {
     Ok(Hello {
         wire: WIRE_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -55,7 +55,7 @@ impl Traffic {
     }
 }
 
-/// A day's budget is used up: routine observations wait until the next day, prompt ones within a reserve. Told once a
+/// A day's budget is used up but for the reserve: routine observations wait until the next day, prompt ones within a reserve. Told once a
 /// day.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
 #[cbor(map)]

@@ -113,7 +113,7 @@ impl Budget {
         !self.allows(Lane::Prompt, now)
     }
 
-    /// The day as `YYYY-MM-DD`, once a day, if something has to wait for its end. To be asked when something does.
+    /// The day as `YYYY-MM-DD`, once a day. To be asked when bulk has to wait for its end.
     pub fn poll_reached(&mut self, now: Timestamp) -> Option<String> {
         self.turn(now);
         if self.told == Some(self.day) {

@@ -66,7 +66,7 @@ pub enum LinkEvent {
     Lost(Outage),
     /// Watch this from now on.
     Assigned(Assignment),
-    /// The budget of this day (`YYYY-MM-DD`) is used up so far that something waits.
+    /// The budget of this day (`YYYY-MM-DD`) is used up but for the reserve: bulk waits.
     BudgetReached(String),
 }
 
@@ -149,7 +149,7 @@ enum End {
 }
 
 impl Link {
-    /// Something waits because the day's budget is used up: told once a day.
+    /// Bulk waits because the day's budget is used up but for the reserve: told once a day.
     async fn held_back(&self) -> anyhow::Result<()> {
         match self.wire.with_budget(|budget| budget.poll_reached(clock::now())) {
             Some(day) => self.events.send(LinkEvent::BudgetReached(day)).await.context("tell the loop"),

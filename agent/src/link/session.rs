@@ -135,6 +135,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let promised =
         welcome.line.as_ref().map_or(PROMISE_OF_OLD, |line| Duration::from_secs(line.promised_secs));
     link.pacing.handle_connected(asked(link), promised, now());
+    link.wire.show(link.pacing.interval(), link.pacing.moves());
     let again = (connection.way() == Way::Tcp)
         .then(|| Again::new(&link.identity.names.address, client, link.udp_again));
     let session = Session {
@@ -535,11 +536,14 @@ impl Session {
     /// Everything that is due, the prompt lane first each time.
     async fn pump(&mut self, link: &mut Link) -> anyhow::Result<()> {
         'again: loop {
+            // Told when the last quarter is begun, so that what tells it still goes.
+            if !link.wire.with_budget(|budget| budget.allows(Lane::Bulk, clock::now())) {
+                link.held_back().await?;
+            }
             for lane in &mut self.lanes {
                 if lane.outbox.waiting() > 0
                     && !link.wire.with_budget(|it| it.allows(lane.lane, clock::now()))
                 {
-                    link.held_back().await?;
                     continue;
                 }
                 let bytes = lane.pump(self.epoch, &link.spool, &link.state_dir).await?;

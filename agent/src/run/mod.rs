@@ -438,7 +438,7 @@ impl Agent {
             let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
             Lane::ALL.iter().map(|lane| spool.waiting(*lane)).sum()
         };
-        warn!(waiting, "Budget of the day is used up; what waits goes on after midnight");
+        warn!(waiting, "Budget of the day is used up but for the reserve; routine data waits until midnight");
         let reached = BudgetReached {
             day,
             budget: today.budget.unwrap_or(0),

@@ -124,9 +124,9 @@ fn a_new_outer_port_in_the_middle_costs_nothing_and_the_connection_stays() {
 }
 
 #[test]
-fn a_partition_longer_than_the_idle_time_loses_and_doubles_nothing() {
-    // Two heartbeats of five seconds and a quarter of a minute are the agent's idle time.
-    let story = Story::new("", "heartbeat_secs = 5\n");
+fn a_partition_longer_than_an_agent_waits_for_an_answer_loses_and_doubles_nothing() {
+    // How long it waits for one follows from what the collector promises to notice.
+    let story = Story::new("[silence]\npromised_secs = 15\n", "heartbeat_secs = 5\n");
     let _collector = story.province.serve().unwrap();
     let _agent = story.province.watch("agent").unwrap();
     story.baseline();

@@ -72,7 +72,7 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Query(asked):
         "reason" => Some(("refused-host-reason", true)),
         _ => None,
     };
-    let mut p = reader.page("admission", "admission-title");
+    let mut p = reader.page("admission", "enrolling-title");
     p.told = key.map(|(key, is_bad)| Told { text: reader.t().say(key), is_bad });
     let can_admit = reader.caller.person.role.may_admit();
 

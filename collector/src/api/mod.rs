@@ -6,6 +6,7 @@
 //! | [`client`] | who is asking, and where a list goes on |
 //! | [`overview`], [`incidents`], [`hosts`], [`compliance`], [`evidence`], [`windows`], [`account`] | routes by subject |
 //! | [`admission`] | who comes in at the other door |
+//! | [`enrolments`] | who wants to come in, and what is decided |
 //! | [`alive`] | whether the process lives and can work |
 
 use axum::Router;
@@ -23,6 +24,7 @@ mod admission;
 mod alive;
 mod client;
 mod compliance;
+mod enrolments;
 mod evidence;
 mod hosts;
 mod incidents;
@@ -73,6 +75,8 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(hosts::one))
         .routes(routes!(hosts::packages))
         .routes(routes!(hosts::rebaseline))
+        .routes(routes!(enrolments::list))
+        .routes(routes!(enrolments::decide))
         .routes(routes!(evidence::one))
         .routes(routes!(windows::list, windows::open))
         .routes(routes!(windows::one))

@@ -17,3 +17,4 @@ problem-window-hours = Hours must be 1 to 168
 problem-window-reason = A reason of 1 to 1,000 characters is needed
 problem-window-roots = Paths must be whole, without “..”; 32 at most
 problem-order-root = This host never told of a baseline of that root
+problem-host-state = The host is not in the state of this decision

@@ -17,3 +17,4 @@ problem-window-hours = Số giờ phải từ 1 đến 168
 problem-window-reason = Cần lý do dài từ 1 đến 1.000 ký tự
 problem-window-roots = Đường dẫn phải đầy đủ, không có “..”; nhiều nhất 32 đường dẫn
 problem-order-root = Máy này chưa từng báo mốc chuẩn của thư mục đó
+problem-host-state = Máy không ở trạng thái chờ quyết định này

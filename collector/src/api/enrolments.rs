@@ -1,7 +1,5 @@
 //! Who wants to come in: identities that two machines have, enrolments refused, and what a person decides.
 
-#![expect(unused_qualifications, reason = "utoipa repeats the handler's types with the path it was told")]
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};

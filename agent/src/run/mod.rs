@@ -11,12 +11,14 @@
 //! | `assigned` | what the collector asks for |
 //! | `files` | the files sensor |
 //! | `inventory` | readings of packages, patches, licences, host |
+//! | `told` | what stands in the status file |
 //! | [`writer`] | the writing end of the spool |
 
 mod alive;
 mod assigned;
 mod files;
 mod inventory;
+mod told;
 pub mod writer;
 
 #[cfg(test)]
@@ -50,12 +52,12 @@ use crate::identity::{Identity, fingerprint};
 use crate::keep;
 use crate::link::pace::Pacing;
 use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, new_epoch};
-use crate::os::{OwnUse, machine, own, service};
+use crate::os::{OwnUse, machine, service};
 use crate::sensor::files::Change;
 use crate::sensor::files::behind::SpoolPlace;
 use crate::sensor::health;
 use crate::spool::{Limits, Spool};
-use crate::status::{CertificateSpan, Problem, Status};
+use crate::status::CertificateSpan;
 use crate::wire::ways::Ways;
 use alive::{Alive, Before};
 use assigned::Assigned;
@@ -591,75 +593,6 @@ impl Agent {
 
     fn inventory_every(&self) -> Duration {
         Duration::from_secs(u64::from(self.assigned.current().inventory_secs))
-    }
-
-    fn write_status(&mut self) {
-        self.due.status = None;
-        if let Err(error) = self.status().write(&self.config.state_dir) {
-            warn!(%error, "Status could not be written");
-        }
-    }
-
-    fn status(&self) -> Status {
-        let (waiting, spool_bytes, dropped) = {
-            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
-            (Lane::ALL.map(|lane| spool.waiting(lane)), spool.used_bytes(), spool.dropped())
-        };
-        let used = own::used().ok();
-        let files = self.files.as_ref().map(Files::stats);
-        let (wire_sent_bytes, wire_received_bytes) = self.wire.read();
-        let names = &self.identity.names;
-
-        Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            process: std::process::id(),
-            started_at: self.started.0,
-            at: clock::now(),
-            host: names.host,
-            agency: names.agency.clone(),
-            agency_name: names.agency_name.clone(),
-            address: names.address.clone(),
-            connected: self.connection.connected,
-            connection_since: self.connection.since,
-            reason: self.connection.reason.map(str::to_owned),
-            way: self.connection.way.map(|way| way.word().to_owned()),
-            waiting_prompt: waiting[0],
-            waiting_bulk: waiting[1],
-            spool_bytes,
-            spool_bytes_max: self.config.spool_bytes_max,
-            dropped,
-            watch_losses: self.watch_losses + files.map_or(0, |files| files.watch_losses),
-            watch_mode: files.and_then(|files| files.mode),
-            scan: files.and_then(|files| files.scan),
-            is_scanned: files.is_some_and(|files| files.is_scanned),
-            wire_sent_bytes,
-            wire_received_bytes,
-            today: Some(self.wire.today(clock::now())),
-            memory_bytes: used.map_or(0, |used| used.memory_bytes),
-            memory_bytes_max: u64::from(self.config.memory_max_mib) << 20,
-            cpu_percent_max: self.config.cpu_percent,
-            baseline_bytes: files::baseline_bytes(&self.config),
-            processor_ms: used.map_or(0, |used| used.processor_ms),
-            baseline_paths: files.map_or(0, |files| files.baseline_paths),
-            exclusions: u32::try_from(self.config.exclude.0.len()).unwrap_or(u32::MAX),
-            clock_offset_ms: self.connection.clock_offset_ms,
-            certificate: self.connection.certificate,
-            assignment: self.assigned.current().version,
-            problems: self.problems(),
-        }
-    }
-
-    fn problems(&self) -> Vec<Problem> {
-        let files = self.files_failing.then_some("files");
-        let failing = self.inventory.iter().flat_map(Inventory::failing).chain(files);
-        let mut problems: Vec<Problem> = failing
-            .map(|sensor| Problem { id: "problem-sensor".to_owned(), sensor: Some(sensor.to_owned()) })
-            .collect();
-        if self.assignment_refused {
-            problems.push(Problem::new("problem-assignment"));
-        }
-
-        problems
     }
 
     /// The end, in order: sensors, spool, link. `asked` is false if a part failed.

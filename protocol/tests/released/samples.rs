@@ -246,18 +246,16 @@ fn welcome_words(full: bool) -> Welcome {
 
 /// With what was added after the first release.
 fn hello_later(frame: Frame) -> Frame {
-    match frame {
-        Frame::Hello(hello) => Frame::Hello(Hello { tell_outer: Some(true), ..hello }),
-        other => other,
-    }
+    let Frame::Hello(hello) = frame else { return frame };
+
+    Frame::Hello(Hello { tell_outer: Some(true), ..hello })
 }
 
 fn welcome_later(frame: Frame) -> Frame {
     let line = Line { promised_secs: 600, outer: Some(OUTER.to_owned()) };
-    match frame {
-        Frame::Welcome(welcome) => Frame::Welcome(Welcome { line: Some(line), ..welcome }),
-        other => other,
-    }
+    let Frame::Welcome(welcome) = frame else { return frame };
+
+    Frame::Welcome(Welcome { line: Some(line), ..welcome })
 }
 
 fn assignment() -> Assignment {

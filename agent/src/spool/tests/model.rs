@@ -152,7 +152,7 @@ fn power_cut(mut spool: Spool, dir: &Path, folder: &Path, at: u16) -> Spool {
     let kept = if first == 0 { before } else { before + u64::from(at) % first };
     let file = std::fs::OpenOptions::new().write(true).open(&place).unwrap();
     file.set_len(kept).unwrap();
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         file.set_len(kept + 3000).unwrap();
     }
 

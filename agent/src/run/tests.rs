@@ -10,8 +10,8 @@ use vonggac_protocol::frame::{Ack, Frame};
 use vonggac_protocol::hello::{LaneMark, WIRE_VERSION};
 
 use super::*;
-use crate::status::Status;
 use crate::config::Excluded;
+use crate::status::Status;
 use crate::wire::frames;
 use crate::wire::tests::Authority;
 

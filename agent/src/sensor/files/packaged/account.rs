@@ -207,8 +207,15 @@ impl Packaged {
         how: &Circumstance,
     ) -> Option<Installation> {
         let now = clock::instant();
-        let while_off = how.is_while_off(after.as_ref());
-        let common = Common { while_off, not_before: how.not_before };
+        // What the scan at the start found may be looked at once more because its directory is new: it stays where it is.
+        let found_by_scan =
+            self.under_way[1].as_ref().filter(|off| off.holds(&key)).map(|off| off.common.clone());
+        let common = found_by_scan.unwrap_or_else(|| Common {
+            while_off: how.is_while_off(after.as_ref()),
+            not_before: how.not_before,
+        });
+        let while_off = common.while_off;
+        self.forget(&key);
         let told = how.actor.as_deref().cloned();
         let actor = told.or_else(|| if while_off { None } else { self.manager.worker() });
         let from = if while_off { how.at } else { self.began.unwrap_or(how.at) };

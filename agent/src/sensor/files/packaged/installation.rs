@@ -90,6 +90,11 @@ impl Installation {
         };
     }
 
+    /// Whether the path is part of it.
+    pub(in super::super) fn holds(&self, key: &Key) -> bool {
+        self.members.contains_key(key)
+    }
+
     /// The path is no part of it after all.
     pub(in super::super) fn forget(&mut self, key: &Key) {
         let Some(member) = self.members.remove(key) else { return };

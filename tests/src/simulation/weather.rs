@@ -168,8 +168,8 @@ impl World {
     /// More than the spool holds.
     pub(super) fn flood(&mut self, host: usize) {
         self.count("spool_flooded");
-        for _ in 0..40 {
-            let filling = 20_000 + self.numbers.below(30_000);
+        for _ in 0..80 {
+            let filling = 10_000 + self.numbers.below(14_000);
             self.report(host, filling);
         }
     }

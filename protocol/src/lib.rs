@@ -13,7 +13,7 @@
 //! | [`renewal`] | a certificate replaced before it ends; new roots |
 //! | [`machine`] | what tells a machine from another and from its copy |
 //! | [`frame`] | the bytes on a stream |
-//! | [`line`] | what each side tells the other of the line between them |
+//! | [`mod@line`] | what each side tells the other of the line between them |
 //! | [`delivery`] | at least once, in order, no hidden gap |
 //! | [`limits`] | the bound of every length that a peer can choose |
 

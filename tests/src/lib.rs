@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`crowd`] | many agents in one process |
 //! | [`fuzz`] | what hostile bytes may not do |
-//! | [`line`] | bad lines between real programs |
+//! | [`mod@line`] | bad lines between real programs |
 //! | [`measure`] | figures, by name |
 //! | [`programs`] | real programs on loopback |
 //! | [`tidy`] | the laws of the tree that no compiler holds |

@@ -74,6 +74,20 @@ impl Watcher {
         }
     }
 
+    /// As [`net`](Self::net), of at least so many paths: what is in a new directory may be found after a file elsewhere.
+    pub(super) fn net_of(&mut self, paths: usize) -> Vec<(FileAction, String)> {
+        let base = self.sentinel.parent().unwrap().to_owned();
+        let mut told = Vec::new();
+        for _ in 0..50 {
+            told.extend(self.seen());
+            if net(&told, &base).len() >= paths {
+                break;
+            }
+        }
+
+        net(&told, &base)
+    }
+
     /// What is different now, by the story of each path told until now.
     pub(super) fn net(&mut self) -> Vec<(FileAction, String)> {
         let base = self.sentinel.parent().unwrap().to_owned();

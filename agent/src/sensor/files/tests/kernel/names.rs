@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use vonggac_protocol::file::FileAction;
 
-use super::super::Watcher;
-use super::{each_way, net};
+use super::each_way;
 
 /// Everything a name may hold: any byte but a slash and zero.
 fn odd_names() -> Vec<OsString> {
@@ -85,20 +84,6 @@ fn every_name_the_kernel_allows_is_told_exactly() {
     });
 }
 
-/// Until so many paths are told as different, and no more; a new directory may be found after a file that is not in it.
-fn until_different(watcher: &mut Watcher, paths: usize) {
-    let base = watcher.sentinel.parent().unwrap().to_owned();
-    let mut told = Vec::new();
-    for _ in 0..50 {
-        told.extend(watcher.seen());
-        if net(&told, &base).len() >= paths {
-            break;
-        }
-    }
-
-    assert_eq!(net(&told, &base).len(), paths);
-}
-
 #[test]
 fn a_tree_three_hundred_levels_deep_is_told_to_its_end() {
     each_way(|ground| {
@@ -110,14 +95,14 @@ fn a_tree_three_hundred_levels_deep_is_told_to_its_end() {
 
         std::fs::create_dir_all(&path).unwrap();
         std::fs::write(path.join("bottom"), "1").unwrap();
-        until_different(&mut watcher, 301);
+        assert_eq!(watcher.net_of(301).len(), 301);
 
         std::fs::write(path.join("bottom"), "changed").unwrap();
         let bottom = path.strip_prefix(ground.path("")).unwrap().join("bottom").to_str().unwrap().to_owned();
         assert_eq!(watcher.net(), [(FileAction::Modified, bottom)]);
 
         std::fs::remove_dir_all(ground.path("0")).unwrap();
-        until_different(&mut watcher, 301);
+        assert_eq!(watcher.net_of(301).len(), 301);
         watcher.stop();
     });
 }

@@ -207,19 +207,51 @@ impl Province {
     /// # Errors
     /// If a command fails.
     pub fn enrol_at(&self, name: &str, extra: &str, address: Option<&str>) -> anyhow::Result<()> {
-        let dir = self.dir.join(name);
-        std::fs::create_dir_all(&dir)?;
-        let config =
-            format!("version = 1\nstate_dir = {:?}\n{extra}", dir.join("state").display().to_string());
-        std::fs::write(dir.join("agent.toml"), config)?;
-        let mut string: EnrolmentString =
-            last_word(&self.collector(&["token", "new", "--agency", AGENCY])?)?.parse()?;
+        self.configure(name, extra)?;
+        let mut string = self.new_string(AGENCY)?;
         if let Some(address) = address {
             address.clone_into(&mut string.address);
         }
         self.agent(name, &["enrol", &string.to_string()])?;
 
         Ok(())
+    }
+
+    /// A new enrolment string for an agency, good for one machine.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub fn new_string(&self, agency: &str) -> anyhow::Result<EnrolmentString> {
+        Ok(last_word(&self.collector(&["token", "new", "--agency", agency])?)?.parse()?)
+    }
+
+    /// Makes an agent's folder with a configuration of `extra` lines and no identity.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn configure(&self, name: &str, extra: &str) -> anyhow::Result<()> {
+        let dir = self.dir.join(name);
+        std::fs::create_dir_all(&dir)?;
+        let config =
+            format!("version = 1\nstate_dir = {:?}\n{extra}", dir.join("state").display().to_string());
+
+        Ok(std::fs::write(dir.join("agent.toml"), config)?)
+    }
+
+    /// What a new agent's person is told, in English, when an enrolment is refused.
+    ///
+    /// # Errors
+    /// If it is accepted, or leaves an identity behind.
+    pub fn refused(&self, name: &str, string: &str) -> anyhow::Result<String> {
+        self.configure(name, "watch_defaults = false\n")?;
+        let answer = self.agent(name, &["--lang", "en", "enrol", string]);
+        if self.dir.join(name).join("state/identity").exists() {
+            bail!("there is an identity without enrolment");
+        }
+        match answer {
+            Ok(told) => bail!("the enrolment was accepted: {told}"),
+            Err(error) => Ok(error.to_string()),
+        }
     }
 
     /// Configuration lines that watch one folder and nothing else.

@@ -16,9 +16,10 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// Of these, of one agency.
     pub connections_per_agency_max: usize,
-    /// Handshakes at once. Measured best for a storm of 2,000 agents on two cores; more at once only finish later.
+    /// Handshakes at once. So many were the best of a prototype's tries with 2,000 agents on two cores.
     pub handshakes_max: usize,
-    /// Handshakes that wait. Some 400 a second are served by one core, and an agent gives up after ten seconds.
+    /// Handshakes that wait: what some ten seconds serve, after which an agent gives up. With 10,000 agents at once it is
+    /// too few (docs/limits.md).
     pub handshakes_waiting_max: usize,
     /// Of these, from one network address.
     pub handshakes_waiting_per_address_max: usize,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::{AgencyId, HostId};
 use vonggac_protocol::renewal::ROOTS_MAX;
@@ -51,17 +51,6 @@ impl Identity {
             Validity::Whole
         }
     }
-}
-
-/// How the certificate of a host stands, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Until when the newest certificate that counts does so.
-    pub not_after: Timestamp,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// How many the host has had.
-    pub issued: u64,
 }
 
 /// Keeps a certificate that was just issued.
@@ -134,27 +123,6 @@ pub fn last_issued(connection: &Connection, host: HostId) -> anyhow::Result<Opti
         .query_row([host.0], |row| row.get(0))?;
 
     Ok(last.map(Timestamp))
-}
-
-/// How the certificate of a host stands; `None` if it has none that counts.
-///
-/// # Errors
-/// If the store fails.
-pub fn held(connection: &Connection, host: HostId) -> anyhow::Result<Option<Held>> {
-    let found: Option<(i64, i64, i64)> = connection
-        .prepare_cached(
-            "SELECT not_after, issued_at, (SELECT count(*) FROM certificate WHERE host = ?1) FROM certificate \
-             WHERE host = ?1 AND revoked_at IS NULL AND superseded_at IS NULL \
-             ORDER BY used_at IS NULL, issued_at DESC LIMIT 1",
-        )?
-        .query_row([host.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-
-    Ok(found.map(|(not_after, issued_at, issued)| Held {
-        not_after: Timestamp(not_after),
-        issued_at: Timestamp(issued_at),
-        issued: u64::try_from(issued).unwrap_or(0),
-    }))
 }
 
 /// Keeps which roots a host says that it trusts.

@@ -19,26 +19,9 @@ fn found(folder: &Path) -> Province {
     Province::found(Path::new(env!("CARGO_BIN_EXE_measure")), folder).unwrap()
 }
 
-fn new_string(province: &Province) -> EnrolmentString {
-    let told = province.collector(&["token", "new", "--agency", AGENCY]).unwrap();
-
-    told.split_whitespace().last().unwrap().parse().unwrap()
-}
-
 /// An agent's folder with a configuration and no identity.
 fn bare_agent(province: &Province, name: &str) {
-    let dir = province.dir.join(name);
-    std::fs::create_dir_all(&dir).unwrap();
-    let config = format!("version = 1\nstate_dir = {:?}\nwatch_defaults = false\n", dir.join("state"));
-    std::fs::write(dir.join("agent.toml"), config).unwrap();
-}
-
-fn refusal(province: &Province, name: &str, string: &EnrolmentString) -> String {
-    bare_agent(province, name);
-    let refused = province.agent(name, &["--lang", "en", "enrol", &string.to_string()]);
-    assert!(!province.dir.join(name).join("state/identity").exists(), "no identity without enrolment");
-
-    refused.expect_err("enrolment is refused").to_string()
+    province.configure(name, "watch_defaults = false\n").unwrap();
 }
 
 fn database(province: &Province) -> PathBuf {
@@ -84,10 +67,10 @@ fn an_enrolment_is_refused_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let province = found(folder.path());
     let _collector = province.serve().unwrap();
-    let used = new_string(&province);
+    let used = province.new_string(AGENCY).unwrap();
     bare_agent(&province, "first");
     province.agent("first", &["enrol", &used.to_string()]).unwrap();
-    let expired = new_string(&province);
+    let expired = province.new_string(AGENCY).unwrap();
     Connection::open(database(&province))
         .unwrap()
         .execute("UPDATE token SET expires_at = 1 WHERE uses_left > 0", [])
@@ -95,9 +78,9 @@ fn an_enrolment_is_refused_with_its_reason() {
     let wrong_pin = EnrolmentString { pin: Digest::of(b"another"), ..used.clone() };
     let mistyped = used.to_string().replace("vg1:", "vg1:A");
 
-    let again = refusal(&province, "second", &used);
-    let late = refusal(&province, "third", &expired);
-    let pinned = refusal(&province, "fourth", &wrong_pin);
+    let again = province.refused("second", &used.to_string()).unwrap();
+    let late = province.refused("third", &expired.to_string()).unwrap();
+    let pinned = province.refused("fourth", &wrong_pin.to_string()).unwrap();
     bare_agent(&province, "fifth");
     let typo = province.agent("fifth", &["--lang", "en", "enrol", &mistyped]).unwrap_err().to_string();
 

@@ -42,26 +42,9 @@ fn count(province: &Province, query: &str) -> i64 {
     value(province, query).unwrap_or(0)
 }
 
-fn new_string(province: &Province, agency: &str) -> EnrolmentString {
-    let told = province.collector(&["token", "new", "--agency", agency]).unwrap();
-
-    told.split_whitespace().last().unwrap().parse().unwrap()
-}
-
 /// An agent's folder with a configuration and no identity.
 fn bare_agent(province: &Province, name: &str) {
-    let dir = province.dir.join(name);
-    std::fs::create_dir_all(&dir).unwrap();
-    let config = format!("version = 1\nstate_dir = {:?}\nwatch_defaults = false\n", dir.join("state"));
-    std::fs::write(dir.join("agent.toml"), config).unwrap();
-}
-
-fn refused(province: &Province, name: &str, string: &EnrolmentString) -> String {
-    bare_agent(province, name);
-    let refused = province.agent(name, &["--lang", "en", "enrol", &string.to_string()]);
-    assert!(!province.dir.join(name).join("state/identity").exists(), "no identity without enrolment");
-
-    refused.expect_err("enrolment is refused").to_string()
+    province.configure(name, "watch_defaults = false\n").unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -95,12 +78,12 @@ fn a_used_string_is_refused_counted_and_told_in_the_audit_log_without_its_token(
     let folder = tempfile::tempdir().unwrap();
     let province = found(folder.path());
     let _collector = province.serve().unwrap();
-    let string = new_string(&province, AGENCY);
+    let string = province.new_string(AGENCY).unwrap();
     bare_agent(&province, "first");
     province.agent("first", &["enrol", &string.to_string()]).unwrap();
 
     for name in ["second", "third"] {
-        assert!(refused(&province, name, &string).contains("used"));
+        assert!(province.refused(name, &string.to_string()).unwrap().contains("used"));
     }
 
     let of_used = "FROM refused_enrolment WHERE reason = 'token_used'";
@@ -119,11 +102,11 @@ fn a_token_of_one_agency_enrols_into_no_other() {
     let province = found(folder.path());
     province.collector(&["agency", "add", "so-khac", "Sở Khác"]).unwrap();
     let _collector = province.serve().unwrap();
-    let ours = new_string(&province, AGENCY);
+    let ours = province.new_string(AGENCY).unwrap();
     // What the agent sends names the other agency, with a token of ours.
     let made_up = EnrolmentString { agency: AgencyId::new("so-khac").unwrap(), ..ours.clone() };
 
-    let told = refused(&province, "agent", &made_up);
+    let told = province.refused("agent", &made_up.to_string()).unwrap();
 
     assert!(told.contains("agency"), "{told}");
     assert_eq!(count(&province, "SELECT count(*) FROM host"), 0);
@@ -212,7 +195,7 @@ fn a_machine_on_the_list_is_refused_an_enrolled_one_cut_off_and_a_marker_keeps_e
     let _collector = province.serve().unwrap();
     let forbid = ["--by", "an", "--reason", "máy cơ yếu"];
     province.collector(&[&["host", "forbid", "--name", "co-yeu-*"][..], &forbid].concat()).unwrap();
-    let string = new_string(&province, AGENCY);
+    let string = province.new_string(AGENCY).unwrap();
 
     bare_agent(&province, "listed");
     let told = province

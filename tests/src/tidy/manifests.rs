@@ -32,13 +32,14 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each member and the members that it may depend on.
-const MAY: [(&str, &[&str]); 8] = [
+const MAY: [(&str, &[&str]); 9] = [
     ("sha256", &[]),
     ("protocol", &[]),
     ("rules", &["vonggac-protocol"]),
+    ("advisory", &["vonggac-protocol"]),
     ("carrier", &["vonggac-protocol"]),
     ("agent", &["vonggac-protocol", "vonggac-carrier", "vonggac-sha256"]),
-    ("collector", &["vonggac-protocol", "vonggac-carrier", "vonggac-rules"]),
+    ("collector", &["vonggac-protocol", "vonggac-carrier", "vonggac-rules", "vonggac-advisory"]),
     ("deploy/demo", &["vonggac-protocol", "vonggac-rules", "vonggac-agent", "vonggac-collector"]),
     (
         "tests",
@@ -46,6 +47,7 @@ const MAY: [(&str, &[&str]); 8] = [
             "vonggac-sha256",
             "vonggac-protocol",
             "vonggac-rules",
+            "vonggac-advisory",
             "vonggac-agent",
             "vonggac-collector",
             "vonggac-demo",
@@ -82,13 +84,13 @@ fn dependencies(manifest: &toml::Table, with_tests: bool) -> BTreeSet<String> {
     names
 }
 
-/// `sha256`, `protocol` and `rules` depend on nothing that has a clock, a network, a disk or chance in it.
+/// `sha256`, `protocol`, `rules` and `advisory` depend on nothing that has a clock, a network, a disk or chance in it.
 ///
 /// # Errors
 /// If a manifest cannot be read.
 pub fn pure_crates(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
-    for member in ["sha256", "protocol", "rules"] {
+    for member in ["sha256", "protocol", "rules", "advisory"] {
         let found = dependencies(&manifest(root, member)?, false);
         faults.extend(
             found
@@ -101,7 +103,7 @@ pub fn pure_crates(root: &Path) -> anyhow::Result<Vec<String>> {
     Ok(faults)
 }
 
-/// `protocol <- rules <- collector`, `protocol <- carrier <- agent and collector`, `sha256 <- agent`, and nobody on `demo` or `tests`.
+/// `protocol <- rules and advisory <- collector`, `protocol <- carrier <- agent and collector`, `sha256 <- agent`, and nobody on `demo` or `tests`.
 ///
 /// # Errors
 /// If a manifest cannot be read.

@@ -9,7 +9,6 @@
 //! | [`programs`] | real programs on loopback |
 //! | [`tidy`] | the laws of the tree that no compiler holds |
 //! | [`simulation`] | the world in a box: hosts, links and a collector under one simulated clock |
-//! | [`world`] | hosts, links and a collector in memory, and their faults |
 
 pub mod crowd;
 pub mod fuzz;
@@ -18,4 +17,3 @@ pub mod measure;
 pub mod programs;
 pub mod simulation;
 pub mod tidy;
-pub mod world;

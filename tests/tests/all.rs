@@ -13,5 +13,4 @@ mod all {
     mod month;
     mod simulation;
     mod tidy;
-    mod world;
 }

@@ -11,6 +11,7 @@
 //! | `transport` | frames on their way |
 //! | `office` | the collector |
 //! | `weather` | what goes wrong |
+//! | [`stories`] | what goes wrong at a step that is chosen |
 //! | [`law`] | what must hold |
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub mod disk;
 mod host;
 pub mod law;
 mod office;
+pub mod stories;
 mod told;
 mod transport;
 mod weather;
@@ -208,33 +210,6 @@ pub fn run(seed: u64, hours: u64, mistake: Option<Mistake>) -> anyhow::Result<Ou
             world.law.breaks(format!("a part of the product gave up: {}", what.unwrap_or_default()));
         }
     }
-
-    Ok(world.outcome())
-}
-
-/// A world where all works but the paths, for three days with a restart of every host in the middle; `flood` more than
-/// the spools hold.
-///
-/// # Errors
-/// As [`run`].
-pub fn three_days_out(seed: u64, flood: bool) -> anyhow::Result<Outcome> {
-    let mut world = World::new(seed, None)?;
-    world.calm = true;
-    world.begin()?;
-    world.run_until(HOUR)?;
-    for host in 0..world.hosts.len() {
-        world.cut_off(host, 72 * HOUR);
-    }
-    world.run_until(world.now + 36 * HOUR)?;
-    for host in 0..world.hosts.len() {
-        for _ in 0..if flood { 3 } else { 0 } {
-            world.flood(host);
-        }
-    }
-    world.run_until(world.now + HOUR)?;
-    (0..world.hosts.len()).for_each(|host| world.reboot(host));
-    world.run_until(world.now + 35 * HOUR)?;
-    world.come_to_rest()?;
 
     Ok(world.outcome())
 }

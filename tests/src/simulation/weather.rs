@@ -134,17 +134,28 @@ impl World {
 
     /// A copy of a host's disk is made; or the disk is set back to it.
     fn copy_or_set_back(&mut self, host: usize) -> anyhow::Result<()> {
-        let dir = self.hosts[host].dir.join("spool");
         if self.hosts[host].process.is_none() {
             return Ok(());
         }
-        let take = self.numbers.once_in(2);
-        let snapshot = if take { self.hosts[host].snapshot.take() } else { None };
-        let Some((image, baseline, file)) = snapshot else {
-            let one = &mut self.hosts[host];
-            one.snapshot = Some((disk::image(&dir)?, one.baseline, one.file));
-            return Ok(());
-        };
+        if self.numbers.once_in(2) && self.hosts[host].snapshot.is_some() {
+            return self.set_back(host);
+        }
+
+        self.copy(host)
+    }
+
+    /// A copy of a host's disk is made.
+    pub(super) fn copy(&mut self, host: usize) -> anyhow::Result<()> {
+        let one = &mut self.hosts[host];
+        one.snapshot = Some((disk::image(&one.dir.join("spool"))?, one.baseline, one.file));
+
+        Ok(())
+    }
+
+    /// A host's disk is set back to its copy.
+    pub(super) fn set_back(&mut self, host: usize) -> anyhow::Result<()> {
+        let Some((image, baseline, file)) = self.hosts[host].snapshot.take() else { return Ok(()) };
+        let dir = self.hosts[host].dir.join("spool");
         self.count("host_set_back");
         let connection = self.hosts[host].connection;
         self.collector_closes(host, connection);

@@ -1,6 +1,6 @@
 //! Worlds by chance: whatever fails, the laws hold; and the laws notice what is wrong on purpose.
 
-use vonggac_tests::simulation::{self, Mistake, Outcome};
+use vonggac_tests::simulation::{self, Mistake, Outcome, stories};
 
 fn run(seed: u64, hours: u64) -> Outcome {
     let outcome = simulation::run(seed, hours, None).unwrap();
@@ -14,9 +14,17 @@ fn run(seed: u64, hours: u64) -> Outcome {
 fn the_laws_hold_in_any_weather() {
     let outcomes: Vec<Outcome> = (1..=12).map(|seed| run(seed, 100)).collect();
 
-    for fault in
-        ["agent_killed", "host_power_cut", "collector_killed", "torn_write", "frame_lost", "clock_jump"]
-    {
+    for fault in [
+        "agent_killed",
+        "host_power_cut",
+        "collector_killed",
+        "collector_restored",
+        "host_set_back",
+        "torn_write",
+        "frame_lost",
+        "clock_jump",
+        "spool_flooded",
+    ] {
         assert!(
             outcomes.iter().any(|outcome| outcome.counts.contains_key(fault)),
             "{fault} happened nowhere"
@@ -45,7 +53,7 @@ fn every_planted_mistake_is_noticed() {
 #[test]
 fn three_days_without_a_path_and_a_restart_in_the_middle_lose_nothing() {
     for seed in 1..=3 {
-        let outcome = simulation::three_days_out(seed, false).unwrap();
+        let outcome = stories::three_days_out(seed, false).unwrap();
 
         assert!(outcome.broken.is_empty(), "seed {seed}: {:#?}", outcome.broken);
         assert_eq!(outcome.missing, 0, "seed {seed}: everything arrived, in order and once");
@@ -60,8 +68,23 @@ fn three_days_without_a_path_and_a_restart_in_the_middle_lose_nothing() {
 
 #[test]
 fn what_three_days_without_a_path_cost_a_spool_that_is_too_small_is_named_place_by_place() {
-    let outcome = simulation::three_days_out(1, true).unwrap();
+    let outcome = stories::three_days_out(1, true).unwrap();
 
     assert!(outcome.broken.is_empty(), "{:#?}", outcome.broken);
     assert!(outcome.missing > 0, "the spool ran over");
+}
+
+#[test]
+fn a_change_arrives_whoever_dies_at_whatever_step_of_its_path_also_twice_in_a_row() {
+    for first in 0..stories::STEPS {
+        for second in std::iter::once(None).chain((0..stories::STEPS).map(Some)) {
+            let steps: Vec<usize> = std::iter::once(first).chain(second).collect();
+
+            let (outcome, died) = stories::deaths_at(7, &steps).unwrap();
+
+            assert!(outcome.broken.is_empty(), "{steps:?}: {:#?}", outcome.broken);
+            assert_eq!(died, u64::try_from(steps.len()).unwrap(), "{steps:?}");
+            assert_eq!(outcome.missing, 0, "{steps:?}");
+        }
+    }
 }

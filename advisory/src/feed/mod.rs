@@ -1,1 +1,54 @@
-//! Readers of feeds: `fn read(.., &mut dyn FnMut(Row)) -> Result<Summary, FeedError>`, one file each.
+//! Readers of feeds: what a person carried in on a stick, as rows, marks and scores.
+//!
+//! What a file is, is seen from its content, never from its name. A file is read front to back; only single advisories
+//! are held in memory. A broken file, a form that is too new or one without end is refused whole, with the place and
+//! what was expected there; what is passed over by intent is counted in the [`Summary`](crate::source::Summary).
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`limits`] | how much of a file is taken |
+//! | [`unpack`], [`tar`] | gzip, zstd, zip and tar around it |
+//! | [`kind`] | what it is |
+//! | [`item`] | what is read out of it |
+//! | [`reading`] | the state of one import; counting |
+//! | [`json`] | what its readers share |
+//! | [`osv`] | OSV, one file or an archive |
+//! | [`debian`] | the Debian security tracker |
+//! | [`kev`], [`epss`] | what is exploited; what probably will be |
+//! | [`support`] | ends of support |
+
+mod debian;
+mod epss;
+mod item;
+mod json;
+mod kev;
+mod kind;
+mod limits;
+mod osv;
+mod reading;
+mod support;
+mod tar;
+mod unpack;
+
+pub use item::{Ended, Exploited, Item, Score};
+pub use kind::Kind;
+pub use limits::Limits;
+pub use reading::{Given, Sink, read};
+
+use std::io::Cursor;
+
+use crate::row::Row;
+use crate::source::FeedError;
+
+/// Reads bytes within the default limits and gives the rows; marks, scores and dates are only counted.
+///
+/// # Errors
+/// If the bytes are no feed that is known, or a broken one.
+pub fn rows(bytes: &[u8], sink: &mut dyn FnMut(Row)) -> Result<Given, FeedError> {
+    read(Cursor::new(bytes), &Limits::default(), &mut |item| {
+        if let Item::Row(row) = item {
+            sink(row);
+        }
+        Ok(())
+    })
+}

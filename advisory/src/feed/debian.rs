@@ -200,7 +200,8 @@ fn verdict(release: &Release, reading: &mut Reading<'_, '_>) -> Option<Verdict> 
 
 /// The tracker's remark, as its page words it.
 fn note(release: &Release) -> String {
-    let urgency = release.urgency.as_deref().filter(|urgency| matches!(*urgency, "unimportant" | "end-of-life"));
+    let urgency =
+        release.urgency.as_deref().filter(|urgency| matches!(*urgency, "unimportant" | "end-of-life"));
     let advice = release.nodsa.as_ref().map(|reason| match release.nodsa_reason.as_deref() {
         Some(word) if !word.is_empty() => format!("no-dsa ({word}): {reason}"),
         Some(_) | None => format!("no-dsa: {reason}"),

@@ -33,7 +33,8 @@ pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Res
                 _ => return Err(wrong("cve,epss,percentile")),
             });
         } else if !text.is_empty() {
-            let score = score(text, percentiles == Some(true)).ok_or_else(|| wrong("a CVE and numbers from 0 to 1"))?;
+            let score = score(text, percentiles == Some(true))
+                .ok_or_else(|| wrong("a CVE and numbers from 0 to 1"))?;
             reading.summary.advisories += 1;
             reading.give(Item::Score(score))?;
         }
@@ -80,7 +81,8 @@ fn millionths(text: &str) -> Option<u32> {
 /// `d.ddde-NN`.
 fn small(text: &str) -> Option<u32> {
     let (mantissa, exponent) = text.split_once(['e', 'E'])?;
-    let places: usize = exponent.strip_prefix('-')?.parse().ok().filter(|places| (1..=30).contains(places))?;
+    let places: usize =
+        exponent.strip_prefix('-')?.parse().ok().filter(|places| (1..=30).contains(places))?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     if whole.len() != 1 || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
         return None;

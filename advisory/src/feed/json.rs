@@ -60,12 +60,17 @@ pub(super) fn broken(error: &serde_json::Error) -> FeedError {
     };
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or_default();
-    let expected = if error.is_eof() || error.is_io() { "a whole JSON document" } else { "JSON of the known form" };
+    let expected =
+        if error.is_eof() || error.is_io() { "a whole JSON document" } else { "JSON of the known form" };
 
     FeedError::new(place, expected, cause)
 }
 
-pub(super) fn count_unknown(path: &serde_ignored::Path<'_>, passed_over: &[&str], reading: &mut Reading<'_, '_>) {
+pub(super) fn count_unknown(
+    path: &serde_ignored::Path<'_>,
+    passed_over: &[&str],
+    reading: &mut Reading<'_, '_>,
+) {
     let serde_ignored::Path::Map { key, .. } = path else { return };
     if !passed_over.contains(&key.as_str()) {
         let shown: String = key.chars().take(40).collect();
@@ -89,7 +94,9 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
 /// Whether this names a CVE.
 pub(super) fn is_cve(text: &str) -> bool {
     let mut parts = text.splitn(3, '-');
-    let digits = |part: Option<&str>| part.is_some_and(|part| part.len() >= 4 && part.bytes().all(|b| b.is_ascii_digit()));
+    let digits = |part: Option<&str>| {
+        part.is_some_and(|part| part.len() >= 4 && part.bytes().all(|b| b.is_ascii_digit()))
+    };
 
     parts.next() == Some("CVE") && digits(parts.next()) && digits(parts.next())
 }
@@ -120,6 +127,9 @@ mod tests {
 
     #[test]
     fn only_real_cve_names_are_taken() {
-        assert_eq!(cves(["CVE-2024-2", "CVE-2024-10002", "GHSA-x", "CVE-2021-1234", "CVE-2021-1234"]), ["CVE-2021-1234", "CVE-2024-10002"]);
+        assert_eq!(
+            cves(["CVE-2024-2", "CVE-2024-10002", "GHSA-x", "CVE-2021-1234", "CVE-2021-1234"]),
+            ["CVE-2021-1234", "CVE-2024-10002"]
+        );
     }
 }

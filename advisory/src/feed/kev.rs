@@ -10,7 +10,15 @@ use super::reading::Reading;
 use crate::source::{FeedError, Place};
 
 const PASSED_OVER: [&str; 9] = [
-    "title", "catalogVersion", "vendorProject", "product", "vulnerabilityName", "shortDescription", "requiredAction", "notes", "cwes",
+    "title",
+    "catalogVersion",
+    "vendorProject",
+    "product",
+    "vulnerabilityName",
+    "shortDescription",
+    "requiredAction",
+    "notes",
+    "cwes",
 ];
 
 #[derive(Deserialize)]

@@ -76,7 +76,8 @@ impl Kind {
         };
 
         found.ok_or_else(|| {
-            let beginning = String::from_utf8_lossy(text.get(..text.len().min(60)).unwrap_or_default()).into_owned();
+            let beginning =
+                String::from_utf8_lossy(text.get(..text.len().min(60)).unwrap_or_default()).into_owned();
             let beginning: String = beginning.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let shown = if text.is_empty() { "nothing".to_owned() } else { beginning };
             FeedError::new(Place::Whole, EXPECTED, shown)
@@ -109,7 +110,8 @@ fn of_xml(text: &[u8]) -> Option<Kind> {
 fn of_json(text: &[u8]) -> Option<Kind> {
     let keys = keys(text);
     let at = |depth: usize, key: &str| keys.iter().any(|(found, name)| *found == depth && name == key);
-    let osv = ["modified", "affected", "published", "schema_version", "details", "summary", "aliases", "withdrawn"];
+    let osv =
+        ["modified", "affected", "published", "schema_version", "details", "summary", "aliases", "withdrawn"];
     if at(1, "document") && at(2, "csaf_version") {
         let has = |word: &[u8]| text.windows(word.len()).any(|window| window == word);
         if has(b"msrc.microsoft.com") {
@@ -180,12 +182,21 @@ mod tests {
             (r#"{"id":"X-1","modified":"2026-01-01T00:00:00Z"}"#, Kind::Osv),
             (r#"{"openssl":{"CVE-2023-0286":{"releases":{}}}}"#, Kind::DebianTracker),
             (r#"{"title":"x","catalogVersion":"2026.01.01"}"#, Kind::Kev),
-            (r#"{"document":{"publisher":{"namespace":"https://www.redhat.com"},"csaf_version":"2.0"}}"#, Kind::CsafRedHat),
-            (r#"{"document":{"csaf_version":"2.0","publisher":{"namespace":"https://msrc.microsoft.com"}}}"#, Kind::CsafMicrosoft),
+            (
+                r#"{"document":{"publisher":{"namespace":"https://www.redhat.com"},"csaf_version":"2.0"}}"#,
+                Kind::CsafRedHat,
+            ),
+            (
+                r#"{"document":{"csaf_version":"2.0","publisher":{"namespace":"https://msrc.microsoft.com"}}}"#,
+                Kind::CsafMicrosoft,
+            ),
             (r#"{"schema_version":"1.2.0","result":[]}"#, Kind::Support),
             ("#model_version:v1,score_date:2026-01-01\ncve,epss,percentile\n", Kind::Epss),
             ("\u{feff}cve,epss\n", Kind::Epss),
-            ("<?xml version='1.0'?><oval_definitions><definition id='oval:com.ubuntu.jammy:def:1'>", Kind::OvalUbuntu),
+            (
+                "<?xml version='1.0'?><oval_definitions><definition id='oval:com.ubuntu.jammy:def:1'>",
+                Kind::OvalUbuntu,
+            ),
         ] {
             assert_eq!(Kind::of(text.as_bytes()).unwrap(), kind, "{text}");
         }
@@ -193,7 +204,9 @@ mod tests {
 
     #[test]
     fn what_is_of_no_known_kind_is_refused_with_what_was_expected() {
-        for text in ["", "{}", "[]", "hello", "<html>", r#"{"a":{"b":1}}"#, r#"{"document":{"csaf_version":"2.0"}}"#] {
+        for text in
+            ["", "{}", "[]", "hello", "<html>", r#"{"a":{"b":1}}"#, r#"{"document":{"csaf_version":"2.0"}}"#]
+        {
             let error = Kind::of(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains("expected OSV"), "{error}");
         }

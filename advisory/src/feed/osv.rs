@@ -17,8 +17,19 @@ const SCHEMA: &str = "1";
 
 /// Fields of the schema that say nothing about versions.
 const PASSED_OVER: [&str; 13] = [
-    "details", "references", "credits", "purl", "versions", "database_specific", "ecosystem_specific", "limit", "repo", "source",
-    "extensions", "type", "commit",
+    "details",
+    "references",
+    "credits",
+    "purl",
+    "versions",
+    "database_specific",
+    "ecosystem_specific",
+    "limit",
+    "repo",
+    "source",
+    "extensions",
+    "type",
+    "commit",
 ];
 
 #[derive(Deserialize)]
@@ -144,14 +155,24 @@ pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Res
 fn advisory(osv: &Osv<'_>) -> Advisory {
     // A distribution's notice names what it mends under `related` or `upstream`; for a vulnerability of a registry
     // `related` are others.
-    let is_notice = osv.affected.iter().flatten().any(|affected| {
-        affected.package.as_ref().is_some_and(|package| package.ecosystem.contains(':'))
-    });
+    let is_notice = osv
+        .affected
+        .iter()
+        .flatten()
+        .any(|affected| affected.package.as_ref().is_some_and(|package| package.ecosystem.contains(':')));
     let others = osv.related.iter().flatten().filter(|_| is_notice);
-    let names = std::iter::once(&osv.id).chain(osv.aliases.iter().flatten()).chain(osv.upstream.iter().flatten());
-    let severities = || osv.severity.iter().flatten().chain(osv.affected.iter().flatten().flat_map(|a| a.severity.iter().flatten()));
+    let names =
+        std::iter::once(&osv.id).chain(osv.aliases.iter().flatten()).chain(osv.upstream.iter().flatten());
+    let severities = || {
+        osv.severity
+            .iter()
+            .flatten()
+            .chain(osv.affected.iter().flatten().flat_map(|a| a.severity.iter().flatten()))
+    };
     let worded = |words: &Worded<'_>| match (&words.severity, &words.ubuntu_priority) {
-        (Some(MaybeText::Text(text)), _) | (_, Some(MaybeText::Text(text))) => Some(text.clone().into_owned()),
+        (Some(MaybeText::Text(text)), _) | (_, Some(MaybeText::Text(text))) => {
+            Some(text.clone().into_owned())
+        }
         (_, _) => None,
     };
 
@@ -163,8 +184,12 @@ fn advisory(osv: &Osv<'_>) -> Advisory {
             .find(|severity| !severity.kind.starts_with("CVSS"))
             .map(|severity| severity.score.clone().into_owned())
             .or_else(|| osv.database_specific.as_ref().and_then(worded))
-            .or_else(|| osv.affected.iter().flatten().filter_map(|a| a.ecosystem_specific.as_ref()).find_map(worded)),
-        cvss: severities().find(|severity| severity.kind.starts_with("CVSS")).map(|it| it.score.clone().into_owned()),
+            .or_else(|| {
+                osv.affected.iter().flatten().filter_map(|a| a.ecosystem_specific.as_ref()).find_map(worded)
+            }),
+        cvss: severities()
+            .find(|severity| severity.kind.starts_with("CVSS"))
+            .map(|it| it.score.clone().into_owned()),
         published: osv.published.as_deref().and_then(moment),
         modified: osv.modified.as_deref().and_then(moment),
     }
@@ -186,7 +211,11 @@ fn affected_rows(
     };
     let ranges = affected.ranges.as_deref().unwrap_or_default();
     if ranges.is_empty() {
-        let what = if affected.versions.is_some() { "versions listed one by one" } else { "affected without a range" };
+        let what = if affected.versions.is_some() {
+            "versions listed one by one"
+        } else {
+            "affected without a range"
+        };
         reading.skip(what);
         return Ok(());
     }
@@ -275,7 +304,9 @@ fn module_of(summary: &str) -> Option<String> {
                 !module.is_empty()
                     && !stream.is_empty()
                     && !stream.contains([':', '/'])
-                    && module.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'.'))
+                    && module
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'.'))
             })
         })
         .map(|word| word.trim_end_matches(',').to_owned())

@@ -13,9 +13,33 @@ use crate::source::{FeedError, Place};
 const SCHEMA: &str = "1";
 
 const PASSED_OVER: [&str; 27] = [
-    "total", "aliases", "label", "category", "tags", "versionCommand", "identifiers", "labels", "links", "codename", "releaseDate",
-    "isLts", "ltsFrom", "isEoas", "eoasFrom", "isEoes", "isMaintained", "latest", "custom", "isDiscontinued", "discontinuedFrom",
-    "last_modified", "versionCommandOutput", "icon", "html", "releasePolicy", "uri",
+    "total",
+    "aliases",
+    "label",
+    "category",
+    "tags",
+    "versionCommand",
+    "identifiers",
+    "labels",
+    "links",
+    "codename",
+    "releaseDate",
+    "isLts",
+    "ltsFrom",
+    "isEoas",
+    "eoasFrom",
+    "isEoes",
+    "isMaintained",
+    "latest",
+    "custom",
+    "isDiscontinued",
+    "discontinuedFrom",
+    "last_modified",
+    "versionCommandOutput",
+    "icon",
+    "html",
+    "releasePolicy",
+    "uri",
 ];
 
 #[derive(Deserialize)]

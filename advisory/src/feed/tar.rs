@@ -92,7 +92,9 @@ fn size(header: &[u8; BLOCK]) -> Option<u64> {
     let field = &header[124..136];
     if field[0] & 0x80 != 0 {
         // GNU's base-256 form, for files above 8 GiB.
-        return field[4..].iter().try_fold(0_u64, |sum, byte| sum.checked_mul(256)?.checked_add(u64::from(*byte)));
+        return field[4..]
+            .iter()
+            .try_fold(0_u64, |sum, byte| sum.checked_mul(256)?.checked_add(u64::from(*byte)));
     }
 
     octal(field)

@@ -29,7 +29,11 @@ pub(super) struct Document<'a> {
 type Take<'a> = dyn FnMut(Document<'_>) -> Result<(), FeedError> + 'a;
 
 /// Gives every document of the file to the taker.
-pub(super) fn unpack(mut input: impl Read + Seek, limits: &Limits, take: &mut Take<'_>) -> Result<(), FeedError> {
+pub(super) fn unpack(
+    mut input: impl Read + Seek,
+    limits: &Limits,
+    take: &mut Take<'_>,
+) -> Result<(), FeedError> {
     let packed = input.seek(SeekFrom::End(0)).map_err(|error| torn("file", &error))?;
     input.rewind().map_err(|error| torn("file", &error))?;
     let most = limits.unpacked_bytes.min(RATIO_FREE_BYTES.max(packed.saturating_mul(limits.ratio)));
@@ -89,7 +93,12 @@ impl Unpacking<'_, '_> {
         Ok(())
     }
 
-    fn stream(&mut self, name: Option<String>, input: Box<dyn Read + '_>, depth: u32) -> Result<(), FeedError> {
+    fn stream(
+        &mut self,
+        name: Option<String>,
+        input: Box<dyn Read + '_>,
+        depth: u32,
+    ) -> Result<(), FeedError> {
         let mut input = BufReader::new(input);
         let mut head = vec![0_u8; HEAD];
         let got = fill(&mut input, &mut head).map_err(|error| torn("file", &error))?;
@@ -107,8 +116,8 @@ impl Unpacking<'_, '_> {
                 self.stream(name, Box::new(metered), deeper)
             }
             Wrapping::Zstd => {
-                let mut decoder =
-                    zstd::stream::read::Decoder::with_buffer(whole).map_err(|error| torn("zstd stream", &error))?;
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(whole)
+                    .map_err(|error| torn("zstd stream", &error))?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(|error| torn("zstd stream", &error))?;
                 let metered = Metered { inner: decoder, budget: self.budget };
                 self.stream(name, Box::new(metered), deeper)
@@ -129,7 +138,12 @@ impl Unpacking<'_, '_> {
         }
     }
 
-    fn document(&mut self, name: Option<String>, head: &[u8], body: &mut dyn BufRead) -> Result<(), FeedError> {
+    fn document(
+        &mut self,
+        name: Option<String>,
+        head: &[u8],
+        body: &mut dyn BufRead,
+    ) -> Result<(), FeedError> {
         self.documents += 1;
         if self.documents > self.most {
             return Err(self.too_many());

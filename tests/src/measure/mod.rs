@@ -18,6 +18,7 @@
 //! | [`wire`] | `wire-size`, `train-dictionary` |
 //! | [`spool`] | `spool` |
 //! | [`delta`] | `inventory-delta` |
+//! | [`versions`] | `version-order` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -37,6 +38,7 @@ mod scan;
 mod simulate;
 mod spool;
 mod storm;
+mod versions;
 mod watch;
 mod wire;
 
@@ -150,6 +152,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "inventory-delta",
         about: "what of an inventory travels: the whole, a difference, the whole again after the collector lost it",
         run: delta::measure,
+    },
+    Measurement {
+        name: "version-order",
+        about: "FOLDER with published vectors (docs/advisories.md): right, wrong, refused by ecosystem, each also turned round",
+        run: versions::measure,
     },
     Measurement {
         name: "train-dictionary",

@@ -14,6 +14,10 @@ pub struct Line {
     /// Where the agent's packets come from, `address:port`: its outer address if addresses are translated on the way.
     #[n(1)]
     pub outer: Option<String>,
+    /// When this connection is lost, the agent's first try to come back is somewhere within so many seconds: a fleet
+    /// that lost its collector at one moment comes back no faster than it is taken in. `None`: within a second.
+    #[n(2)]
+    pub again_within_secs: Option<u32>,
 }
 
 /// The agent's packets come from elsewhere than it was told last.

@@ -15,7 +15,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use vonggac_agent::link::backoff::Backoff;
-use vonggac_agent::wire::dial::HANDSHAKE_TIMEOUT;
+use vonggac_agent::wire::dial::{ANSWER_TIMEOUT, HANDSHAKE_TIMEOUT};
 use vonggac_agent::wire::tls::{Credentials, client_config};
 use vonggac_agent::wire::trust::Trust;
 use vonggac_protocol::digest::Digest;
@@ -173,13 +173,15 @@ impl Crowd {
     /// If it does not come about.
     pub async fn connect(&self, at: usize) -> anyhow::Result<Connection> {
         let member = self.members.get(at).context("an agent of the crowd")?;
-        let connecting = self.endpoints[member.endpoint].connect_with(
+        let mut connecting = self.endpoints[member.endpoint].connect_with(
             member.config.clone(),
             self.collector,
             COLLECTOR_NAME,
         )?;
 
-        Ok(tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting).await??)
+        tokio::time::timeout(ANSWER_TIMEOUT, connecting.handshake_data()).await??;
+
+        Ok(tokio::time::timeout(HANDSHAKE_TIMEOUT - ANSWER_TIMEOUT, connecting).await??)
     }
 
     /// Connects one agent and says hello.
@@ -242,12 +244,10 @@ impl Crowd {
                     drop(permit.take());
                     tally.connected.fetch_add(1, Ordering::Relaxed);
                     backoff.reset();
-                    let lost = stay(session, &mut rounds).await;
+                    let within = session.welcome.line.as_ref().and_then(|line| line.again_within_secs);
+                    stay(session, &mut rounds).await;
                     tally.connected.fetch_sub(1, Ordering::Relaxed);
-                    if lost {
-                        continue;
-                    }
-                    backoff.after_failure(chance())
+                    backoff.after_loss(within, chance())
                 }
                 Err(Out::Refused(refusal)) => {
                     tally.refused.fetch_add(1, Ordering::Relaxed);
@@ -263,21 +263,18 @@ impl Crowd {
     }
 }
 
-/// Stays connected and shows life; says whether the connection was taken away rather than ended by the collector.
-async fn stay(mut session: Session, rounds: &mut watch::Receiver<u64>) -> bool {
+/// Stays connected and shows life until the connection ends or is taken away.
+async fn stay(mut session: Session, rounds: &mut watch::Receiver<u64>) {
     let first = HEARTBEAT.mul_f64(chance());
     let mut beat = Box::pin(tokio::time::sleep(first));
     loop {
         tokio::select! {
-            _ = session.connection.closed() => return false,
-            changed = rounds.changed() => {
-                session.connection.close(0_u32.into(), b"");
-                return changed.is_ok();
-            }
+            _ = session.connection.closed() => return,
+            _ = rounds.changed() => return session.connection.close(0_u32.into(), b""),
             () = &mut beat => {
                 let frame = Frame::Heartbeat(Heartbeat { now: vonggac_agent::clock::now() });
                 if write(&mut session.control, &frame).await.is_err() {
-                    return false;
+                    return;
                 }
                 beat = Box::pin(tokio::time::sleep(HEARTBEAT));
             }

@@ -15,6 +15,9 @@ const FLOOR: Duration = Duration::from_millis(50);
 /// A collector that asks for more than a day is asked again after a day.
 const REFUSAL_MOST: Duration = Duration::from_secs(86_400);
 
+/// A collector that wants its fleet spread over longer than this gets no more: by then it has us reported as silent.
+const SPREAD_MOST: Duration = Duration::from_secs(120);
+
 /// Waits between tries. `random` is a number from 0 to 1.
 #[derive(Debug)]
 pub struct Backoff {
@@ -47,6 +50,15 @@ impl Backoff {
         wait
     }
 
+    /// The wait after the collector let all of its fleet go at one moment: anywhere within the span that it asked for
+    /// when it took us in, so that the fleet comes back no faster than it is taken in.
+    pub fn after_loss(&mut self, within_secs: Option<u32>, random: f64) -> Duration {
+        let asked = within_secs.map_or(LEAST, |secs| Duration::from_secs(u64::from(secs)));
+        let first = self.after_failure(random);
+
+        asked.clamp(LEAST, SPREAD_MOST).mul_f64(random.clamp(0.0, 1.0)).max(first)
+    }
+
     /// The wait after a refusal: what the collector asked for and up to as much again, since jitter helps only when it
     /// is wider than what the collector can take in; if only a person can help, the longest wait.
     pub fn after_refusal(&mut self, retry_after_secs: Option<u32>, random: f64) -> Duration {
@@ -72,6 +84,26 @@ mod tests {
 
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         assert_eq!(backoff.after_failure(0.5), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_fleet_that_lost_its_collector_comes_back_over_the_span_that_was_asked_for() {
+        let wait = |within, random| Backoff::new().after_loss(within, random);
+
+        assert_eq!(wait(Some(34), 0.0), FLOOR);
+        assert_eq!(wait(Some(34), 0.5), Duration::from_secs(17));
+        assert_eq!(wait(Some(34), 1.0), Duration::from_secs(34));
+        assert_eq!(wait(None, 1.0), LEAST);
+        assert_eq!(wait(Some(0), 1.0), LEAST);
+        assert_eq!(wait(Some(u32::MAX), 1.0), SPREAD_MOST);
+    }
+
+    #[test]
+    fn a_try_that_fails_after_a_loss_waits_as_after_any_failure() {
+        let mut backoff = Backoff::new();
+        backoff.after_loss(Some(60), 1.0);
+
+        assert_eq!(backoff.after_failure(1.0), 2 * LEAST);
     }
 
     #[test]

@@ -37,7 +37,7 @@ use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use vonggac_carrier::{Connection, Way};
+use vonggac_carrier::{Closed, Connection, Way};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::hello::{Refusal, Welcome};
@@ -148,6 +148,19 @@ enum End {
     Out(Outage),
 }
 
+/// The collector took us in.
+#[derive(Clone, Copy, Debug)]
+struct Welcomed {
+    /// Over what span its fleet is to come back when it loses all of it.
+    again_within_secs: Option<u32>,
+}
+
+/// Whether the collector ended the connection, and so most likely everybody's: one that stopped says so, one that was
+/// started anew knows nothing of it. A line that fell silent is ours alone.
+fn is_of_collector(ended: &anyhow::Error) -> bool {
+    matches!(ended.downcast_ref(), Some(Closed::ByPeer { .. } | Closed::Reset))
+}
+
 impl Link {
     /// Bulk waits because the day's budget is used up but for the reserve: told once a day.
     async fn held_back(&self) -> anyhow::Result<()> {
@@ -162,7 +175,7 @@ impl Link {
         let mut backoff = Backoff::new();
         let mut told: Option<std::mem::Discriminant<Outage>> = None;
         while !self.stop.is_cancelled() {
-            let mut welcomed = false;
+            let mut welcomed = None;
             let outage = match session::run(&mut self, &mut welcomed).await {
                 End::Stopped => break,
                 End::Renewed => {
@@ -172,13 +185,16 @@ impl Link {
                 End::Quic => continue,
                 End::Out(outage) => outage,
             };
-            if welcomed {
+            if welcomed.is_some() {
                 backoff.reset();
                 told = None;
             }
-            let wait = match &outage {
-                Outage::Refused(refusal) => backoff.after_refusal(refusal.retry_after_secs, random()),
-                Outage::Dial(_) | Outage::Ended(_) => backoff.after_failure(random()),
+            let wait = match (&outage, welcomed) {
+                (Outage::Refused(refusal), _) => backoff.after_refusal(refusal.retry_after_secs, random()),
+                (Outage::Ended(error), Some(Welcomed { again_within_secs })) if is_of_collector(error) => {
+                    backoff.after_loss(again_within_secs, random())
+                }
+                (Outage::Dial(_) | Outage::Ended(_), _) => backoff.after_failure(random()),
             };
             let kind = std::mem::discriminant(&outage);
             if told.replace(kind) == Some(kind) {

@@ -24,7 +24,7 @@ use super::budget::Budget;
 use super::lanes::LaneLink;
 use super::pace::Step;
 use super::renewal::{self, Renewal};
-use super::{End, Link, LinkEvent, Outage, SharedSpool, new_epoch, now, older, on_disk, random, sent};
+use super::{End, Link, LinkEvent, Outage, SharedSpool, Welcomed, new_epoch, now, older, on_disk, random, sent};
 use crate::clock;
 use crate::identity::Identity;
 use crate::machine;
@@ -49,10 +49,11 @@ const PROMISE_OF_OLD: Duration = Duration::from_secs(180);
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs one connection to its end. `welcomed` is set once the collector took us in.
-pub(super) async fn run(link: &mut Link, welcomed: &mut bool) -> End {
+pub(super) async fn run(link: &mut Link, welcomed: &mut Option<Welcomed>) -> End {
     match begin(link).await {
         Ok(Begun::Session(session, welcome)) => {
-            *welcomed = true;
+            let again_within_secs = welcome.line.as_ref().and_then(|line| line.again_within_secs);
+            *welcomed = Some(Welcomed { again_within_secs });
             session.work(link, *welcome).await
         }
         Ok(Begun::Refused(outage)) => End::Out(outage),

@@ -51,6 +51,13 @@ const AWAY_SECS_MAX: u32 = 300;
 /// The shortest.
 const AWAY_SECS_MIN: u32 = 5;
 
+/// Agents a second that a fleet comes back with when it lost its collector at one moment. Two cores, on which the agents
+/// were simulated too, took in half as many again (docs/measurements.md, `fleet`).
+const BACK_PER_SECOND: usize = 300;
+
+/// The longest time over which a fleet is spread.
+const BACK_SECS_MAX: u32 = 120;
+
 /// Welcomes a second that even a slow machine manages: what is not known yet is taken for this.
 const PACE_LEAST: f64 = 50.0;
 
@@ -167,6 +174,14 @@ impl Admission {
         }
     }
 
+    /// Within how many seconds of a loss an agent of so large a fleet should try to come back for the first time.
+    #[must_use]
+    pub fn again_within_secs(&self, fleet: usize) -> u32 {
+        let secs = fleet.min(self.limits.connections_max).div_ceil(BACK_PER_SECOND);
+
+        u32::try_from(secs).unwrap_or(u32::MAX).clamp(1, BACK_SECS_MAX)
+    }
+
     /// After how many seconds somebody who is turned away should come back.
     #[must_use]
     pub fn away_secs(&self) -> u32 {
@@ -183,6 +198,14 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fleet_is_spread_over_what_it_takes_to_take_it_in() {
+        let admission = Admission::default();
+
+        assert_eq!([0, 300, 301, 10_000].map(|fleet| admission.again_within_secs(fleet)), [1, 1, 2, 34]);
+        assert_eq!(admission.again_within_secs(1_000_000), 67, "no more than may connect");
+    }
 
     #[test]
     fn the_hint_grows_with_those_who_wait_and_has_bounds() {

@@ -219,7 +219,7 @@ impl Sessions {
             greet::greet(&self.store, sender, hello, address, self.pulse.promised(), self.renewals.offer())
                 .await
         };
-        let welcome = match greeted {
+        let mut welcome = match greeted {
             Ok(Greeted::Welcome(welcome)) => welcome,
             Ok(Greeted::Refused(refusal)) => return End::Refused(refusal),
             Ok(Greeted::Twice) => {
@@ -232,6 +232,9 @@ impl Sessions {
             }
             Err(error) => return End::Failed(error),
         };
+        if let Some(line) = &mut welcome.line {
+            line.again_within_secs = Some(self.admission.again_within_secs(self.pulse.fleet()));
+        }
         let only_renew = welcome.standing.as_ref().is_some_and(|standing| standing.only_renew);
         let told = welcome.assignment.as_ref().map_or(held, |assignment| assignment.version);
         let _seat = self.registry.enter(sender.host, connection.clone());

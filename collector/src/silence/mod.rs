@@ -91,6 +91,12 @@ impl Silence {
         false
     }
 
+    /// How many hosts are watched.
+    #[must_use]
+    pub fn watched(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// Stops to watch a host, such as one that was revoked.
     pub fn handle_gone(&mut self, host: HostId) {
         self.hosts.remove(&host);

@@ -51,6 +51,12 @@ impl Pulse {
         }
     }
 
+    /// How many hosts are ours, whether connected or not.
+    #[must_use]
+    pub fn fleet(&self) -> usize {
+        self.with(|silence| silence.watched())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Silence) -> T) -> T {
         act(&mut self.silence.lock().expect("nobody panics while holding this lock"))
     }

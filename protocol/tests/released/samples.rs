@@ -145,6 +145,7 @@ fn dictionary_frames(epoch: Epoch) -> Vec<(&'static str, Frame)> {
 
     vec![
         ("welcome-3", Frame::Welcome(Welcome { dictionary: Some(1), ..welcome })),
+        ("welcome-4", welcome_spread()),
         ("batch-2", Frame::Batch(Batch::pack_with(first, epoch, Lane::Bulk, Seq(18), 0, &observations))),
     ]
 }
@@ -251,8 +252,15 @@ fn hello_later(frame: Frame) -> Frame {
     Frame::Hello(Hello { tell_outer: Some(true), ..hello })
 }
 
+/// The word of a collector that asks its fleet to come back spread over a time.
+fn welcome_spread() -> Frame {
+    let line = Line { promised_secs: 180, outer: None, again_within_secs: Some(34) };
+
+    Frame::Welcome(Welcome { line: Some(line), ..welcome_words(false) })
+}
+
 fn welcome_later(frame: Frame) -> Frame {
-    let line = Line { promised_secs: 600, outer: Some(OUTER.to_owned()) };
+    let line = Line { promised_secs: 600, outer: Some(OUTER.to_owned()), again_within_secs: None };
     let Frame::Welcome(welcome) = frame else { return frame };
 
     Frame::Welcome(Welcome { line: Some(line), ..welcome })

@@ -24,7 +24,9 @@ use super::budget::Budget;
 use super::lanes::LaneLink;
 use super::pace::Step;
 use super::renewal::{self, Renewal};
-use super::{End, Link, LinkEvent, Outage, SharedSpool, Welcomed, new_epoch, now, older, on_disk, random, sent};
+use super::{
+    End, Link, LinkEvent, Outage, SharedSpool, Welcomed, new_epoch, now, older, on_disk, random, sent,
+};
 use crate::clock;
 use crate::identity::Identity;
 use crate::machine;

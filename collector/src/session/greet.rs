@@ -143,11 +143,8 @@ pub fn weigh(
     let assignment = orders::assigned(tx, host)?.filter(|newest| newest.version != hello.assignment);
     let packages = packages::digest(tx, host)?;
     // Over what span to come back depends on all of the fleet: whoever sends this knows.
-    let line = Line {
-        promised_secs: promised.as_secs(),
-        outer: Some(address.to_owned()),
-        again_within_secs: None,
-    };
+    let line =
+        Line { promised_secs: promised.as_secs(), outer: Some(address.to_owned()), again_within_secs: None };
 
     let dictionary = Some(u32::from(Dictionary::NEWEST.number()));
 

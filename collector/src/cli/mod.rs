@@ -17,9 +17,11 @@ use crate::store::audit::{self, Action, OPERATOR};
 mod agency;
 mod authority;
 mod backup;
+mod entitlement;
 mod host;
 mod incident;
 mod init;
+mod licence;
 mod owner;
 mod person;
 mod rules;
@@ -80,6 +82,12 @@ enum Command {
     /// Khung giờ thay đổi / change windows
     #[command(subcommand)]
     Window(window::Window),
+    /// Sổ bản quyền phần mềm / ledgers of software entitlements
+    #[command(subcommand)]
+    Entitlement(entitlement::EntitlementCommand),
+    /// Bản quyền và nguồn mở / licences and open source
+    #[command(subcommand)]
+    Licence(licence::Licence),
     /// Luật phát hiện / detection rules
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -114,6 +122,8 @@ impl Command {
             | Self::Host(_)
             | Self::Incident(_)
             | Self::Window(_)
+            | Self::Entitlement(_)
+            | Self::Licence(_)
             | Self::Person(_)
             | Self::Audit(_)
             | Self::Authority(_) => true,
@@ -208,6 +218,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Host(host) => host.run(&setting).await?,
             Command::Incident(incident) => incident.run(&setting).await?,
             Command::Window(window) => window.run(&setting).await?,
+            Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
+            Command::Licence(licence) => licence.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
             Command::Authority(authority) => authority.run(&setting).await?,

@@ -95,7 +95,7 @@ fn a_line_that_is_there_twice_is_refused_and_another_contract_is_another_right()
 
 #[test]
 fn a_file_of_another_form_is_told_in_a_line() {
-    let one = |bytes: &[u8]| read_bytes(bytes).unwrap_err()[0].clone();
+    let one = |bytes: &[u8]| read_bytes(bytes).unwrap_err().join("\n");
 
     assert!(one(b"").contains("the file is empty"));
     assert!(one(HEAD.as_bytes()).contains("no line"));

@@ -6,6 +6,7 @@
 //! | [`state`] | the channels without a socket |
 //! | [`drive`] | the task between channels and socket |
 //! | [`counted`] | bytes that were moved |
+//! | [`trial`] | what becomes of foreign bytes, for the fuzzer |
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ mod counted;
 mod drive;
 mod piece;
 mod state;
+pub mod trial;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use quinn::crypto::rustls::QuicServerConfig;
 use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -91,22 +92,35 @@ impl ResolvesServerCert for Shown {
     }
 }
 
+/// Who believes the certificates of hosts that one of these signed.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub fn verifier(
+    issuers: Vec<CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let mut roots = RootCertStore::empty();
+    for issuer in issuers {
+        roots.add(issuer).context("trust our own authority")?;
+    }
+    // A machine that enrols has no certificate yet; the door refuses it on any other protocol.
+    let checks = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .allow_unauthenticated()
+        .clear_root_hint_subjects()
+        .build()
+        .context("build the verifier of certificates")?;
+
+    Ok(Arc::new(LateComers { checks }))
+}
+
 /// TLS for both doors.
 ///
 /// # Errors
 /// If the authority cannot issue our own certificate.
 pub fn server(authority: &Authority, now: Timestamp) -> anyhow::Result<Arc<ServerConfig>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut issuers = RootCertStore::empty();
-    for issuer in authority.issuers() {
-        issuers.add(issuer).context("trust our own authority")?;
-    }
-    // A machine that enrols has no certificate yet; the door refuses it on any other protocol.
-    let checks = WebPkiClientVerifier::builder_with_provider(Arc::new(issuers), Arc::clone(&provider))
-        .allow_unauthenticated()
-        .clear_root_hint_subjects()
-        .build()
-        .context("build the verifier of certificates")?;
+    let checks = verifier(authority.issuers(), &provider)?;
     let identity = authority.collector_identity(now)?;
     let shown = |chain| {
         CertifiedKey::from_der(chain, identity.key.clone_key(), &provider)
@@ -119,7 +133,7 @@ pub fn server(authority: &Authority, now: Timestamp) -> anyhow::Result<Arc<Serve
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .context("choose TLS 1.3")?
-        .with_client_cert_verifier(Arc::new(LateComers { checks }))
+        .with_client_cert_verifier(checks)
         .with_cert_resolver(Arc::new(shown));
     config.alpn_protocols = vec![ALPN_LINK.to_vec(), ALPN_ENROL.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -91,7 +91,8 @@ fn bears(marks: &MachineMarks, mark: Digest) -> bool {
 }
 
 /// Whether a name fits a pattern whose `*` stands for any characters.
-fn fits(pattern: &str, name: &str) -> bool {
+#[must_use]
+pub fn fits(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };

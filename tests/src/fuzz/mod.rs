@@ -5,8 +5,16 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`targets`] | one entry for every parser of foreign bytes |
+//! | [`targets`] | one entry for every parser of foreign bytes, by name |
+//! | [`link`] | the entries for what a peer shows: certificates, requests, pieces on TCP |
+//! | [`host`] | the entries for what stands on a machine: packages, licences, system files |
+//! | [`judgement`] | the entries for what the collector concludes from, and is handed |
+//! | [`parts`] | inputs of several texts in one |
 //! | [`mutation`] | the same changes every time |
 
+pub mod host;
+pub mod judgement;
+pub mod link;
 pub mod mutation;
+pub mod parts;
 pub mod targets;

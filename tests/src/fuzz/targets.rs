@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use vonggac_protocol::enrolment::EnrolmentString;
 use vonggac_protocol::frame::dictionary::{Dictionary, compress};
@@ -15,14 +16,20 @@ use vonggac_protocol::time::Timestamp;
 
 use vonggac_agent::spool::segment::{Form, HEADER_BYTES, Identity};
 use vonggac_agent::spool::{Limits, Spool};
+use vonggac_collector::desk::words::Language;
+use vonggac_collector::store::forbidden::fits;
+use vonggac_collector::store::view::page::Cursor;
 use vonggac_rules::ruleset::{RuleSet, RuleSource};
+use vonggac_rules::trial::run_tests;
 use vonggac_sha256::{Engine, Hasher, Next};
+
+use super::{host, judgement, link};
 
 /// An entry: panics if what it holds is broken.
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 28] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -39,6 +46,18 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("rpm_ndb", rpm_ndb),
     ("sha256_lanes", sha256_lanes),
     ("baseline_block", baseline_block),
+    ("certificate", link::certificate),
+    ("certificate_request", link::certificate_request),
+    ("tcp_pieces", link::tcp_pieces),
+    ("rpm_header", host::rpm_header),
+    ("rpm_sqlite", host::rpm_sqlite),
+    ("licence", host::licence),
+    ("system_files", host::system_files),
+    ("dpkg_records", host::dpkg_records),
+    ("text_difference", host::text_difference),
+    ("judge", judgement::judge),
+    ("tables", judgement::tables),
+    ("snapshot", judgement::snapshot),
 ];
 
 /// The entry of this name.
@@ -99,7 +118,8 @@ pub fn observation(bytes: &[u8]) {
     drop(observation.at.to_string());
 }
 
-/// What a person may paste: an enrolment string, an id, a moment.
+/// What a person may paste or a browser say: an enrolment string, an id, a moment, a pattern for names of machines that
+/// are never to be enrolled, the place in a list, a language.
 pub fn enrolment(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(read) = text.parse::<EnrolmentString>() {
@@ -113,6 +133,34 @@ pub fn enrolment(bytes: &[u8]) {
         assert_eq!(id.to_string(), text, "an id has one form");
     }
     drop(text.parse::<Timestamp>());
+    if let Some(cursor) = Cursor::parse(text) {
+        assert_eq!(Cursor::parse(&cursor.text()), Some(cursor), "read, written, read");
+    }
+    assert!(matches!(Language::accepted(text).code(), "vi" | "en"), "one of ours");
+    if let Some((pattern, name)) = text.split_once('\n').filter(|_| text.len() <= 200) {
+        let (pattern_letters, name_letters): (Vec<char>, Vec<char>) =
+            (pattern.chars().collect(), name.chars().collect());
+        assert_eq!(fits(pattern, name), fits_slowly(&pattern_letters, &name_letters), "as letter by letter");
+    }
+}
+
+/// The same as [`fits`], letter by letter.
+fn fits_slowly(pattern: &[char], name: &[char]) -> bool {
+    let mut reached = vec![false; name.len() + 1];
+    reached[0] = true;
+    for letter in pattern {
+        if *letter == '*' {
+            let first = reached.iter().position(|here| *here).unwrap_or(reached.len());
+            reached.iter_mut().skip(first).for_each(|here| *here = true);
+            continue;
+        }
+        for at in (0..name.len()).rev() {
+            reached[at + 1] = reached[at] && name[at] == *letter;
+        }
+        reached[0] = false;
+    }
+
+    reached[name.len()]
 }
 
 /// Every name a file system can hold comes back as the bytes that it was.
@@ -123,13 +171,13 @@ pub fn host_path(bytes: &[u8]) {
     }
 }
 
-/// The text of a rule file.
+/// The text of a rule file; rules that are taken run the tests that they carry.
 pub fn rule(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let source = RuleSource { path: "fuzz/rule.yml".to_owned(), text: text.to_owned() };
     let clauses = BTreeSet::from(["ls-1".to_owned()]);
     match RuleSet::load(vec![source], &clauses) {
-        Ok(rules) => drop(rules),
+        Ok(rules) => drop(run_tests(&Arc::new(rules))),
         Err(mistakes) => assert!(!mistakes.is_empty(), "a refusal says why"),
     }
 }
@@ -247,7 +295,7 @@ pub fn rpm_ndb(bytes: &[u8]) {
     read_packages(folder.0.path());
 }
 
-fn read_packages(root: &Path) {
+pub(super) fn read_packages(root: &Path) {
     if let Ok(inventory) = vonggac_agent::sensor::packages::read(root) {
         let now = Timestamp(1_795_312_345_678);
         drop(vonggac_agent::sensor::patches::read(root, now, &inventory.packages, "6.1.0-28-amd64", None));
@@ -307,10 +355,10 @@ impl Read for Pieces {
 }
 
 /// A folder of its own for one run.
-struct Scratch(tempfile::TempDir);
+pub(super) struct Scratch(tempfile::TempDir);
 
 impl Scratch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         // Memory, where there is such a place: the fuzzer makes thousands a second.
         let memory = PathBuf::from("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -318,7 +366,11 @@ impl Scratch {
         Self(folder.expect("a place for files"))
     }
 
-    fn write(&self, path: &str, bytes: &[u8]) {
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn write(&self, path: &str, bytes: &[u8]) {
         let path = self.0.path().join(path);
         let folder = path.parent().expect("a file lies in a folder");
         std::fs::create_dir_all(folder).expect("a place for files");

@@ -14,7 +14,7 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     let mut folders = vec![tree::root().join("tests/corpus").join(target)];
     // What was released is a corpus of its own.
     let released = tree::root().join("protocol/tests/released/v1");
-    if matches!(target, "frame" | "observation") {
+    if matches!(target, "frame" | "observation" | "judge") {
         folders.push(released);
     }
     let mut files: Vec<PathBuf> = folders

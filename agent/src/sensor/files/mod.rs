@@ -103,9 +103,10 @@ mod watchman;
 mod tests;
 
 pub use baseline::{reread as reread_block, sealed as sealed_block};
+pub use packaged::read_owners;
 pub use sensor::{FilesSensor, FilesStats, ScanStats};
 pub use settings::{FilesSettings, WatchBy};
-pub use texts::{DeclaredText, KeptDifference, Share, TEXTS_MAX, kept_differences};
+pub use texts::{DeclaredText, KeptDifference, Share, TEXTS_MAX, difference, kept_differences};
 
 use vonggac_protocol::observation::Observation;
 

@@ -321,6 +321,12 @@ impl Compared {
     }
 }
 
+/// How these texts differ, as it may leave the machine.
+#[must_use]
+pub fn difference(old: &str, new: &str, share: Share) -> TextDifference {
+    Compared::of(old, new, None, None).told(share)
+}
+
 /// As many whole lines as may be told.
 fn cut(text: &str) -> &str {
     if text.len() <= TEXT_BYTES_MAX {

@@ -13,7 +13,8 @@ const COMMON: &str = "/usr/share/common-licenses/";
 const LICENCES_MAX: usize = 24;
 
 /// What the file says of the package as a whole; `None` if it cannot be understood.
-pub(super) fn licence(text: &[u8]) -> Option<(String, LicenceBasis)> {
+#[must_use]
+pub fn licence(text: &[u8]) -> Option<(String, LicenceBasis)> {
     let structured = structured(text).map(|licence| (licence, LicenceBasis::CopyrightFile));
 
     structured.or_else(|| Some((common(text)?, LicenceBasis::CommonLicence)))

@@ -40,7 +40,8 @@ enum Node {
 }
 
 /// The SPDX expression that a text means; `None` if it cannot be understood as one.
-pub(super) fn spdx(text: &str) -> Option<String> {
+#[must_use]
+pub fn spdx(text: &str) -> Option<String> {
     if text.len() > TEXT_BYTES_MAX {
         return None;
     }

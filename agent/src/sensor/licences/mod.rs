@@ -11,6 +11,8 @@ mod expression;
 mod marking;
 mod names;
 
+pub use copyright::licence as of_copyright_file;
+pub use expression::spdx as of_words;
 pub use marking::{Cache, mark};
 
 #[cfg(test)]

@@ -26,3 +26,4 @@ pub use database::{Inventory, ReadPackagesError, Stamp, mark_offered, read, stam
 pub use difference::{ReportInventoryError, report};
 pub use dpkg::native_architecture;
 pub use kept::{load, save};
+pub use rpm::package_of_header;

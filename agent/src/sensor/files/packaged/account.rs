@@ -1,6 +1,6 @@
 //! Which changes the package manager's database accounts for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -51,6 +51,23 @@ pub(in super::super) struct Packaged {
     pub(super) added_at: Option<Instant>,
     /// What happened under our eyes, and what while off.
     pub(super) under_way: [Option<Installation>; 2],
+}
+
+/// Brings an index of owners up to date with the database under this root, as the sensor does, and asks it for these
+/// paths: whether anything differed from before, and how many owners they have.
+///
+/// # Errors
+/// If the index or the database cannot be read.
+pub fn read_owners(index: &Path, root: &Path, paths: &[&[u8]]) -> Result<(bool, usize)> {
+    let index = Index::open(index)?;
+    let Some(stamp) = dpkg::stamp(root) else { return Ok((false, 0)) };
+    let differs = dpkg::read(&index, root, &stamp)?;
+    let mut owners = 0;
+    for path in paths {
+        owners += index.owners(path)?.len();
+    }
+
+    Ok((differs, owners))
 }
 
 impl Packaged {

@@ -30,6 +30,7 @@ mod manager;
 mod verdict;
 
 pub(super) use self::account::Packaged;
+pub use self::account::read_owners;
 pub(super) use self::index::Md5;
 pub(super) use self::installation::{INSTALLED_PATHS_MAX, Installation};
 pub(super) use self::verdict::judge;

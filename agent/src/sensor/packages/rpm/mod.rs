@@ -62,6 +62,15 @@ impl Found {
     }
 }
 
+/// The package of one header, as both databases keep it; `None` if it is none or contradicts itself.
+#[must_use]
+pub fn package_of_header(bytes: &[u8]) -> Option<Package> {
+    match entry(&Header::read(bytes)?) {
+        Entry::Package(package) => Some(*package),
+        Entry::Key | Entry::Unreadable => None,
+    }
+}
+
 enum Entry {
     Package(Box<Package>),
     /// A public key that rpm keeps as if it were a package; no software.

@@ -224,7 +224,8 @@ fn idstring(name: &str) -> Option<String> {
             false => {}
         }
     }
-    let id = id.trim_end_matches('-');
+    // A dot at the end would be taken for the end of a sentence when it is read again.
+    let id = id.trim_end_matches(['-', '.']);
 
     id.chars().any(|c| c.is_ascii_alphanumeric()).then(|| id.to_owned())
 }
@@ -273,6 +274,7 @@ mod tests {
         assert_eq!(licence("BSD").as_deref(), Some("LicenseRef-BSD"));
         assert_eq!(licence("giấy phép").as_deref(), Some("LicenseRef-gi-y-ph-p"));
         assert_eq!(licence("This program is free software, see below"), None);
+        assert_eq!(licence("Apache-9.\0").as_deref(), Some("LicenseRef-Apache-9"), "reads back as it is");
         assert_eq!(licence("LicenseRef-İẞ"), None);
         assert_eq!(licence("licenseref-a"), Some("LicenseRef-a".into()));
         assert_eq!(licence("~~~"), None);

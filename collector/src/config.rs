@@ -39,6 +39,9 @@ const HOST_DAYS: u32 = 30;
 /// A machine that was off for a season comes back without a person's help.
 const GRACE_DAYS: u32 = 90;
 
+/// Vendors publish daily and a stick goes round once a week; twice that is a missed round.
+const FEEDS_DAYS_MAX: u32 = 14;
+
 /// The file is not a configuration that this program can use.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadConfigError {
@@ -96,6 +99,8 @@ pub struct Config {
     pub promised_secs: u64,
     /// How long certificates of hosts count.
     pub certificates: Terms,
+    /// Advisories older than so many days are told to be too old.
+    pub feeds_days_max: u32,
     /// What every host is asked to watch.
     pub assignment: Assignment,
 }
@@ -138,7 +143,15 @@ struct ConfigFile {
     #[serde(default)]
     certificates: CertificatesFile,
     #[serde(default)]
+    feeds: FeedsFile,
+    #[serde(default)]
     assignment: AssignmentFile,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct FeedsFile {
+    days_max: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -317,6 +330,13 @@ impl Config {
             console: file.console.check(&place)?,
             promised_secs,
             certificates: file.certificates.check(&place)?,
+            feeds_days_max: place.number(
+                "feeds.days_max",
+                file.feeds.days_max,
+                FEEDS_DAYS_MAX,
+                (1, 366),
+                "1 to 366",
+            )?,
             assignment: file.assignment.check(&place)?,
         })
     }

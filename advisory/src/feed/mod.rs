@@ -16,7 +16,10 @@
 //! | [`debian`] | the Debian security tracker |
 //! | [`kev`], [`epss`] | what is exploited; what probably will be |
 //! | [`support`] | ends of support |
+//! | [`careful`] | two statements about one thing |
+//! | [`packed`] | all of them in one form, as it is kept and carried |
 
+mod careful;
 mod debian;
 mod epss;
 mod item;
@@ -25,14 +28,17 @@ mod kev;
 mod kind;
 mod limits;
 mod osv;
+mod packed;
 mod reading;
 mod support;
 mod tar;
 mod unpack;
 
+pub use careful::{Careful, Disagreement};
 pub use item::{Ended, Exploited, Item, Score};
 pub use kind::Kind;
 pub use limits::Limits;
+pub use packed::{Packer, read_packed};
 pub use reading::{Given, Sink, read};
 
 use std::io::Cursor;

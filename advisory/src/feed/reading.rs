@@ -24,6 +24,8 @@ pub struct Given {
     pub summary: Summary,
     /// Documents in it: one, or those of an archive.
     pub documents: u64,
+    /// Name of the first advisory in it, if it has any.
+    pub first: Option<String>,
     /// First publication of the oldest and of the newest advisory in it.
     pub published: Option<(Timestamp, Timestamp)>,
 }
@@ -42,6 +44,7 @@ pub(super) struct Reading<'a, 's> {
     strange: Option<FeedError>,
     is_archive: bool,
     pub(super) summary: Summary,
+    first: Option<String>,
     published: Option<(Timestamp, Timestamp)>,
 }
 
@@ -59,6 +62,7 @@ pub fn read(input: impl io::Read + Seek, limits: &Limits, sink: &mut Sink<'_>) -
         strange: None,
         is_archive: false,
         summary: Summary::default(),
+        first: None,
         published: None,
     };
     unpack(input, limits, &mut |document| reading.document(document))?;
@@ -116,7 +120,7 @@ impl Reading<'_, '_> {
             summary.covers.clear();
         }
 
-        Ok(Given { kind, summary, documents: self.documents, published: self.published })
+        Ok(Given { kind, summary, documents: self.documents, first: self.first, published: self.published })
     }
 
     /// Counts what is passed over.
@@ -142,6 +146,9 @@ impl Reading<'_, '_> {
 
     /// Gives a row out; its ecosystem is one that this feed speaks for.
     pub(super) fn row(&mut self, row: Row) -> Result<(), FeedError> {
+        if self.first.is_none() {
+            self.first = Some(row.advisory.id.clone());
+        }
         self.covers(&row.ecosystem);
 
         self.give(Item::Row(row))

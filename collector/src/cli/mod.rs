@@ -17,11 +17,10 @@ use crate::store::audit::{self, Action, OPERATOR};
 mod agency;
 mod authority;
 mod backup;
-mod entitlement;
+mod feed;
 mod host;
 mod incident;
 mod init;
-mod licence;
 mod owner;
 mod person;
 mod rules;
@@ -82,12 +81,9 @@ enum Command {
     /// Khung giờ thay đổi / change windows
     #[command(subcommand)]
     Window(window::Window),
-    /// Sổ bản quyền phần mềm / ledgers of software entitlements
+    /// Nguồn tin lỗ hổng / feeds of advisories
     #[command(subcommand)]
-    Entitlement(entitlement::EntitlementCommand),
-    /// Bản quyền và nguồn mở / licences and open source
-    #[command(subcommand)]
-    Licence(licence::Licence),
+    Feed(feed::Feed),
     /// Luật phát hiện / detection rules
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -122,8 +118,7 @@ impl Command {
             | Self::Host(_)
             | Self::Incident(_)
             | Self::Window(_)
-            | Self::Entitlement(_)
-            | Self::Licence(_)
+            | Self::Feed(_)
             | Self::Person(_)
             | Self::Audit(_)
             | Self::Authority(_) => true,
@@ -218,8 +213,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Host(host) => host.run(&setting).await?,
             Command::Incident(incident) => incident.run(&setting).await?,
             Command::Window(window) => window.run(&setting).await?,
-            Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
-            Command::Licence(licence) => licence.run(&setting).await?,
+            Command::Feed(feed) => feed.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
             Command::Authority(authority) => authority.run(&setting).await?,

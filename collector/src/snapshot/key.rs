@@ -1,4 +1,5 @@
-//! The key that snapshots are signed with. Signatures are those of minisign: anybody checks them with its program.
+//! The keys that snapshots and bundles of feeds are signed with. Signatures are those of minisign: anybody checks them
+//! with its program.
 
 use std::fs;
 use std::io::Cursor;
@@ -10,17 +11,42 @@ use minisign::{KeyPair, PublicKey, SecretKey, SignatureBox};
 
 use crate::authority::{make_private_dir, read_private, write_private};
 
-/// The secret key, in `keys/`.
+/// The secret key of snapshots, in `keys/`.
 pub const SECRET_FILE: &str = "snapshot.key";
 
 /// The public key, beside it; this is what verifiers are given on paper at handover.
 pub const PUBLIC_FILE: &str = "snapshot.pub";
 
-/// The first line of every signature; it is not signed, so it is always the same.
-const COMMENT: &str = "Vong Gac snapshot";
+/// What a key signs: one key does not serve two ends.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Purpose {
+    secret_file: &'static str,
+    public_file: &'static str,
+    /// The first line of every signature; it is not signed, so it is always the same.
+    comment: &'static str,
+    /// The first line of the secret key's file.
+    secret_comment: &'static str,
+}
+
+/// Compliance snapshots.
+pub static SNAPSHOT: Purpose = Purpose {
+    secret_file: SECRET_FILE,
+    public_file: PUBLIC_FILE,
+    comment: "Vong Gac snapshot",
+    secret_comment: "vonggac snapshot secret key",
+};
+
+/// Bundles of feeds: the province's release role.
+pub static FEEDS: Purpose = Purpose {
+    secret_file: "feeds.key",
+    public_file: "feeds.pub",
+    comment: "Vong Gac feeds",
+    secret_comment: "vonggac feeds secret key",
+};
 
 /// A key that signs.
 pub struct SigningKey {
+    purpose: &'static Purpose,
     secret: SecretKey,
     public: PublicKey,
 }
@@ -31,14 +57,22 @@ impl SigningKey {
     /// # Errors
     /// If there is one already, or the files cannot be written.
     pub fn make(folder: &Path) -> anyhow::Result<Self> {
+        Self::make_for(&SNAPSHOT, folder)
+    }
+
+    /// Likewise, for this purpose.
+    ///
+    /// # Errors
+    /// As [`SigningKey::make`].
+    pub fn make_for(purpose: &'static Purpose, folder: &Path) -> anyhow::Result<Self> {
         make_private_dir(folder)?;
         let KeyPair { pk, sk } = KeyPair::generate_unencrypted_keypair().context("make a signing key")?;
-        let secret = sk.to_box(Some("vonggac snapshot secret key"))?.into_string();
-        write_private(&folder.join(SECRET_FILE), secret.as_bytes())?;
-        fs::write(folder.join(PUBLIC_FILE), pk.to_box()?.into_string()).context("write the public key")?;
+        let secret = sk.to_box(Some(purpose.secret_comment))?.into_string();
+        write_private(&folder.join(purpose.secret_file), secret.as_bytes())?;
+        fs::write(folder.join(purpose.public_file), pk.to_box()?.into_string()).context("write the public key")?;
         fs::File::open(folder)?.sync_all()?;
 
-        Ok(Self { secret: sk, public: pk })
+        Ok(Self { purpose, secret: sk, public: pk })
     }
 
     /// Reads the key of this folder.
@@ -46,14 +80,22 @@ impl SigningKey {
     /// # Errors
     /// If it is not there, others may read it, or it is not a key.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(SECRET_FILE);
+        Self::load_for(&SNAPSHOT, folder)
+    }
+
+    /// Likewise, for this purpose.
+    ///
+    /// # Errors
+    /// As [`SigningKey::load`].
+    pub fn load_for(purpose: &'static Purpose, folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(purpose.secret_file);
         let text = read_private(&path)?;
         let line = text.lines().nth(1).with_context(|| format!("{} has no second line", path.display()))?;
         let bytes = BASE64.decode(line.as_bytes()).context("read the signing key")?;
         let secret = SecretKey::from_bytes(&bytes).context("read the signing key")?;
         let public = PublicKey::from_secret_key(&secret).context("read the signing key")?;
 
-        Ok(Self { secret, public })
+        Ok(Self { purpose, secret, public })
     }
 
     /// The key of this folder, made if there is none.
@@ -61,7 +103,19 @@ impl SigningKey {
     /// # Errors
     /// As for [`SigningKey::load`] and [`SigningKey::make`].
     pub fn ensure(folder: &Path) -> anyhow::Result<Self> {
-        if folder.join(SECRET_FILE).exists() { Self::load(folder) } else { Self::make(folder) }
+        Self::ensure_for(&SNAPSHOT, folder)
+    }
+
+    /// Likewise, for this purpose.
+    ///
+    /// # Errors
+    /// As [`SigningKey::ensure`].
+    pub fn ensure_for(purpose: &'static Purpose, folder: &Path) -> anyhow::Result<Self> {
+        if folder.join(purpose.secret_file).exists() {
+            Self::load_for(purpose, folder)
+        } else {
+            Self::make_for(purpose, folder)
+        }
     }
 
     /// The public key in one line, as `minisign -P` takes it.
@@ -80,12 +134,18 @@ impl SigningKey {
             &self.secret,
             Cursor::new(bytes),
             Some(comment),
-            Some(COMMENT),
+            Some(self.purpose.comment),
         )
         .context("sign")?;
 
         Ok(signature.into_string())
     }
+}
+
+/// Whether this is a public key in one line.
+#[must_use]
+pub fn is_public(key: &str) -> bool {
+    PublicKey::from_base64(key.trim()).is_ok()
 }
 
 /// Why a signature does not hold.
@@ -99,16 +159,24 @@ pub enum Unsigned {
     Other,
 }
 
-/// Checks a signature with a public key in one line; gives the comment that was signed.
+/// Checks a snapshot's signature with a public key in one line; gives the comment that was signed.
 ///
 /// # Errors
 /// If it does not hold.
 pub fn check(public: &str, bytes: &[u8], signature: &str) -> Result<String, Unsigned> {
+    check_for(&SNAPSHOT, public, bytes, signature)
+}
+
+/// Likewise, for what this purpose signs.
+///
+/// # Errors
+/// If it does not hold.
+pub fn check_for(purpose: &Purpose, public: &str, bytes: &[u8], signature: &str) -> Result<String, Unsigned> {
     let key = PublicKey::from_base64(public.trim()).map_err(|_| Unsigned::Key)?;
     let signed = SignatureBox::from_string(signature).map_err(|_| Unsigned::Form)?;
     // What the parser is lenient about would be room for change: there is one way to write a signature.
     let comment = signed.untrusted_comment().map_err(|_| Unsigned::Form)?;
-    if signed.to_string() != signature || !comment.ends_with(COMMENT) || !signed.is_prehashed() {
+    if signed.to_string() != signature || !comment.ends_with(purpose.comment) || !signed.is_prehashed() {
         return Err(Unsigned::Form);
     }
     minisign::verify(&key, &signed, Cursor::new(bytes), true, false, false).map_err(|_| Unsigned::Other)?;

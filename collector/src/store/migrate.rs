@@ -12,7 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0005_certificates.sql"),
     include_str!("migrations/0006_budgets.sql"),
     include_str!("migrations/0007_machines.sql"),
-    include_str!("migrations/0009_entitlements.sql"),
+    include_str!("migrations/0008_feeds.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

@@ -1,0 +1,27 @@
+# Words about feeds of advisories.
+feed-taken = { $name } ({ $kind }): { $rows } rows kept of { $read } read, from { $advisories } advisories.
+feed-taken-date =   data of { $dated } ({ $days } days old, { $by }); speaks for: { $covers }
+feed-dated-data = as the data says
+feed-dated-person = as the person says
+feed-dated-file = by the file's own time
+feed-passed-over =   passed over { $count } times: { $what }
+feed-disagreed =   { $count } rows disagreed within one advisory; the more careful verdict was kept, for example:
+feed-import-signed = { $count } feeds taken in from a bundle signed by the key { $key }.
+feed-import-unsigned = { $count } feeds taken in WITHOUT a signature; written to the audit log.
+feed-packed = Bundle { $path } written ({ $bytes } bytes), signed by the key { $key }.
+feed-none = No feed yet: nothing can be said about vulnerabilities.
+feed-old = {" "}(TOO OLD)
+feed-days = { $days } days
+feed-signed = signed: { $name } ({ $key })
+feed-unsigned = not signed
+feed-absent = There is no feed { $name }.
+feed-from =   had from: { $source }; fetched: { $fetched }; SHA-256 of the carried file: { $carried }
+feed-by =   taken in at { $at } by { $by }; { $signed }
+feed-dropped = Feed { $name } dropped.
+feed-trusted = Bundles signed by the key of { $name } are taken from now on.
+feed-distrusted = The key is no longer trusted; what was taken in stays.
+feed-no-key = { $key } is not a public key of minisign.
+feed-no-keys = No key is trusted: every bundle will be refused. Add one with `feed trust`.
+feed-withdrawn = withdrawn at { $at }
+feed-one-name = --name goes with one file only.
+feed-one-bundle = One bundle at a time, without other files.

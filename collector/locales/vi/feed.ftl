@@ -1,0 +1,27 @@
+# Lời về nguồn tin lỗ hổng (feed).
+feed-taken = { $name } ({ $kind }): giữ { $rows } dòng từ { $read } dòng đọc được của { $advisories } thông báo.
+feed-taken-date =   dữ liệu ngày { $dated } ({ $days } ngày tuổi, { $by }); nói về: { $covers }
+feed-dated-data = ghi trong dữ liệu
+feed-dated-person = theo lời người nhập
+feed-dated-file = theo ngày của tệp
+feed-passed-over =   bỏ qua { $count } lần: { $what }
+feed-disagreed =   { $count } dòng mâu thuẫn trong cùng một thông báo; đã giữ kết luận thận trọng hơn, ví dụ:
+feed-import-signed = Đã nhập { $count } nguồn tin từ gói ký bằng khóa { $key }.
+feed-import-unsigned = Đã nhập { $count } nguồn tin KHÔNG có chữ ký; đã ghi vào nhật ký kiểm toán.
+feed-packed = Đã ghi gói { $path } ({ $bytes } byte), ký bằng khóa { $key }.
+feed-none = Chưa có nguồn tin nào: chưa thể kết luận về lỗ hổng.
+feed-old = {" "}(QUÁ CŨ)
+feed-days = { $days } ngày
+feed-signed = ký: { $name } ({ $key })
+feed-unsigned = không có chữ ký
+feed-absent = Không có nguồn tin { $name }.
+feed-from =   lấy từ: { $source }; ngày tải: { $fetched }; SHA-256 tệp gốc: { $carried }
+feed-by =   nhập lúc { $at } bởi { $by }; { $signed }
+feed-dropped = Đã bỏ nguồn tin { $name }.
+feed-trusted = Từ nay tin gói ký bằng khóa của { $name }.
+feed-distrusted = Không còn tin khóa này; những gì đã nhập vẫn giữ.
+feed-no-key = { $key } không phải khóa công khai minisign.
+feed-no-keys = Chưa tin khóa nào: mọi gói sẽ bị từ chối. Thêm bằng `feed trust`.
+feed-withdrawn = thôi tin lúc { $at }
+feed-one-name = --name chỉ dùng được với một tệp.
+feed-one-bundle = Mỗi lần chỉ nhập một gói, không kèm tệp khác.

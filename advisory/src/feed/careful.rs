@@ -1,7 +1,7 @@
 //! Two statements of one advisory about one package: the more careful one counts, and the disagreement is told.
 
-use std::collections::BTreeMap;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -34,7 +34,12 @@ impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { advisory, ecosystem, package, kept, dropped } = self;
 
-        write!(f, "{advisory} about {package} ({ecosystem}): {} and {}; the first counts", Told(kept), Told(dropped))
+        write!(
+            f,
+            "{advisory} about {package} ({ecosystem}): {} and {}; the first counts",
+            Told(kept),
+            Told(dropped)
+        )
     }
 }
 

@@ -159,7 +159,9 @@ pub fn read_packed(
                 continue;
             }
             Line::Row(row) => {
-                let Some(advisory) = &advisory else { return Err(lines.wrong("an advisory before its rows", "a row")) };
+                let Some(advisory) = &advisory else {
+                    return Err(lines.wrong("an advisory before its rows", "a row"));
+                };
                 Item::Row(unpacked(row, Arc::clone(advisory)))
             }
             Line::Exploited(mark) => Item::Exploited(mark),
@@ -213,7 +215,8 @@ impl<R: io::BufRead> Lines<R> {
             return Err(self.wrong("a whole packed feed", "an end inside it"));
         }
 
-        serde_json::from_slice(&self.line).map_err(|error| self.wrong("a line of a packed feed", &error.to_string()))
+        serde_json::from_slice(&self.line)
+            .map_err(|error| self.wrong("a line of a packed feed", &error.to_string()))
     }
 
     fn wrong(&self, expected: &str, found: &str) -> FeedError {

@@ -152,7 +152,12 @@ impl Feed {
 
 impl Files {
     fn said(&self) -> Said {
-        Said { name: self.name.clone(), source: self.source.clone(), dated: self.dated, fetched: self.fetched }
+        Said {
+            name: self.name.clone(),
+            source: self.source.clone(),
+            dated: self.dated,
+            fetched: self.fetched,
+        }
     }
 
     fn convert(&self, setting: &Setting) -> anyhow::Result<Vec<Converted>> {
@@ -170,7 +175,8 @@ impl Import {
         let store = setting.store()?;
         let allowed = Allowed { older: self.older, smaller: self.smaller };
         let (now, by) = (clock::now(), self.by);
-        let bundles = self.files.files.iter().map(|path| is_bundle(path)).collect::<anyhow::Result<Vec<_>>>()?;
+        let bundles =
+            self.files.files.iter().map(|path| is_bundle(path)).collect::<anyhow::Result<Vec<_>>>()?;
         let (parts, bundle) = match (self.files.files.as_slice(), bundles.as_slice()) {
             ([path], [true]) => {
                 let opened = open(setting, path).await?;
@@ -227,7 +233,11 @@ fn is_bundle(path: &Path) -> anyhow::Result<bool> {
 
 async fn open(setting: &Setting, path: &Path) -> anyhow::Result<bundle::Opened> {
     let size = fs::metadata(path).with_context(|| format!("look at {}", path.display()))?.len();
-    ensure!(size <= BUNDLE_BYTES_MAX, "{}: {size} bytes, at most {BUNDLE_BYTES_MAX} are read", path.display());
+    ensure!(
+        size <= BUNDLE_BYTES_MAX,
+        "{}: {size} bytes, at most {BUNDLE_BYTES_MAX} are read",
+        path.display()
+    );
     let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
     let keys = setting.store()?.read(feeds::keys).await?;
     let trusted: BTreeSet<String> =
@@ -247,10 +257,19 @@ fn tell(setting: &Setting, part: &Part, now: Timestamp) -> anyhow::Result<()> {
     let days = age::days(part.dated, now);
     setting.tell(
         "feed-taken",
-        &[("name", &part.name), ("kind", &part.kind), ("rows", &part.rows), ("read", &part.read), ("advisories", &part.advisories)],
+        &[
+            ("name", &part.name),
+            ("kind", &part.kind),
+            ("rows", &part.rows),
+            ("read", &part.read),
+            ("advisories", &part.advisories),
+        ],
     );
     let by = setting.say(&format!("feed-dated-{}", part.dated_by.word()), &[]);
-    setting.tell("feed-taken-date", &[("dated", &part.dated), ("days", &days), ("by", &by), ("covers", &covers)]);
+    setting.tell(
+        "feed-taken-date",
+        &[("dated", &part.dated), ("days", &days), ("by", &by), ("covers", &covers)],
+    );
     for (what, count) in &part.passed_over {
         setting.tell("feed-passed-over", &[("what", &plain(what)), ("count", count)]);
     }
@@ -268,7 +287,8 @@ async fn list(setting: &Setting) -> anyhow::Result<()> {
     let all = setting.store()?.read(feeds::list).await?;
     let now = clock::now();
     if setting.json {
-        let all: Vec<_> = all.iter().map(|kept| age::Aged::of(kept, setting.config.feeds_days_max, now)).collect();
+        let all: Vec<_> =
+            all.iter().map(|kept| age::Aged::of(kept, setting.config.feeds_days_max, now)).collect();
         line(serde_json::to_string(&all)?);
         return Ok(());
     }
@@ -277,11 +297,18 @@ async fn list(setting: &Setting) -> anyhow::Result<()> {
     }
     for kept in &all {
         let (part, days) = (&kept.part, age::days(kept.part.dated, now));
-        let old = if days > i64::from(setting.config.feeds_days_max) { setting.say("feed-old", &[]) } else { String::new() };
+        let old = if days > i64::from(setting.config.feeds_days_max) {
+            setting.say("feed-old", &[])
+        } else {
+            String::new()
+        };
         let signed = signer(setting, kept);
         let source = plain(&part.source);
         let days = setting.say("feed-days", &[("days", &days)]);
-        line(format!("{}\t{}\t{}\t{days}{old}\t{}\t{signed}\t{source}", part.name, part.kind, part.dated, part.rows));
+        line(format!(
+            "{}\t{}\t{}\t{days}{old}\t{}\t{signed}\t{source}",
+            part.name, part.kind, part.dated, part.rows
+        ));
     }
 
     Ok(())
@@ -309,9 +336,15 @@ async fn show(setting: &Setting, name: &str) -> anyhow::Result<()> {
     }
     tell(setting, &kept.part, now)?;
     let part = &kept.part;
-    setting.tell("feed-from", &[("source", &plain(&part.source)), ("fetched", &part.fetched), ("carried", &part.carried)]);
+    setting.tell(
+        "feed-from",
+        &[("source", &plain(&part.source)), ("fetched", &part.fetched), ("carried", &part.carried)],
+    );
     let signed = signer(setting, kept);
-    setting.tell("feed-by", &[("at", &kept.imported_at), ("by", &plain(&kept.imported_by)), ("signed", &signed)]);
+    setting.tell(
+        "feed-by",
+        &[("at", &kept.imported_at), ("by", &plain(&kept.imported_by)), ("signed", &signed)],
+    );
 
     Ok(())
 }
@@ -326,7 +359,8 @@ async fn keys(setting: &Setting) -> anyhow::Result<()> {
         setting.tell("feed-no-keys", &[]);
     }
     for key in all {
-        let until = key.withdrawn_at.map_or_else(String::new, |at| setting.say("feed-withdrawn", &[("at", &at)]));
+        let until =
+            key.withdrawn_at.map_or_else(String::new, |at| setting.say("feed-withdrawn", &[("at", &at)]));
         line(format!("{}\t{}\t{}\t{}\t{until}", key.key, plain(&key.name), key.at, plain(&key.person)));
     }
 

@@ -31,7 +31,9 @@ pub enum RefusePartError {
         dated: Timestamp,
     },
     /// Its data is older than what is held.
-    #[error("{name}: its data is of {dated}, older than what is held, of {held}; --older takes it nevertheless")]
+    #[error(
+        "{name}: its data is of {dated}, older than what is held, of {held}; --older takes it nevertheless"
+    )]
     Older {
         /// The part.
         name: String,
@@ -41,7 +43,9 @@ pub enum RefusePartError {
         held: Timestamp,
     },
     /// It has less than half of what is held, or no longer speaks for an ecosystem.
-    #[error("{name}: it has {rows} rows where {held} are held{lost}; findings would vanish. --smaller takes it nevertheless")]
+    #[error(
+        "{name}: it has {rows} rows where {held} are held{lost}; findings would vanish. --smaller takes it nevertheless"
+    )]
     Smaller {
         /// The part.
         name: String,
@@ -58,7 +62,12 @@ pub enum RefusePartError {
 ///
 /// # Errors
 /// If it may not.
-pub fn admit(part: &Part, held: Option<&Kept>, allowed: Allowed, now: Timestamp) -> Result<(), RefusePartError> {
+pub fn admit(
+    part: &Part,
+    held: Option<&Kept>,
+    allowed: Allowed,
+    now: Timestamp,
+) -> Result<(), RefusePartError> {
     let name = || part.name.clone();
     if part.dated > now.plus(AHEAD_MOST) {
         return Err(RefusePartError::Ahead { name: name(), dated: part.dated });
@@ -69,7 +78,8 @@ pub fn admit(part: &Part, held: Option<&Kept>, allowed: Allowed, now: Timestamp)
     }
     let lost: Vec<String> = held.covers.difference(&part.covers).map(ToString::to_string).collect();
     if (part.rows.saturating_mul(2) < held.rows || !lost.is_empty()) && !allowed.smaller {
-        let lost = if lost.is_empty() { String::new() } else { format!(", and nothing about {}", lost.join(", ")) };
+        let lost =
+            if lost.is_empty() { String::new() } else { format!(", and nothing about {}", lost.join(", ")) };
         return Err(RefusePartError::Smaller { name: name(), rows: part.rows, held: held.rows, lost });
     }
 

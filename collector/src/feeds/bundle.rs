@@ -93,7 +93,10 @@ pub fn pack(mut parts: Vec<Converted>, key: &SigningKey, now: Timestamp) -> anyh
     parts.sort_by(|a, b| a.part.name.cmp(&b.part.name));
     let names: BTreeSet<&str> = parts.iter().map(|part| part.part.name.as_str()).collect();
     anyhow::ensure!(!parts.is_empty(), "a bundle has at least one part");
-    anyhow::ensure!(names.len() == parts.len(), "two files would be the same feed; name one of them with --name");
+    anyhow::ensure!(
+        names.len() == parts.len(),
+        "two files would be the same feed; name one of them with --name"
+    );
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -116,7 +119,8 @@ pub fn pack(mut parts: Vec<Converted>, key: &SigningKey, now: Timestamp) -> anyh
 /// Whether these are the first bytes of a bundle: a zip whose first entry is the manifest, stored.
 #[must_use]
 pub fn is_bundle(head: &[u8]) -> bool {
-    head.starts_with(b"PK\x03\x04") && head.get(30..).is_some_and(|rest| rest.starts_with(MANIFEST.as_bytes()))
+    head.starts_with(b"PK\x03\x04")
+        && head.get(30..).is_some_and(|rest| rest.starts_with(MANIFEST.as_bytes()))
 }
 
 /// Opens a bundle that one of the trusted keys signed.
@@ -128,7 +132,8 @@ pub fn open(bytes: &[u8], trusted: &BTreeSet<String>) -> Result<Opened, RefuseBu
         .map_err(|damaged| RefuseBundleError::Torn { place: damaged.entry, cause: damaged.cause })?
         .into_iter();
     let manifest_text = next(&mut entries, MANIFEST)?;
-    let manifest: Manifest = serde_json::from_slice(&manifest_text).map_err(|error| form(&manifest_text, &error))?;
+    let manifest: Manifest =
+        serde_json::from_slice(&manifest_text).map_err(|error| form(&manifest_text, &error))?;
     if manifest.format != FORMAT {
         return Err(RefuseBundleError::Form(manifest.format));
     }
@@ -165,8 +170,8 @@ fn check(part: &Part, bytes: &[u8]) -> Result<(), RefuseBundleError> {
     if Digest::of(bytes) != part.packed {
         return Err(torn(&name, "its digest is not that in the manifest"));
     }
-    let things =
-        read_packed(bytes, PART_UNPACKED_MAX, &mut |_| Ok(())).map_err(|error| torn(&name, &error.to_string()))?;
+    let things = read_packed(bytes, PART_UNPACKED_MAX, &mut |_| Ok(()))
+        .map_err(|error| torn(&name, &error.to_string()))?;
     if things != part.rows {
         return Err(torn(&name, &format!("{things} rows, {} in the manifest", part.rows)));
     }

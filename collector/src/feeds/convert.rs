@@ -60,7 +60,11 @@ pub fn convert(path: &Path, said: &Said, limits: &Limits) -> anyhow::Result<Conv
     if things == 0 {
         let counted: Vec<String> =
             given.summary.skipped.iter().map(|(what, count)| format!("{what} ({count})")).collect();
-        bail!("{}: nothing in it is about a system that is judged here; passed over: {}", path.display(), counted.join(", "));
+        bail!(
+            "{}: nothing in it is about a system that is judged here; passed over: {}",
+            path.display(),
+            counted.join(", ")
+        );
     }
     let fetched = said.fetched.or(written);
     let (dated, dated_by) = match (said.dated, given.summary.dated, fetched) {
@@ -159,7 +163,8 @@ fn name_of(given: &Given, ecosystems: &BTreeSet<Ecosystem>) -> String {
         }
         Kind::CsafRedHat => word.to_owned(),
         Kind::Osv => {
-            let families: BTreeSet<String> = ecosystems.iter().map(|ecosystem| plain(&family(ecosystem))).collect();
+            let families: BTreeSet<String> =
+                ecosystems.iter().map(|ecosystem| plain(&family(ecosystem))).collect();
             let mut families = families.into_iter();
             match (families.next(), families.next()) {
                 (Some(only), None) => format!("{word}-{only}"),
@@ -167,7 +172,11 @@ fn name_of(given: &Given, ecosystems: &BTreeSet<Ecosystem>) -> String {
             }
         }
         Kind::OvalUbuntu | Kind::OvalRedHat | Kind::OvalAlmaLinux => {
-            let mut releases = ecosystems.iter().map(|ecosystem| plain(&release(ecosystem))).collect::<BTreeSet<_>>().into_iter();
+            let mut releases = ecosystems
+                .iter()
+                .map(|ecosystem| plain(&release(ecosystem)))
+                .collect::<BTreeSet<_>>()
+                .into_iter();
             match (releases.next(), releases.next()) {
                 (Some(only), None) => format!("{word}-{only}"),
                 (_, _) => format!("{word}-mixed"),
@@ -207,7 +216,11 @@ fn release(ecosystem: &Ecosystem) -> String {
 }
 
 fn plain(text: &str) -> String {
-    let text: String = text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let text: String = text
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+        .collect();
 
     text.trim_matches('-').chars().take(60).collect()
 }

@@ -69,7 +69,8 @@ impl SigningKey {
         let KeyPair { pk, sk } = KeyPair::generate_unencrypted_keypair().context("make a signing key")?;
         let secret = sk.to_box(Some(purpose.secret_comment))?.into_string();
         write_private(&folder.join(purpose.secret_file), secret.as_bytes())?;
-        fs::write(folder.join(purpose.public_file), pk.to_box()?.into_string()).context("write the public key")?;
+        fs::write(folder.join(purpose.public_file), pk.to_box()?.into_string())
+            .context("write the public key")?;
         fs::File::open(folder)?.sync_all()?;
 
         Ok(Self { purpose, secret: sk, public: pk })

@@ -129,9 +129,11 @@ pub fn take(
     allowed: Allowed,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let held: BTreeMap<String, Kept> = list(tx)?.into_iter().map(|kept| (kept.part.name.clone(), kept)).collect();
+    let held: BTreeMap<String, Kept> =
+        list(tx)?.into_iter().map(|kept| (kept.part.name.clone(), kept)).collect();
     if let Some(bundle) = bundle {
-        let newest: Option<i64> = tx.query_row("SELECT max(made_at) FROM feed_bundle", [], |row| row.get(0))?;
+        let newest: Option<i64> =
+            tx.query_row("SELECT max(made_at) FROM feed_bundle", [], |row| row.get(0))?;
         if let Some(newest) = newest.map(Timestamp).filter(|newest| bundle.made_at < *newest)
             && !allowed.older
         {
@@ -147,7 +149,11 @@ pub fn take(
     }
     let mut names = BTreeSet::new();
     for Converted { part, bytes } in parts {
-        ensure!(names.insert(part.name.clone()), "two files are the feed {}; name one of them with --name", part.name);
+        ensure!(
+            names.insert(part.name.clone()),
+            "two files are the feed {}; name one of them with --name",
+            part.name
+        );
         admit(&part, held.get(&part.name), allowed, now)?;
         put(tx, &part, bytes, bundle, by, now)?;
     }
@@ -181,7 +187,9 @@ fn put(
     )?;
     let signed = bundle.map_or_else(|| "unsigned".to_owned(), |bundle| format!("signed {}", bundle.key));
     let Part { dated, rows, carried, packed, source, .. } = part;
-    let detail = format!("{signed} dated={dated} rows={rows} carried={carried} packed={packed} source={source} by={by}");
+    let detail = format!(
+        "{signed} dated={dated} rows={rows} carried={carried} packed={packed} source={source} by={by}"
+    );
 
     audit(tx, now, "feed.imported", &part.name, &detail)
 }
@@ -201,7 +209,8 @@ pub fn drop(tx: &Transaction<'_>, name: &str, by: &str, reason: &str, now: Times
 /// # Errors
 /// If the store fails.
 pub fn keys(db: &Connection) -> anyhow::Result<Vec<TrustedKey>> {
-    let mut statement = db.prepare_cached("SELECT key, name, person, at, withdrawn_at FROM feed_key ORDER BY at, key")?;
+    let mut statement =
+        db.prepare_cached("SELECT key, name, person, at, withdrawn_at FROM feed_key ORDER BY at, key")?;
     let rows = statement.query_map([], |row| {
         Ok(TrustedKey {
             key: row.get(0)?,
@@ -243,6 +252,12 @@ pub fn distrust(tx: &Transaction<'_>, key: &str, by: &str, now: Timestamp) -> an
     audit(tx, now, "feed.key_withdrawn", key, &format!("by={by}"))
 }
 
-fn audit(tx: &Transaction<'_>, now: Timestamp, action: &str, object: &str, detail: &str) -> anyhow::Result<()> {
+fn audit(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    action: &str,
+    object: &str,
+    detail: &str,
+) -> anyhow::Result<()> {
     audit::append(tx, &Action { at: now, person: OPERATOR, agency: None, action, object, detail })
 }

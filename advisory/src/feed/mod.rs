@@ -11,15 +11,20 @@
 //! | [`kind`] | what it is |
 //! | [`item`] | what is read out of it |
 //! | [`reading`] | the state of one import; counting |
-//! | [`json`] | what its readers share |
+//! | [`json`], [`xml`] | what readers of either share |
 //! | [`osv`] | OSV, one file or an archive |
 //! | [`debian`] | the Debian security tracker |
+//! | [`oval`], [`oval_rows`] | OVAL of Ubuntu, Red Hat and AlmaLinux |
+//! | [`csaf`], [`csaf_redhat`], [`csaf_microsoft`] | CSAF; rows of Red Hat's advisories and VEX; of Microsoft's |
 //! | [`kev`], [`epss`] | what is exploited; what probably will be |
 //! | [`support`] | ends of support |
 //! | [`careful`] | two statements about one thing |
 //! | [`packed`] | all of them in one form, as it is kept and carried |
 
 mod careful;
+mod csaf;
+mod csaf_microsoft;
+mod csaf_redhat;
 mod debian;
 mod epss;
 mod item;
@@ -28,11 +33,14 @@ mod kev;
 mod kind;
 mod limits;
 mod osv;
+mod oval;
+mod oval_rows;
 mod packed;
 mod reading;
 mod support;
 mod tar;
 mod unpack;
+mod xml;
 
 pub use careful::{Careful, Disagreement};
 pub use item::{Ended, Exploited, Item, Score};

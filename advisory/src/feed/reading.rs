@@ -7,7 +7,7 @@ use vonggac_protocol::time::Timestamp;
 use super::item::Item;
 use super::kind::{EXPECTED, Kind};
 use super::unpack::{Document, unpack};
-use super::{Limits, debian, epss, kev, osv, support};
+use super::{Limits, csaf, debian, epss, kev, osv, oval, support};
 use crate::ecosystem::Ecosystem;
 use crate::row::Row;
 use crate::source::{FeedError, Place, Summary};
@@ -103,6 +103,8 @@ impl Reading<'_, '_> {
             Kind::Kev => kev::read(body, self),
             Kind::Epss => epss::read(body, self),
             Kind::Support => support::read(body, self),
+            Kind::CsafRedHat | Kind::CsafMicrosoft => csaf::read(body, kind, self),
+            Kind::OvalUbuntu | Kind::OvalRedHat | Kind::OvalAlmaLinux => oval::read(body, kind, self),
             other => Err(FeedError::new(Place::Whole, "a kind that is read", other.word())),
         };
 

@@ -6,11 +6,8 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
-use super::csaf_microsoft;
-use super::csaf_redhat;
 use super::debian::is_rejected;
 use super::json::{moment, parse, whole};
-use super::kind::Kind;
 use super::reading::Reading;
 use crate::source::{FeedError, Place};
 
@@ -83,7 +80,7 @@ struct Branch<'a> {
     #[serde(borrow)]
     product: Option<ProductText<'a>>,
     #[serde(borrow, default)]
-    branches: Vec<Branch<'a>>,
+    branches: Vec<Self>,
 }
 
 #[derive(Deserialize)]
@@ -230,8 +227,11 @@ impl Products {
     }
 }
 
+/// What makes a publisher's rows of a document.
+type Rows = fn(&Csaf<'_>, &Products, &mut Reading<'_, '_>) -> Result<(), FeedError>;
+
 /// Reads a document.
-pub(super) fn read(body: &mut dyn BufRead, kind: Kind, reading: &mut Reading<'_, '_>) -> Result<(), FeedError> {
+pub(super) fn read(body: &mut dyn BufRead, rows: Rows, reading: &mut Reading<'_, '_>) -> Result<(), FeedError> {
     let bytes = whole(body, reading)?;
     let csaf: Csaf<'_> = parse(&bytes, &PASSED_OVER, reading)?;
     let version = &csaf.document.csaf_version;
@@ -254,8 +254,5 @@ pub(super) fn read(body: &mut dyn BufRead, kind: Kind, reading: &mut Reading<'_,
         }
     }
 
-    match kind {
-        Kind::CsafMicrosoft => csaf_microsoft::rows(&csaf, &products, reading),
-        _ => csaf_redhat::rows(&csaf, &products, reading),
-    }
+    rows(&csaf, &products, reading)
 }

@@ -25,7 +25,7 @@ pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Res
         let text = line.trim_end_matches(['\r', '\n']).trim_start_matches('\u{feff}');
         let wrong = |expected: &str| FeedError::new(Place::Line(number), expected, text);
         if let Some(comment) = text.strip_prefix('#') {
-            reading.dated(comment.split(',').find_map(|part| score_date(part)));
+            reading.dated(comment.split(',').find_map(score_date));
         } else if percentiles.is_none() {
             percentiles = Some(match text {
                 "cve,epss,percentile" => true,

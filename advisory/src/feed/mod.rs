@@ -16,6 +16,7 @@
 //! | [`debian`] | the Debian security tracker |
 //! | [`oval`], [`oval_rows`] | OVAL of Ubuntu, Red Hat and AlmaLinux |
 //! | [`csaf`], [`csaf_redhat`], [`csaf_microsoft`] | CSAF; rows of Red Hat's advisories and VEX; of Microsoft's |
+//! | [`cvrf`] | Microsoft's month, as CVRF |
 //! | [`kev`], [`epss`] | what is exploited; what probably will be |
 //! | [`support`] | ends of support |
 //! | [`careful`] | two statements about one thing |
@@ -25,6 +26,7 @@ mod careful;
 mod csaf;
 mod csaf_microsoft;
 mod csaf_redhat;
+mod cvrf;
 mod debian;
 mod epss;
 mod item;

@@ -225,10 +225,8 @@ fn affected_rows(
             continue;
         }
         for (introduced, verdict) in spans(&range.events) {
-            let module = match &verdict {
-                Verdict::Fixed(version) if is_modular(version) => Some(stream.unwrap_or("?").to_owned()),
-                _ => None,
-            };
+            let is_modular = matches!(&verdict, Verdict::Fixed(version) if is_modular(version));
+            let module = is_modular.then(|| stream.unwrap_or("?").to_owned());
             reading.row(Row {
                 names: names(&ecosystem),
                 ecosystem: ecosystem.clone(),

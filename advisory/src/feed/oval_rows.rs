@@ -97,10 +97,12 @@ fn said(definition: &Definition, kind: Kind, criterion: &Criterion, test: &Test,
     if !states.is_empty() || !test.states.is_empty() || definition.class != "vulnerability" {
         return None;
     }
-    let (verdict, note) = match kind {
-        Kind::OvalUbuntu => (Some(intended_by(&criterion.comment)), criterion.comment.chars().take(200).collect()),
-        _ if !criterion.comment.ends_with(" is installed") => return None,
-        _ => (None, definition.resolutions.first().map(|(state, _)| state.clone()).unwrap_or_default()),
+    let (verdict, note) = if kind == Kind::OvalUbuntu {
+        (Some(intended_by(&criterion.comment)), criterion.comment.chars().take(200).collect())
+    } else if criterion.comment.ends_with(" is installed") {
+        (None, definition.resolutions.first().map(|(state, _)| state.clone()).unwrap_or_default())
+    } else {
+        return None;
     };
 
     Some(Said { verdict, architectures: Vec::new(), note })
@@ -146,16 +148,16 @@ fn ecosystem(definition: &Definition, kind: Kind) -> Option<Ecosystem> {
             rest.strip_suffix(" is installed")?.parse::<u16>().ok()
         })
     };
-    match kind {
-        Kind::OvalAlmaLinux => installed("AlmaLinux").map(Ecosystem::AlmaLinux),
-        Kind::OvalRedHat => installed("Red Hat Enterprise Linux").map(Ecosystem::RedHat),
-        Kind::OvalUbuntu => {
-            let platform = definition.platforms.first()?.strip_prefix("Ubuntu ")?;
-            let release = platform.strip_suffix(" LTS").unwrap_or(platform);
-            format!("Ubuntu:{release}").parse().ok()
-        }
-        _ => None,
+    if kind == Kind::OvalUbuntu {
+        let platform = definition.platforms.first()?.strip_prefix("Ubuntu ")?;
+        let release = platform.strip_suffix(" LTS").unwrap_or(platform);
+        return format!("Ubuntu:{release}").parse().ok();
     }
+    if kind == Kind::OvalAlmaLinux {
+        return installed("AlmaLinux").map(Ecosystem::AlmaLinux);
+    }
+
+    installed("Red Hat Enterprise Linux").map(Ecosystem::RedHat)
 }
 
 /// The packages that a test is about.

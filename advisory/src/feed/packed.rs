@@ -148,7 +148,9 @@ pub fn read_packed(
     match lines.next()? {
         Line::Head { form: FORM } => {}
         Line::Head { form } => return Err(lines.wrong(&format!("form {FORM}"), &format!("form {form}"))),
-        _ => return Err(lines.wrong("the form of a packed feed", "something else")),
+        Line::Advisory(_) | Line::Row(_) | Line::Exploited(_) | Line::Score(_) | Line::Ended(_) | Line::End { .. } => {
+            return Err(lines.wrong("the form of a packed feed", "something else"));
+        }
     }
     let (mut advisory, mut things) = (None, 0);
     loop {

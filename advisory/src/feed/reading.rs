@@ -7,7 +7,7 @@ use vonggac_protocol::time::Timestamp;
 use super::item::Item;
 use super::kind::{EXPECTED, Kind};
 use super::unpack::{Document, unpack};
-use super::{Limits, csaf, debian, epss, kev, osv, oval, support};
+use super::{Limits, csaf, csaf_microsoft, csaf_redhat, cvrf, debian, epss, kev, osv, oval, support};
 use crate::ecosystem::Ecosystem;
 use crate::row::Row;
 use crate::source::{FeedError, Place, Summary};
@@ -83,7 +83,7 @@ impl Reading<'_, '_> {
             Err(error) => {
                 // Archives carry licences and lists of their files as well.
                 self.skip("file of no known kind");
-                self.strange.get_or_insert(within(error));
+                self.strange.get_or_insert_with(|| within(error));
                 return Ok(());
             }
         };
@@ -103,9 +103,10 @@ impl Reading<'_, '_> {
             Kind::Kev => kev::read(body, self),
             Kind::Epss => epss::read(body, self),
             Kind::Support => support::read(body, self),
-            Kind::CsafRedHat | Kind::CsafMicrosoft => csaf::read(body, kind, self),
+            Kind::CsafRedHat => csaf::read(body, csaf_redhat::rows, self),
+            Kind::CsafMicrosoft => csaf::read(body, csaf_microsoft::rows, self),
             Kind::OvalUbuntu | Kind::OvalRedHat | Kind::OvalAlmaLinux => oval::read(body, kind, self),
-            other => Err(FeedError::new(Place::Whole, "a kind that is read", other.word())),
+            Kind::CvrfMicrosoft => cvrf::read(body, self),
         };
 
         read.map_err(within)

@@ -105,7 +105,7 @@ impl Unpacking<'_, '_> {
         head.truncate(got);
         let mut whole = Cursor::new(head.clone()).chain(input);
         let wrapping = Wrapping::of(&head);
-        let Some(deeper) = depth.checked_sub(1).or((wrapping == Wrapping::None).then_some(0)) else {
+        let Some(deeper) = depth.checked_sub(1).or_else(|| (wrapping == Wrapping::None).then_some(0)) else {
             return Err(FeedError::new(Place::Whole, format!("at most {DEPTH_MAX} wrappings"), "one more"));
         };
         match wrapping {

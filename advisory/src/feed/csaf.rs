@@ -15,14 +15,63 @@ use crate::source::{FeedError, Place};
 const DEPTH_MAX: usize = 16;
 
 const PASSED_OVER: [&str; 57] = [
-    "attackComplexity", "attackVector", "availabilityImpact", "confidentialityImpact", "environmentalsScore", "environmentalScore",
-    "environmentalSeverity", "exploitCodeMaturity", "integrityImpact", "privilegesRequired", "remediationLevel", "reportConfidence",
-    "scope", "temporalScore", "userInteraction", "product_ids",
-    "acknowledgments", "distribution", "lang", "notes", "publisher", "references", "generator", "revision_history", "status", "version",
-    "aliases", "cwe", "discovery_date", "ids", "release_date", "category", "flags", "involvements", "name", "namespace", "date",
-    "group_ids", "restart_required", "entitlements", "products", "product_groups", "full_product_names", "source_lang", "summary",
-    "baseScore", "baseSeverity", "model_numbers", "hashes", "sbom_urls", "serial_numbers", "skus", "x_generic_uris", "recommended",
-    "first_affected", "first_fixed", "last_affected",
+    "attackComplexity",
+    "attackVector",
+    "availabilityImpact",
+    "confidentialityImpact",
+    "environmentalsScore",
+    "environmentalScore",
+    "environmentalSeverity",
+    "exploitCodeMaturity",
+    "integrityImpact",
+    "privilegesRequired",
+    "remediationLevel",
+    "reportConfidence",
+    "scope",
+    "temporalScore",
+    "userInteraction",
+    "product_ids",
+    "acknowledgments",
+    "distribution",
+    "lang",
+    "notes",
+    "publisher",
+    "references",
+    "generator",
+    "revision_history",
+    "status",
+    "version",
+    "aliases",
+    "cwe",
+    "discovery_date",
+    "ids",
+    "release_date",
+    "category",
+    "flags",
+    "involvements",
+    "name",
+    "namespace",
+    "date",
+    "group_ids",
+    "restart_required",
+    "entitlements",
+    "products",
+    "product_groups",
+    "full_product_names",
+    "source_lang",
+    "summary",
+    "baseScore",
+    "baseSeverity",
+    "model_numbers",
+    "hashes",
+    "sbom_urls",
+    "serial_numbers",
+    "skus",
+    "x_generic_uris",
+    "recommended",
+    "first_affected",
+    "first_fixed",
+    "last_affected",
 ];
 
 #[derive(Deserialize)]
@@ -179,7 +228,8 @@ pub(super) struct Threat<'a> {
 
 impl Vulnerability<'_> {
     pub(super) fn cvss(&self) -> Option<String> {
-        let mut vectors = self.scores.iter().filter_map(|score| score.cvss_v4.as_ref().or(score.cvss_v3.as_ref()));
+        let mut vectors =
+            self.scores.iter().filter_map(|score| score.cvss_v4.as_ref().or(score.cvss_v3.as_ref()));
 
         vectors.next().map(|vector| vector.vector.clone().into_owned())
     }
@@ -231,25 +281,37 @@ impl Products {
 type Rows = fn(&Csaf<'_>, &Products, &mut Reading<'_, '_>) -> Result<(), FeedError>;
 
 /// Reads a document.
-pub(super) fn read(body: &mut dyn BufRead, rows: Rows, reading: &mut Reading<'_, '_>) -> Result<(), FeedError> {
+pub(super) fn read(
+    body: &mut dyn BufRead,
+    rows: Rows,
+    reading: &mut Reading<'_, '_>,
+) -> Result<(), FeedError> {
     let bytes = whole(body, reading)?;
     let csaf: Csaf<'_> = parse(&bytes, &PASSED_OVER, reading)?;
     let version = &csaf.document.csaf_version;
     if version != "2.0" && version != "2.1" {
-        return Err(FeedError::new(Place::Path("document.csaf_version".to_owned()), "CSAF 2.0 or 2.1", version));
+        return Err(FeedError::new(
+            Place::Path("document.csaf_version".to_owned()),
+            "CSAF 2.0 or 2.1",
+            version,
+        ));
     }
     if is_rejected(&csaf.document.title) {
         reading.skip("rejected");
         return Ok(());
     }
     let tracking = &csaf.document.tracking;
-    let (published, changed) = (moment(&tracking.initial_release_date), moment(&tracking.current_release_date));
+    let (published, changed) =
+        (moment(&tracking.initial_release_date), moment(&tracking.current_release_date));
     reading.advisory(published, changed);
     let mut products = Products::default();
     if let Some(tree) = &csaf.product_tree {
         products.add(&tree.branches, &mut Vec::new())?;
         for relation in &tree.relationships {
-            let of = (relation.product_reference.clone().into_owned(), relation.relates_to_product_reference.clone().into_owned());
+            let of = (
+                relation.product_reference.clone().into_owned(),
+                relation.relates_to_product_reference.clone().into_owned(),
+            );
             products.parts.insert(relation.full_product_name.product_id.clone().into_owned(), of);
         }
     }

@@ -11,7 +11,11 @@ use crate::row::{Advisory, Names, Row, Verdict};
 use crate::source::FeedError;
 
 /// Gives the rows of a document out.
-pub(super) fn rows(csaf: &Csaf<'_>, products: &Products, reading: &mut Reading<'_, '_>) -> Result<(), FeedError> {
+pub(super) fn rows(
+    csaf: &Csaf<'_>,
+    products: &Products,
+    reading: &mut Reading<'_, '_>,
+) -> Result<(), FeedError> {
     let document = &csaf.document;
     for vulnerability in &csaf.vulnerabilities {
         let id = vulnerability.cve.as_deref().unwrap_or(&document.tracking.id);
@@ -64,9 +68,12 @@ fn name(product: &Product) -> Option<&str> {
 /// The numbered update for each product, from addresses such as `https://support.microsoft.com/help/5055518`.
 fn updates<'a>(vulnerability: &'a Vulnerability<'_>) -> BTreeMap<&'a str, String> {
     let mut found = BTreeMap::new();
-    for remediation in vulnerability.remediations.iter().filter(|remediation| remediation.category == "vendor_fix") {
+    for remediation in
+        vulnerability.remediations.iter().filter(|remediation| remediation.category == "vendor_fix")
+    {
         let number = remediation.url.as_deref().and_then(|url| url.trim_end_matches('/').rsplit('/').next());
-        let is_number = |text: &&str| (6..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number =
+            |text: &&str| (6..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         if let Some(number) = number.filter(is_number) {
             found.extend(remediation.product_ids.iter().map(|id| (&**id, number.to_owned())));
         }

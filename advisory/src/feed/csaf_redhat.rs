@@ -22,7 +22,11 @@ struct Component {
 }
 
 /// Gives the rows of a document out.
-pub(super) fn rows(csaf: &Csaf<'_>, products: &Products, reading: &mut Reading<'_, '_>) -> Result<(), FeedError> {
+pub(super) fn rows(
+    csaf: &Csaf<'_>,
+    products: &Products,
+    reading: &mut Reading<'_, '_>,
+) -> Result<(), FeedError> {
     let tracking = &csaf.document.tracking;
     // A notice mends several vulnerabilities at once; a VEX document is one vulnerability with many notices.
     let is_notice = !is_cve(&tracking.id);
@@ -97,7 +101,8 @@ impl Advisories<'_> {
         let all = self.csaf.vulnerabilities.iter().filter(|_| *id == document.tracking.id);
         let named = all.chain(std::iter::once(vulnerability)).filter_map(|it| it.cve.as_deref());
         let impact = vulnerability.threats.iter().find(|threat| threat.category == "impact");
-        let severity = document.aggregate_severity.as_ref().map(|severity| severity.text.clone().into_owned());
+        let severity =
+            document.aggregate_severity.as_ref().map(|severity| severity.text.clone().into_owned());
         let advisory = Arc::new(Advisory {
             id: id.to_owned(),
             cves: cves(named),
@@ -116,8 +121,12 @@ impl Advisories<'_> {
 /// The notice that mends each product.
 fn notices<'a>(vulnerability: &'a Vulnerability<'_>) -> BTreeMap<&'a str, &'a str> {
     let mut found = BTreeMap::new();
-    for remediation in vulnerability.remediations.iter().filter(|remediation| remediation.category == "vendor_fix") {
-        let Some(notice) = remediation.url.as_deref().and_then(|url| url.rsplit("/errata/").next()) else { continue };
+    for remediation in
+        vulnerability.remediations.iter().filter(|remediation| remediation.category == "vendor_fix")
+    {
+        let Some(notice) = remediation.url.as_deref().and_then(|url| url.rsplit("/errata/").next()) else {
+            continue;
+        };
         if notice.starts_with("RH") {
             found.extend(remediation.product_ids.iter().map(|id| (&**id, notice)));
         }
@@ -129,7 +138,8 @@ fn notices<'a>(vulnerability: &'a Vulnerability<'_>) -> BTreeMap<&'a str, &'a st
 /// What Red Hat intends for a product that has no fix.
 fn intended(vulnerability: &Vulnerability<'_>, id: &str) -> (Verdict, String) {
     let speaks = |remediation: &&Remediation<'_>| {
-        matches!(&*remediation.category, "no_fix_planned" | "none_available") && remediation.product_ids.iter().any(|it| it == id)
+        matches!(&*remediation.category, "no_fix_planned" | "none_available")
+            && remediation.product_ids.iter().any(|it| it == id)
     };
     let Some(remediation) = vulnerability.remediations.iter().find(speaks) else {
         return (Verdict::NoFix, String::new());
@@ -156,7 +166,8 @@ fn component(id: &str, products: &Products, reading: &mut Reading<'_, '_>) -> Op
     };
     let cpe = products.of.get(system).and_then(|product| product.cpe.as_deref()).unwrap_or_default();
     let Some(ecosystem) = system_of(cpe) else {
-        let shown: String = cpe.split(':').skip(3).take(2).collect::<Vec<_>>().join(":").chars().take(60).collect();
+        let shown: String =
+            cpe.split(':').skip(3).take(2).collect::<Vec<_>>().join(":").chars().take(60).collect();
         reading.skip(format!("product {shown}"));
         return None;
     };
@@ -225,13 +236,16 @@ impl<'a> Purl<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
         let (kind, rest) = path.strip_prefix("pkg:")?.split_once('/')?;
-        let (name, version) = rest.rsplit_once('@').map_or((rest, None), |(name, version)| (name, Some(version)));
+        let (name, version) =
+            rest.rsplit_once('@').map_or((rest, None), |(name, version)| (name, Some(version)));
         let of = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
 
         Some(Self {
             kind,
             name: name.rsplit('/').next().unwrap_or(name),
-            version: version.map(|version| version.replace("%2B", "+").replace("%5E", "^").replace("%3A", ":").replace("%7E", "~")),
+            version: version.map(|version| {
+                version.replace("%2B", "+").replace("%5E", "^").replace("%3A", ":").replace("%7E", "~")
+            }),
             architecture: of("arch"),
             epoch: of("epoch").filter(|epoch| *epoch != "0"),
             module: of("rpmmod"),

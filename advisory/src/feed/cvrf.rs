@@ -125,8 +125,11 @@ fn rows(
             reading.skip("product that is not in the list of products");
             continue;
         };
-        let fixes: Vec<&Remediation> =
-            found.remediations.iter().filter(|it| it.kind == "Vendor Fix" && it.products.contains(id)).collect();
+        let fixes: Vec<&Remediation> = found
+            .remediations
+            .iter()
+            .filter(|it| it.kind == "Vendor Fix" && it.products.contains(id))
+            .collect();
         let mut builds = fixes.iter().filter_map(|it| Some((build(it.build.as_deref()?)?, it))).peekable();
         if builds.peek().is_none() {
             // A fix without a build is known by its number only; a product without any has none.
@@ -139,7 +142,8 @@ fn rows(
         }
         for (version, fix) in builds {
             let number = fix.description.trim();
-            let is_number = (6..=8).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+            let is_number =
+                (6..=8).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
             let update = is_number.then(|| number.to_owned());
             if given.insert((id, version)) {
                 reading.row(row(name, Verdict::Fixed(version.to_owned()), update, &advisory))?;

@@ -82,7 +82,11 @@ pub(super) struct Tables {
 }
 
 /// Reads a document.
-pub(super) fn read(body: &mut dyn BufRead, kind: Kind, reading: &mut Reading<'_, '_>) -> Result<(), FeedError> {
+pub(super) fn read(
+    body: &mut dyn BufRead,
+    kind: Kind,
+    reading: &mut Reading<'_, '_>,
+) -> Result<(), FeedError> {
     let mut xml = Xml::new(body);
     let (mut definitions, mut tables) = (Vec::new(), Tables::default());
     loop {
@@ -149,8 +153,20 @@ fn section(
 
 /// Elements around the sections.
 const KNOWN: [&str; 14] = [
-    "oval_definitions", "generator", "product_name", "product_version", "schema_version", "timestamp", "content_version",
-    "terms_of_use", "definitions", "tests", "objects", "states", "variables", "notes",
+    "oval_definitions",
+    "generator",
+    "product_name",
+    "product_version",
+    "schema_version",
+    "timestamp",
+    "content_version",
+    "terms_of_use",
+    "definitions",
+    "tests",
+    "objects",
+    "states",
+    "variables",
+    "notes",
 ];
 
 fn definition(xml: &mut Xml<'_>, element: &Element) -> Result<Definition, FeedError> {
@@ -249,7 +265,8 @@ fn words(found: &mut Definition, path: &[String], text: &str) {
 }
 
 fn test(xml: &mut Xml<'_>, element: &Element) -> Result<Test, FeedError> {
-    let mut found = Test { is_absence: element.attribute("check_existence") == Some("none_exist"), ..Test::default() };
+    let mut found =
+        Test { is_absence: element.attribute("check_existence") == Some("none_exist"), ..Test::default() };
     xml.inside(&mut |_, piece| {
         if let Piece::Open(element) = piece {
             found.objects.extend(element.attribute("object_ref").map(str::to_owned));
@@ -295,7 +312,8 @@ impl Definition {
             .filter(|(_, of)| of.as_deref() == Some(test))
             .map(|(name, _)| name.as_str())
             .collect();
-        let references = self.references.iter().filter(|(source, _)| source == "CVE").map(|(_, name)| name.as_str());
+        let references =
+            self.references.iter().filter(|(source, _)| source == "CVE").map(|(_, name)| name.as_str());
         let all = if own.is_empty() {
             cves(self.cves.iter().map(|(name, _)| name.as_str()).chain(references))
         } else {

@@ -17,7 +17,8 @@ pub(super) fn rows(
     reading: &mut Reading<'_, '_>,
 ) -> Result<(), FeedError> {
     if !matches!(definition.class.as_str(), "patch" | "vulnerability") {
-        reading.skip(format!("definition of class {}", definition.class.chars().take(20).collect::<String>()));
+        reading
+            .skip(format!("definition of class {}", definition.class.chars().take(20).collect::<String>()));
         return Ok(());
     }
     if definition.is_rejected() {
@@ -83,7 +84,13 @@ struct Said {
 }
 
 /// `None` if it says nothing of versions: who signed a package, which system it is.
-fn said(definition: &Definition, kind: Kind, criterion: &Criterion, test: &Test, tables: &Tables) -> Option<Said> {
+fn said(
+    definition: &Definition,
+    kind: Kind,
+    criterion: &Criterion,
+    test: &Test,
+    tables: &Tables,
+) -> Option<Said> {
     if test.is_absence {
         return None;
     }

@@ -148,7 +148,12 @@ pub fn read_packed(
     match lines.next()? {
         Line::Head { form: FORM } => {}
         Line::Head { form } => return Err(lines.wrong(&format!("form {FORM}"), &format!("form {form}"))),
-        Line::Advisory(_) | Line::Row(_) | Line::Exploited(_) | Line::Score(_) | Line::Ended(_) | Line::End { .. } => {
+        Line::Advisory(_)
+        | Line::Row(_)
+        | Line::Exploited(_)
+        | Line::Score(_)
+        | Line::Ended(_)
+        | Line::End { .. } => {
             return Err(lines.wrong("the form of a packed feed", "something else"));
         }
     }

@@ -124,7 +124,11 @@ impl<'a> Xml<'a> {
             Piece::Open(element) => {
                 if self.open.len() >= DEPTH_MAX {
                     let place = Place::Offset(self.reader.buffer_position());
-                    return Err(FeedError::new(place, format!("at most {DEPTH_MAX} elements in each other"), "more"));
+                    return Err(FeedError::new(
+                        place,
+                        format!("at most {DEPTH_MAX} elements in each other"),
+                        "more",
+                    ));
                 }
                 self.open.push(element.name.clone());
             }
@@ -133,7 +137,11 @@ impl<'a> Xml<'a> {
             }
             Piece::End if !self.open.is_empty() => {
                 let found = format!("an end inside {}", self.open.join("/"));
-                return Err(FeedError::new(Place::Offset(self.reader.buffer_position()), "a whole XML document", found));
+                return Err(FeedError::new(
+                    Place::Offset(self.reader.buffer_position()),
+                    "a whole XML document",
+                    found,
+                ));
             }
             Piece::Text(_) | Piece::End => {}
         }
@@ -159,7 +167,8 @@ fn element(start: &BytesStart<'_>) -> Result<Element, String> {
     let mut attributes = Vec::new();
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|error| error.to_string())?;
-        let value = quick_xml::escape::unescape(&attribute.value).map_err(|error| error.to_string())?.into_owned();
+        let value =
+            quick_xml::escape::unescape(&attribute.value).map_err(|error| error.to_string())?.into_owned();
         attributes.push((attribute.key.local_name().as_ref().to_owned(), value));
     }
 

@@ -52,7 +52,7 @@ impl Sum {
             *self.counts.entry(what).or_default() += count;
         }
         if let Some(first) = outcome.broken.first() {
-            progress(&format!("seed {seed}: {first}"));
+            progress(&format!("seed {seed}: {first}; what happened last:\n{}", outcome.trace.join("\n")));
             self.violations.push(format!("seed {seed}: {first}"));
         }
     }

@@ -1,7 +1,7 @@
 //! What must hold. A ledger of everything that was ever on a host's disk, compared with the real spool and the real
 //! store whenever one of them moved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use rusqlite::Connection;
@@ -243,11 +243,14 @@ impl Law {
     pub(super) fn renewed(&mut self, host: usize, epoch: u64, found: &[(Lane, u64, Vec<u8>)], life: u64) {
         let held = std::mem::take(&mut self.accounts[host].held);
         let account = &self.accounts[host];
-        let by_print: BTreeMap<u64, usize> =
-            held.values().map(|number| (account.entries[*number].print, *number)).collect();
+        // Two losses of one moment and one size read alike, and are two all the same.
+        let mut by_print: BTreeMap<u64, VecDeque<usize>> = BTreeMap::new();
+        for number in held.values() {
+            by_print.entry(account.entries[*number].print).or_default().push_back(*number);
+        }
         let mut carried = BTreeSet::new();
         for (lane, seq, bytes) in found {
-            match by_print.get(&print(bytes)).copied() {
+            match by_print.get_mut(&print(bytes)).and_then(VecDeque::pop_front) {
                 Some(old) => {
                     self.accounts[host].entries[old].carried = true;
                     carried.insert(old);

@@ -13,6 +13,7 @@ use vonggac_protocol::renewal::Standing;
 use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
+use crate::os::Confinement;
 use crate::print::{Lang, Message, bytes};
 use crate::sensor::files::ScanStats;
 
@@ -102,6 +103,9 @@ pub struct Status {
     /// The span of the certificate, as the collector said at the last hello.
     #[serde(default)]
     pub certificate: Option<CertificateSpan>,
+    /// How far the part that talks to the network is kept apart; `None` before that is known.
+    #[serde(default)]
+    pub confined: Option<Confinement>,
     /// Version of the assignment that is followed.
     pub assignment: u64,
     /// What is wrong.
@@ -271,6 +275,7 @@ impl Status {
             messages.push(Message::new("status-watch").with("mode", Message::new(mode_id(mode)).say(lang)));
         }
         if running {
+            messages.extend(self.confined.map(|confined| Message::new(confined_id(confined))));
             messages.push(self.scanning());
             messages.insert(2, self.connection(lang));
         }
@@ -335,6 +340,16 @@ fn mode_id(mode: WatchMode) -> &'static str {
     }
 }
 
+fn confined_id(confined: Confinement) -> &'static str {
+    match confined {
+        Confinement::Whole => "status-apart",
+        Confinement::Partial => "status-apart-partly",
+        Confinement::RightsOnly => "status-apart-rights",
+        Confinement::NotAvailable => "status-apart-not-available",
+        Confinement::Failed => "status-apart-failed",
+    }
+}
+
 /// A moment in Vietnam's zone, as people there write it.
 #[must_use]
 pub fn local(moment: Timestamp) -> String {
@@ -383,6 +398,7 @@ mod tests {
             exclusions: 1,
             clock_offset_ms: None,
             certificate: None,
+            confined: Some(Confinement::Whole),
             assignment: 0,
             problems: Vec::new(),
         }

@@ -3,6 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`backoff`] | how long to wait before the next try; pure |
+//! | [`apart`] | the thread that all of it runs in |
 //! | [`session`] | one connection, from hello to goodbye |
 //! | [`again`] | from TCP back to QUIC |
 //! | [`pace`] | how often to show life, and what to do when nobody answers; pure |
@@ -15,6 +16,7 @@
 //! | [`sent`] | what last left this machine, for its administrator |
 
 mod again;
+pub mod apart;
 pub mod backoff;
 pub mod budget;
 pub mod due;
@@ -45,6 +47,7 @@ use vonggac_protocol::hello::{Refusal, Welcome};
 use crate::clock;
 use crate::identity::Identity;
 use crate::machine::NeverEnrol;
+use crate::os::Confinement;
 use crate::spool::Spool;
 use crate::wire::dial::DialError;
 use crate::wire::refusal_id;
@@ -66,6 +69,8 @@ pub enum LinkEvent {
     Lost(Outage),
     /// Watch this from now on.
     Assigned(Assignment),
+    /// How far the link is kept apart.
+    Confined(Confinement),
     /// The budget of this day (`YYYY-MM-DD`) is used up but for the reserve: bulk waits.
     BudgetReached(String),
 }
@@ -110,6 +115,8 @@ pub struct Link {
     pub fingerprint: Digest,
     /// What forbids every connection.
     pub never_enrol: NeverEnrol,
+    /// The rest of the agent: what is outside the state folder is looked at there.
+    pub outside: tokio::runtime::Handle,
     /// For `last-sent.jsonl`.
     pub state_dir: PathBuf,
     /// What is due.
@@ -171,10 +178,19 @@ impl Link {
     }
 
     /// Keeps a connection until asked to stop.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        self.run_while(|| true).await;
+    }
+
+    /// Keeps a connection until asked to stop, or gives itself back before a connection is taken up at a moment when it
+    /// may not go on.
+    pub async fn run_while(mut self, may_go_on: impl Fn() -> bool) -> Option<Self> {
         let mut backoff = Backoff::new();
         let mut told: Option<std::mem::Discriminant<Outage>> = None;
         while !self.stop.is_cancelled() {
+            if self.standing.is_none() && !may_go_on() {
+                return Some(self);
+            }
             let mut welcomed = None;
             let outage = match session::run(&mut self, &mut welcomed).await {
                 End::Stopped => break,
@@ -210,6 +226,26 @@ impl Link {
                 () = self.stop.cancelled() => {}
             }
         }
+
+        None
+    }
+
+    /// Looks at something where the rights of the whole agent are.
+    async fn outside<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
+        // Through a task: a thread that is started for it must be a child of the other side.
+        let looked = self.outside.spawn(async move { tokio::task::spawn_blocking(look).await });
+
+        looked.await.context("ask the rest of the agent")?.context("look outside")
+    }
+
+    /// Refuses if an administrator has forbidden every connection.
+    async fn may_speak(&self) -> anyhow::Result<()> {
+        let never_enrol = self.never_enrol.clone();
+
+        Ok(self.outside(move || never_enrol.check()).await??)
     }
 }
 

@@ -96,7 +96,7 @@ struct Session {
 
 async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
     let pace = *link.pace.borrow_and_update();
-    link.never_enrol.check()?;
+    link.may_speak().await?;
     let client = client_config(&credentials(link), ALPN_LINK, IDLE)?;
     let dialled = tokio::select! {
         dialled = reach(link.standing.take(), &link.identity.names.address, client, link.ways.first()) => dialled,
@@ -166,11 +166,10 @@ fn credentials(link: &Link) -> Credentials {
 /// What this machine is, and the step that is on its disk.
 async fn machine_told(link: &Link) -> anyhow::Result<MachineTold> {
     let (state_dir, host) = (link.state_dir.clone(), link.identity.names.host);
-    on_disk(move || {
-        let continuity = machine::step(&state_dir, host)?;
-        Ok(MachineTold { marks: machine::marks(), continuity })
-    })
-    .await
+    let marks = link.outside(machine::marks).await?;
+    let continuity = on_disk(move || machine::step(&state_dir, host)).await?;
+
+    Ok(MachineTold { marks, continuity })
 }
 
 /// Puts the step that came with a welcome on the disk and confirms it; says whether this machine was set back, and
@@ -490,7 +489,7 @@ impl Session {
                     if let Some(renew) = self.renewal.handle_timeout(now())? {
                         frames::write(&mut self.control, &Frame::Renew(renew)).await?;
                     }
-                    link.never_enrol.check()?;
+                    link.may_speak().await?;
                     self.keep_time(link).await?;
                 }
                 () = link.stop.cancelled(), if stop_by.is_none() => {

@@ -186,6 +186,7 @@ fn world(authority: &Authority, address: std::net::SocketAddr) -> (World, Link) 
         identity: authority.identity(address),
         fingerprint: Digest::of(b"machine"),
         never_enrol: NeverEnrol::default(),
+        outside: tokio::runtime::Handle::current(),
         state_dir: state.path().to_owned(),
         spool: spool.clone(),
         appended: appended_receiver,

@@ -10,6 +10,7 @@
 //! | [`owner`] | names of users and groups |
 //! | [`locks`] | who holds a lock on a file |
 //! | [`machine`] | which machine and kernel this is |
+//! | [`confine`] | keeping one thread from what it is not for |
 //! | [`disk`] | free space |
 //! | [`fanotify`] | notices of whole file systems |
 //! | [`mounts`] | which file system stands where |
@@ -24,16 +25,16 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{
-    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges, processes,
-    protect, service,
+    confine, disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges,
+    processes, protect, service,
 };
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub use windows::{
-    disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges, processes,
-    protect, service,
+    confine, disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges,
+    processes, protect, service,
 };
 
 use vonggac_protocol::file::FileKind;
@@ -46,6 +47,22 @@ pub enum Protection {
     InForce,
     /// This system's half of the program cannot do it.
     NotAvailable,
+}
+
+/// How far a thread is kept from what it is not for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confinement {
+    /// It holds no right, reaches its own folder and what resolving a name needs, and listens to nobody.
+    Whole,
+    /// As [`Whole`](Self::Whole), but for rules that this kernel is too old for.
+    Partial,
+    /// It holds no right beyond its user's; this kernel cannot keep a thread from files.
+    RightsOnly,
+    /// This system's half of the program cannot do it.
+    NotAvailable,
+    /// The system refused, or the agent's folder could not be reached that way.
+    Failed,
 }
 
 /// What tells a machine's hardware from other hardware, as it was read.

@@ -51,8 +51,8 @@ use crate::config::Config;
 use crate::identity::{Identity, fingerprint};
 use crate::keep;
 use crate::link::pace::Pacing;
-use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, new_epoch};
-use crate::os::{OwnUse, machine, service};
+use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, apart, new_epoch};
+use crate::os::{Confinement, OwnUse, machine, service};
 use crate::sensor::files::Change;
 use crate::sensor::files::behind::SpoolPlace;
 use crate::sensor::health;
@@ -135,6 +135,8 @@ struct Agent {
     link_events: mpsc::Receiver<LinkEvent>,
     wire: Arc<WireBytes>,
     connection: Connection,
+    /// How far the link is kept apart; `None` before it has said so.
+    confined: Option<Confinement>,
     /// `None` while it cannot work; tried again at each tick.
     files: Option<Files>,
     files_failing: bool,
@@ -190,6 +192,7 @@ impl Agent {
             fingerprint: fingerprint(identity.names.host, machine_id.as_deref(), &machine::name()),
             identity: identity.clone(),
             never_enrol: config.never_enrol.clone(),
+            outside: tokio::runtime::Handle::current(),
             state_dir: state_dir.clone(),
             spool: spool.clone(),
             appended: appended_receiver,
@@ -214,11 +217,12 @@ impl Agent {
             alive,
             assigned,
             pace,
-            link: Some(tokio::spawn(link.run())),
+            link: Some(tokio::spawn(apart::run(link))),
             link_stop,
             link_events,
             wire,
             connection: Connection::default(),
+            confined: None,
             files: None,
             files_failing: false,
             watch_losses: 0,
@@ -424,6 +428,26 @@ impl Agent {
             }
             LinkEvent::Assigned(assignment) => self.take_assignment(assignment).await,
             LinkEvent::BudgetReached(day) => self.tell_budget(day).await,
+            LinkEvent::Confined(confined) => {
+                self.handle_confined(confined);
+
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_confined(&mut self, confined: Confinement) {
+        if self.confined.replace(confined) == Some(confined) {
+            return;
+        }
+        match confined {
+            Confinement::Whole => info!("Link runs without rights and reaches the agent's own folder only"),
+            Confinement::Partial | Confinement::RightsOnly => {
+                info!(?confined, "Link is kept apart as far as this kernel can")
+            }
+            Confinement::NotAvailable | Confinement::Failed => {
+                warn!(?confined, "Link has all rights of the agent")
+            }
         }
     }
 

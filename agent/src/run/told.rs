@@ -64,6 +64,7 @@ impl Agent {
             exclusions: u32::try_from(self.config.exclude.0.len()).unwrap_or(u32::MAX),
             clock_offset_ms: self.connection.clock_offset_ms,
             certificate: self.connection.certificate,
+            confined: self.confined,
             assignment: self.assigned.current().version,
             problems: self.problems(),
         }

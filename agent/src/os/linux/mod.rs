@@ -1,5 +1,6 @@
 //! Linux.
 
+pub mod confine;
 pub mod disk;
 pub mod fanotify;
 pub mod file;

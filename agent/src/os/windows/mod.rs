@@ -1,5 +1,6 @@
 //! Windows. Not yet run on a real machine; see docs/limits.md.
 
+pub mod confine;
 pub mod disk;
 pub mod fanotify;
 pub mod file;

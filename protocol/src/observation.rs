@@ -11,6 +11,7 @@ use crate::limits::OBSERVATION_BYTES_MAX;
 use crate::line::BudgetReached;
 use crate::package::{PackagesChanged, PackagesListed};
 use crate::patch::PatchState;
+use crate::renewal::CertificateEnding;
 use crate::time::Timestamp;
 
 /// What was seen and when; stamped once, never edited. Its id is its place in the spool.
@@ -96,6 +97,9 @@ pub enum Kind {
     /// Roots are watched by other means.
     #[n(20)]
     WatchModeChanged(#[n(0)] WatchModeChanged),
+    /// The certificate ends soon and could not be renewed.
+    #[n(21)]
+    CertificateEnding(#[n(0)] CertificateEnding),
     /// A day's budget of bytes on the line is used up.
     #[n(23)]
     BudgetReached(#[n(0)] BudgetReached),
@@ -124,6 +128,7 @@ impl Kind {
             | Self::FilesInstalled(_)
             | Self::ChangeBurst(_)
             | Self::WatchModeChanged(_)
+            | Self::CertificateEnding(_)
             | Self::BudgetReached(_)
             | Self::MachineSetBack(_) => Lane::Prompt,
             Self::Health(_)
@@ -160,6 +165,7 @@ impl Kind {
             Self::FilesInstalled(_) => "files_installed",
             Self::ChangeBurst(_) => "change_burst",
             Self::WatchModeChanged(_) => "watch_mode_changed",
+            Self::CertificateEnding(_) => "certificate_ending",
             Self::BudgetReached(_) => "budget_reached",
             Self::MachineSetBack(_) => "machine_set_back",
         }

@@ -50,6 +50,22 @@ pub struct Renewal {
     pub not_after: Timestamp,
 }
 
+/// More than five sixths of the certificate's life are over and it could not be renewed: after its end the host is heard
+/// for a renewal only, and some time later not at all. Told once a day at most.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct CertificateEnding {
+    /// When it was issued, by the collector's clock.
+    #[n(0)]
+    pub issued_at: Timestamp,
+    /// Until when it counts.
+    #[n(1)]
+    pub not_after: Timestamp,
+    /// Whether there was a connection when this was observed.
+    #[n(2)]
+    pub connected: bool,
+}
+
 /// How the certificate of this connection stands, and which roots are to be trusted; part of a welcome.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
 #[cbor(map)]

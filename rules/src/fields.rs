@@ -242,6 +242,15 @@ pub const CATEGORIES: &[Category] = &[
         ],
     },
     Category {
+        name: "certificate_ending",
+        about: "the certificate of a host ends soon and could not be renewed; told once a day at most",
+        fields: &[
+            field("issued_at", "when it was issued, by the collector's clock"),
+            field("not_after", "until when it counts"),
+            field("connected", "whether there was a connection when this was observed"),
+        ],
+    },
+    Category {
         name: "budget_reached",
         about: "the bytes that an agent may move on the line in a day are used up; routine observations wait",
         fields: &[

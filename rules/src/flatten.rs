@@ -57,6 +57,7 @@ pub fn flatten(observation: &Observation) -> Event {
         | Kind::AgentHeard(_)
         | Kind::IdentityTwice(_)
         | Kind::HostMisbehaved(_)
+        | Kind::CertificateEnding(_)
         | Kind::BudgetReached(_)
         | Kind::MachineSetBack(_)
         | Kind::WatchModeChanged(_) => plain(&observation.kind),

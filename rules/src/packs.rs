@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     file!("agent/crashed.yml"),
     file!("agent/identity.yml"),
     file!("agent/set-back.yml"),
+    file!("agent/certificate.yml"),
     file!("agent/loss.yml"),
     file!("agent/misbehaved.yml"),
     file!("agent/sensor.yml"),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod all {
+    mod apart;
     mod binaries;
     mod certificates;
     mod fallback;

@@ -127,6 +127,8 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
             return Ok(Begun::Refused(Outage::Refused(refusal)));
         }
     };
+    // Also where nothing but a renewal is heard: the next connection goes the same way at once.
+    link.ways.worked(connection.way(), clock::now());
     let shown = client.shown(connection.way());
     let Some(renewal) = settle(link, &welcome, shown, &mut control, &mut answers).await? else {
         connection.close(0, b"renewed");
@@ -421,7 +423,6 @@ async fn open_lanes(
 impl Session {
     async fn work(mut self, link: &mut Link, welcome: Welcome) -> End {
         let way = self.connection.way();
-        link.ways.worked(way, clock::now());
         info!(way = way.word(), "Connected to the collector");
         let end = match self.converse(link, welcome).await {
             Ok(why) => {

@@ -9,6 +9,8 @@
 //! |---|---|
 //! | `alive` | until when an agent watched |
 //! | `assigned` | what the collector asks for |
+//! | `certificate` | when it is told that the certificate ends |
+//! | `connection` | what the link tells |
 //! | `files` | the files sensor |
 //! | `inventory` | readings of packages, patches, licences, host |
 //! | `told` | what stands in the status file |
@@ -16,6 +18,8 @@
 
 mod alive;
 mod assigned;
+mod certificate;
+mod connection;
 mod files;
 mod inventory;
 mod told;
@@ -35,12 +39,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use vonggac_carrier::Way;
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::hello::Welcome;
 use vonggac_protocol::host::Health;
 use vonggac_protocol::id::{Lane, Seq};
-use vonggac_protocol::line::BudgetReached;
 use vonggac_protocol::observation::{
     AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation, SensorFailed,
 };
@@ -57,10 +59,11 @@ use crate::sensor::files::Change;
 use crate::sensor::files::behind::SpoolPlace;
 use crate::sensor::health;
 use crate::spool::{Limits, Spool};
-use crate::status::CertificateSpan;
 use crate::wire::ways::Ways;
 use alive::{Alive, Before};
 use assigned::Assigned;
+use certificate::Ending;
+use connection::Connection;
 use files::Files;
 use inventory::{Inventory, Reading};
 use writer::{Places, Writer};
@@ -135,6 +138,7 @@ struct Agent {
     link_events: mpsc::Receiver<LinkEvent>,
     wire: Arc<WireBytes>,
     connection: Connection,
+    ending: Ending,
     /// How far the link is kept apart; `None` before it has said so.
     confined: Option<Confinement>,
     /// `None` while it cannot work; tried again at each tick.
@@ -153,18 +157,6 @@ struct Agent {
     /// What was told of our own health, and when.
     health_told: Option<(Instant, Health)>,
     due: Due,
-}
-
-/// What is known of the link.
-#[derive(Default)]
-struct Connection {
-    connected: bool,
-    since: Option<Timestamp>,
-    reason: Option<&'static str>,
-    clock_offset_ms: Option<i64>,
-    /// By which way there is or was one last.
-    way: Option<Way>,
-    certificate: Option<CertificateSpan>,
 }
 
 /// When what comes by itself comes next.
@@ -223,6 +215,7 @@ impl Agent {
             wire,
             connection: Connection::default(),
             confined: None,
+            ending: Ending::load(&state_dir),
             files: None,
             files_failing: false,
             watch_losses: 0,
@@ -397,86 +390,6 @@ impl Agent {
         self.hold().await
     }
 
-    async fn handle_link(&mut self, event: LinkEvent) -> anyhow::Result<()> {
-        self.due.status_soon();
-        match event {
-            LinkEvent::Connected(welcome, way) => {
-                let now = clock::now();
-                self.connection = Connection {
-                    connected: true,
-                    since: Some(now),
-                    reason: None,
-                    way: Some(way),
-                    clock_offset_ms: Some(now.0.saturating_sub(welcome.now.0)),
-                    certificate: welcome.standing.as_ref().map(CertificateSpan::of),
-                };
-                if let Some(assignment) = welcome.assignment.clone() {
-                    self.take_assignment(assignment).await?;
-                }
-                self.compare_inventory(welcome);
-
-                Ok(())
-            }
-            LinkEvent::Lost(outage) => {
-                if self.connection.connected {
-                    self.connection.since = Some(clock::now());
-                }
-                self.connection.connected = false;
-                self.connection.reason = Some(outage.message_id());
-
-                Ok(())
-            }
-            LinkEvent::Assigned(assignment) => self.take_assignment(assignment).await,
-            LinkEvent::BudgetReached(day) => self.tell_budget(day).await,
-            LinkEvent::Confined(confined) => {
-                self.handle_confined(confined);
-
-                Ok(())
-            }
-        }
-    }
-
-    fn handle_confined(&mut self, confined: Confinement) {
-        if self.confined.replace(confined) == Some(confined) {
-            return;
-        }
-        match confined {
-            Confinement::Whole => info!("Link runs without rights and reaches the agent's own folder only"),
-            Confinement::Partial | Confinement::RightsOnly => {
-                info!(?confined, "Link is kept apart as far as this kernel can")
-            }
-            Confinement::NotAvailable | Confinement::Failed => {
-                warn!(?confined, "Link has all rights of the agent")
-            }
-        }
-    }
-
-    /// The smaller of the two budgets holds: the administrator's of this machine and the agency's.
-    fn limit_line(&self) {
-        let kib = [self.config.daily_budget_kib, self.assigned.current().daily_budget_kib];
-        let limit = kib.into_iter().flatten().min().map(|kib| u64::from(kib) * 1024);
-        self.wire.with_budget(|budget| budget.handle_limit(limit));
-    }
-
-    async fn tell_budget(&mut self, day: String) -> anyhow::Result<()> {
-        let today = self.wire.today(clock::now());
-        let waiting = {
-            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
-            Lane::ALL.iter().map(|lane| spool.waiting(*lane)).sum()
-        };
-        warn!(waiting, "Budget of the day is used up but for the reserve; routine data waits until midnight");
-        let reached = BudgetReached {
-            day,
-            budget: today.budget.unwrap_or(0),
-            sent: today.sent_today,
-            received: today.received_today,
-            waiting,
-        };
-        self.spool(vec![Kind::BudgetReached(reached)]).await?;
-
-        Ok(())
-    }
-
     async fn take_assignment(&mut self, assignment: Assignment) -> anyhow::Result<()> {
         let version = assignment.version;
         let watched = self.assigned.current().watch.clone();
@@ -601,6 +514,7 @@ impl Agent {
         }
         self.hold().await?;
         self.due.tick = Instant::now() + self.due.tick_every;
+        self.tell_ending().await?;
         self.alive.mark(clock::now()).context("mark that an agent watches")?;
         self.keep_traffic();
         service::notify("WATCHDOG=1").context("tell the service manager")?;

@@ -5,6 +5,7 @@
 //! | [`problem`] | errors, RFC 9457 |
 //! | [`client`] | who is asking, and where a list goes on |
 //! | [`overview`], [`incidents`], [`hosts`], [`compliance`], [`evidence`], [`windows`], [`account`] | routes by subject |
+//! | [`budgets`] | what hosts may move in a day |
 //! | [`admission`] | who comes in at the other door |
 //! | [`enrolments`] | who wants to come in, and what is decided |
 //! | [`alive`] | whether the process lives and can work |
@@ -22,6 +23,7 @@ use crate::desk::Desk;
 mod account;
 mod admission;
 mod alive;
+mod budgets;
 mod client;
 mod compliance;
 mod enrolments;
@@ -65,6 +67,7 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(overview::overview))
         .routes(routes!(overview::agencies))
+        .routes(routes!(budgets::one, budgets::set))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))

@@ -21,6 +21,11 @@ use crate::store::{Store, certificates};
 pub(super) enum Host {
     /// Liệt kê / list
     List,
+    /// Xem một máy / show one
+    Show {
+        /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
+        host: String,
+    },
     /// Thu hồi, có hiệu lực ngay / revoke, at once
     Revoke {
         /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
@@ -107,6 +112,10 @@ impl Host {
             Self::List => {
                 let all = store.read(hosts::list).await?;
                 return list(setting, &all);
+            }
+            Self::Show { host } => {
+                let host = store.read(move |db| hosts::named(db, &host)).await?;
+                return show(setting, &host);
             }
             Self::Rebaseline { host, root, by, reason } => {
                 return rebaseline(setting, &store, host, root, by, reason).await;
@@ -288,16 +297,55 @@ fn list(setting: &Setting, all: &[Kept]) -> anyhow::Result<()> {
         setting.tell("cli-host-none", &[]);
     }
     for host in all {
-        let heard = match (host.silent_since, host.last_heard_at) {
-            (Some(since), _) => setting.say("cli-host-silent", &[("since", &since)]),
-            (None, Some(at)) => setting.say("cli-host-heard", &[("at", &at)]),
-            (None, None) => setting.say("cli-host-never", &[]),
-        };
-        let state = state_word(setting, host.state);
-        line(format!("{}\t{}\t{}\t{state}\t{heard}", host.id, host.agency, plain(&host.name)));
+        let (state, heard) = (state_word(setting, host.state), heard(setting, host));
+        let (way, certificate) = (way(setting, host), certificate(setting, host));
+        line(format!(
+            "{}\t{}\t{}\t{state}\t{heard}\t{way}\t{certificate}",
+            host.id,
+            host.agency,
+            plain(&host.name)
+        ));
     }
 
     Ok(())
+}
+
+fn show(setting: &Setting, host: &Kept) -> anyhow::Result<()> {
+    if setting.json {
+        line(serde_json::to_string(host)?);
+        return Ok(());
+    }
+    line(format!("{}\t{}\t{}", host.id, host.agency, plain(&host.name)));
+    line(state_word(setting, host.state));
+    line(heard(setting, host));
+    line(setting.say("cli-host-address", &[("address", &plain(&host.address))]));
+    line(way(setting, host));
+    line(certificate(setting, host));
+    line(setting.say("cli-host-agent", &[("version", &plain(&host.agent_version))]));
+    line(setting.say("cli-host-enrolled", &[("at", &host.enrolled_at)]));
+
+    Ok(())
+}
+
+fn heard(setting: &Setting, host: &Kept) -> String {
+    match (host.silent_since, host.last_heard_at) {
+        (Some(since), _) => setting.say("cli-host-silent", &[("since", &since)]),
+        (None, Some(at)) => setting.say("cli-host-heard", &[("at", &at)]),
+        (None, None) => setting.say("cli-host-never", &[]),
+    }
+}
+
+fn way(setting: &Setting, host: &Kept) -> String {
+    let way = host.way.as_deref().unwrap_or("unknown");
+
+    setting.say(&format!("cli-host-way-{way}"), &[])
+}
+
+fn certificate(setting: &Setting, host: &Kept) -> String {
+    match host.certificate_until {
+        Some(until) => setting.say("cli-host-certificate", &[("until", &until)]),
+        None => setting.say("cli-host-no-certificate", &[]),
+    }
 }
 
 fn state_word(setting: &Setting, state: HostState) -> String {

@@ -11,12 +11,14 @@
 //! | [`account`] | own language and password |
 //! | [`casework`] | what people do to incidents |
 //! | [`machines`] | letting machines in, deciding which keeps an identity |
+//! | [`budgets`] | what hosts may move in a day |
 //! | [`windows`] | opening and closing change windows |
 //! | [`words`] | every word in two languages; moments and numbers as people write them |
 //! | [`sentence`] | an observation as a sentence |
 //! | [`compliance`] | the state of each clause |
 
 pub mod account;
+pub mod budgets;
 pub mod caller;
 pub mod casework;
 pub mod compliance;

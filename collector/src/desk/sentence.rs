@@ -72,6 +72,9 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
             };
             say(&[("roots", &roots.join(", ")), ("mode", &t.say(mode)), ("reason", &it.reason)])
         }
+        Kind::CertificateEnding(it) => {
+            say(&[("until", &t.moment(it.not_after)), ("issued", &t.moment(it.issued_at))])
+        }
         Kind::BudgetReached(it) => say(&[
             ("day", &it.day),
             ("budget", &t.bytes(it.budget)),

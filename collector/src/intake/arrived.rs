@@ -136,6 +136,7 @@ fn describes_state(kind: &Kind) -> bool {
         | Kind::RecordsMissing(_)
         | Kind::FilesInstalled(_)
         | Kind::ChangeBurst(_)
+        | Kind::CertificateEnding(_)
         | Kind::BudgetReached(_)
         | Kind::WatchModeChanged(_) => false,
     }

@@ -178,6 +178,7 @@ fn apply(tx: &Transaction<'_>, host: HostId, arrived: &Arrived, order: i64) -> a
         | Kind::RecordsMissing(_)
         | Kind::FilesInstalled(_)
         | Kind::ChangeBurst(_)
+        | Kind::CertificateEnding(_)
         | Kind::BudgetReached(_)
         | Kind::WatchModeChanged(_) => Ok(Outcome::Applied),
     }

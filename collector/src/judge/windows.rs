@@ -84,6 +84,7 @@ fn change_of(observation: &Observation, kept_at: Timestamp) -> Option<Change<'_>
         | Kind::HostMisbehaved(_)
         | Kind::MachineSetBack(_)
         | Kind::RecordsMissing(_)
+        | Kind::CertificateEnding(_)
         | Kind::BudgetReached(_)
         | Kind::WatchModeChanged(_) => None,
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::Transaction;
-use vonggac_carrier::{Connection, RecvStream, SendStream};
+use vonggac_carrier::{Connection, RecvStream, SendStream, Way};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;
@@ -39,6 +39,15 @@ pub enum Greeted {
     Twice,
 }
 
+/// Where a hello comes from.
+#[derive(Clone, Debug)]
+pub struct Whence {
+    /// The network address.
+    pub address: String,
+    /// What carries it.
+    pub way: Way,
+}
+
 /// Waits for the control stream and the hello on it.
 ///
 /// # Errors
@@ -70,7 +79,7 @@ pub async fn greet(
     store: &Store,
     sender: Sender,
     hello: Hello,
-    address: String,
+    whence: Whence,
     promised: Duration,
     offer: Offer,
 ) -> anyhow::Result<Greeted> {
@@ -84,7 +93,7 @@ pub async fn greet(
     }
     let now = clock::now();
 
-    store.write(move |tx| weigh(tx, sender, &hello, &address, promised, &offer, now)).await
+    store.write(move |tx| weigh(tx, sender, &hello, &whence, promised, &offer, now)).await
 }
 
 /// Weighs a hello in this transaction.
@@ -95,7 +104,7 @@ pub fn weigh(
     tx: &Transaction<'_>,
     sender: Sender,
     hello: &Hello,
-    address: &str,
+    whence: &Whence,
     promised: Duration,
     offer: &Offer,
     now: Timestamp,
@@ -111,7 +120,7 @@ pub fn weigh(
     if validity == Validity::Over {
         return Ok(Greeted::Refused(renew::over()));
     }
-    let next_step = match clones::look(tx, &known, hello, address, now)? {
+    let next_step = match clones::look(tx, &known, hello, &whence.address, now)? {
         Looked::Same(step) => step,
         Looked::Refused(refusal) => return Ok(Greeted::Refused(refusal)),
         Looked::Twice => return Ok(Greeted::Twice),
@@ -119,7 +128,8 @@ pub fn weigh(
     let greeting = Greeting {
         fingerprint: hello.fingerprint,
         version: hello.version.clone(),
-        address: address.to_owned(),
+        address: whence.address.clone(),
+        way: whence.way,
         clock_offset_ms: hello.now.0.saturating_sub(now.0),
         promised_secs: promised.as_secs(),
     };
@@ -143,8 +153,8 @@ pub fn weigh(
     let assignment = orders::assigned(tx, host)?.filter(|newest| newest.version != hello.assignment);
     let packages = packages::digest(tx, host)?;
     // Over what span to come back depends on all of the fleet: whoever sends this knows.
-    let line =
-        Line { promised_secs: promised.as_secs(), outer: Some(address.to_owned()), again_within_secs: None };
+    let outer = Some(whence.address.clone());
+    let line = Line { promised_secs: promised.as_secs(), outer, again_within_secs: None };
 
     let dictionary = Some(u32::from(Dictionary::NEWEST.number()));
 

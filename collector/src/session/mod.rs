@@ -47,7 +47,7 @@ pub mod registry;
 pub mod renew;
 pub mod twice;
 
-use greet::Greeted;
+use greet::{Greeted, Whence};
 use misbehaviour::Misbehaviour;
 use outer::Whereabouts;
 use patience::Allowance;
@@ -205,7 +205,7 @@ impl Sessions {
         agency: &AgencyId,
         address: SocketAddr,
     ) -> End {
-        let address = address.to_string();
+        let whence = Whence { address: address.to_string(), way: connection.way() };
         let (epoch, held) = (hello.epoch, hello.assignment);
         let whereabouts = Whereabouts::new(connection, &hello);
         let greeted = {
@@ -216,7 +216,7 @@ impl Sessions {
                 let detail = "too many agents say hello at once";
                 return End::Refused(self.admission.busy(Reason::HellosWaiting, detail));
             };
-            greet::greet(&self.store, sender, hello, address, self.pulse.promised(), self.renewals.offer())
+            greet::greet(&self.store, sender, hello, whence, self.pulse.promised(), self.renewals.offer())
                 .await
         };
         let mut welcome = match greeted {

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use rusqlite::{Connection, Row, Transaction, params};
 use serde::Serialize;
+use vonggac_carrier::Way;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::{AgencyId, HostId};
 use vonggac_protocol::time::Timestamp;
@@ -70,10 +71,16 @@ pub struct Host {
     pub agent_version: String,
     /// Network address that it last came from.
     pub address: String,
+    /// By which way it is connected, or was last, `quic` or `tcp`.
+    pub way: Option<String>,
+    /// Until when its certificate counts; `None` if it has none that does.
+    pub certificate_until: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "id, agency, name, CASE WHEN forbidden IS NULL THEN state ELSE 'forbidden' END, enrolled_at, last_heard_at, silent_since, promised_secs, \
-                       agent_version, address";
+                       agent_version, address, way, \
+                       (SELECT c.not_after FROM certificate c WHERE c.host = host.id AND c.revoked_at IS NULL \
+                       AND c.superseded_at IS NULL ORDER BY c.used_at IS NULL, c.issued_at DESC LIMIT 1)";
 
 fn read_host(row: &Row<'_>) -> anyhow::Result<Host> {
     Ok(Host {
@@ -87,6 +94,8 @@ fn read_host(row: &Row<'_>) -> anyhow::Result<Host> {
         promised_secs: row.get::<_, i64>(7)?.try_into().unwrap_or(0),
         agent_version: row.get(8)?,
         address: row.get(9)?,
+        way: row.get(10)?,
+        certificate_until: row.get::<_, Option<i64>>(11)?.map(Timestamp),
     })
 }
 
@@ -191,6 +200,8 @@ pub struct Greeting {
     pub version: String,
     /// Network address it came from.
     pub address: String,
+    /// By which way.
+    pub way: Way,
     /// Milliseconds its clock is ahead of ours.
     pub clock_offset_ms: i64,
     /// Within how many seconds it is to give a sign of life.
@@ -204,7 +215,7 @@ pub struct Greeting {
 pub fn greet(tx: &Transaction<'_>, id: HostId, greeting: &Greeting, now: Timestamp) -> anyhow::Result<()> {
     tx.prepare_cached(
         "UPDATE host SET fingerprint = coalesce(fingerprint, ?2), agent_version = ?3, address = ?4, \
-         clock_offset_ms = ?5, promised_secs = ?6, last_heard_at = ?7 WHERE id = ?1",
+         clock_offset_ms = ?5, promised_secs = ?6, last_heard_at = ?7, way = ?8 WHERE id = ?1",
     )?
     .execute(params![
         id.0,
@@ -213,7 +224,8 @@ pub fn greet(tx: &Transaction<'_>, id: HostId, greeting: &Greeting, now: Timesta
         greeting.address,
         greeting.clock_offset_ms,
         i64::try_from(greeting.promised_secs).unwrap_or(i64::MAX),
-        now.0
+        now.0,
+        greeting.way.word()
     ])?;
 
     Ok(())

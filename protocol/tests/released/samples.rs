@@ -19,12 +19,12 @@ use vonggac_protocol::package::{
 };
 use vonggac_protocol::patch::{PatchState, PendingUpdate};
 use vonggac_protocol::path::HostPath;
-use vonggac_protocol::renewal::{Renew, Renewal, Renewed, Standing};
+use vonggac_protocol::renewal::{CertificateEnding, Renew, Renewal, Renewed, Standing};
 use vonggac_protocol::time::Timestamp;
 
 /// Numbers of the kinds of observations there are.
-pub(crate) const KINDS: [u8; 23] =
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23];
+pub(crate) const KINDS: [u8; 24] =
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
 
 /// Numbers of the frames there are.
 pub(crate) const FRAMES: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16];
@@ -57,6 +57,7 @@ pub(crate) fn number_of_kind(kind: &Kind) -> u8 {
         Kind::FilesInstalled(_) => 18,
         Kind::ChangeBurst(_) => 19,
         Kind::WatchModeChanged(_) => 20,
+        Kind::CertificateEnding(_) => 21,
         Kind::BudgetReached(_) => 23,
         Kind::MachineSetBack(_) => 22,
     }
@@ -514,6 +515,7 @@ fn files_later() -> Vec<Kind> {
             from: AT,
             until: AT,
         }),
+        Kind::CertificateEnding(CertificateEnding { issued_at: AT, not_after: AT, connected: false }),
         Kind::BudgetReached(BudgetReached {
             day: "2026-11-22".to_owned(),
             budget: 524_288,

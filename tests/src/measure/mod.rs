@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`latency`] | `write-to-incident` |
 //! | [`bad_link`] | `bad-link` |
+//! | [`fallback`] | `fallback` |
 //! | [`kills`] | `kill-nine` |
 //! | [`fleet`] | `fleet` |
 //! | [`idle`] | `idle` |
@@ -26,6 +27,7 @@ mod bad_link;
 mod corpora;
 mod delta;
 mod exposure;
+mod fallback;
 mod fleet;
 mod idle;
 mod inventory;
@@ -72,6 +74,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "bad-link",
         about: "1,000 observations over 64 kbit/s, 600 ms there and back, 30 % loss: seconds, share_of_link (VONGGAC_LINE_SEED)",
         run: bad_link::measure,
+    },
+    Measurement {
+        name: "fallback",
+        about: "a network without UDP: seconds to the first kept observation, bytes of 1,000 by TCP and by QUIC, bytes at rest, the way back (VONGGAC_FALLBACK_SECONDS)",
+        run: fallback::measure,
     },
     Measurement {
         name: "idle",

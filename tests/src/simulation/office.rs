@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use vonggac_carrier::Way;
 use vonggac_collector::authority::Issued;
 use vonggac_collector::intake::arrived::{self, Arrived};
 use vonggac_collector::intake::{Intaken, Sender, keep_in};
-use vonggac_collector::session::greet::{Greeted, weigh};
+use vonggac_collector::session::greet::{Greeted, Whence, weigh};
 use vonggac_collector::session::renew::Offer;
 use vonggac_collector::silence::task::file_in;
 use vonggac_collector::silence::{Change, Known, Silence};
@@ -446,7 +447,9 @@ fn greet(
 ) -> anyhow::Result<Frame> {
     let offer = Offer { roots: Vec::new(), grace: Duration::ZERO };
 
-    Ok(match weigh(tx, sender(host), hello, "192.0.2.7:4", promised, &offer, wall)? {
+    let whence = Whence { address: "192.0.2.7:4".to_owned(), way: Way::Quic };
+
+    Ok(match weigh(tx, sender(host), hello, &whence, promised, &offer, wall)? {
         Greeted::Welcome(welcome) => Frame::Welcome(*welcome),
         Greeted::Refused(refusal) => Frame::Refused(refusal),
         Greeted::Twice => anyhow::bail!("host {host} was taken for a clone"),

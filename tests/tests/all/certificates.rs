@@ -221,3 +221,38 @@ fn a_new_root_reaches_also_a_machine_that_was_off_and_then_the_old_one_is_let_go
         assert_eq!(roots.matches("BEGIN CERTIFICATE").count(), 1, "{name}");
     }
 }
+
+fn signal(program: &Running, name: &str) {
+    let id = program.id().to_string();
+    assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
+}
+
+#[test]
+fn a_certificate_that_nears_its_end_unrenewed_is_told_by_its_host_and_opens_an_incident() {
+    let folder = tempfile::tempdir().unwrap();
+    let province = found(folder.path(), "[certificates]\nhost_secs = 24\n");
+    let collector = province.serve().unwrap();
+    enrol(&province, "agent");
+    let _agent = province.watch("agent").unwrap();
+    wait_until(&province, "a first word", OBSERVED, 1);
+    let host = province.get("/api/v1/hosts").unwrap()["items"][0].clone();
+    let listed = province.collector(&["host", "list"]).unwrap();
+    let shown = province.collector(&["host", "show", host["name"].as_str().unwrap()]).unwrap();
+
+    // A collector that stands still renews nothing.
+    signal(&collector, "-STOP");
+    let told = province.dir.join("agent/state/certificate-told");
+    let waited = wait_for("the agent's word", PATIENCE, || told.exists().then_some(()));
+    signal(&collector, "-CONT");
+    waited.unwrap();
+
+    let ending = "SELECT count(*) FROM observation WHERE kind = 'certificate_ending'";
+    wait_until(&province, "the observation", ending, 1);
+    let incident = "SELECT count(*) FROM incident WHERE title_en LIKE 'A certificate is about to end%'";
+    wait_until(&province, "the incident", incident, 1);
+    assert_eq!(number(&province, ending), Some(1), "once a day at most");
+    let until = host["certificate_until"].as_str().unwrap();
+    assert_eq!(host["way"], "quic");
+    assert!(listed.contains("QUIC") && listed.contains(until), "{listed}");
+    assert!(shown.contains("QUIC") && shown.contains(until), "{shown}");
+}

@@ -87,6 +87,7 @@ pub fn one(db: &Connection, scope: &Scope, id: HostId) -> anyhow::Result<Sight<H
     let troubles = [
         "watch_lost",
         "spool_dropped",
+        "certificate_ending",
         "budget_reached",
         "records_missing",
         "sensor_failed",

@@ -56,6 +56,11 @@ pub struct HostLine {
     pub agent_version: String,
     /// Where it connects from.
     pub address: String,
+    /// By which way it is connected, or was last: `quic`, or `tcp` where UDP is blocked.
+    pub way: Option<String>,
+    /// Until when its certificate counts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub certificate_until: Option<Timestamp>,
     /// How far its clock is ahead of ours, milliseconds.
     pub clock_offset_ms: Option<i64>,
     /// Its system, for people; empty until it described itself.
@@ -74,7 +79,9 @@ pub(super) const COLUMNS: &str = "h.id, h.name, h.agency, a.name, h.state, h.enr
     (SELECT o.body FROM latest l JOIN observation o ON o.id = l.observation
         WHERE l.host = h.id AND l.kind = 'host_described'),
     (SELECT o.body FROM latest l JOIN observation o ON o.id = l.observation
-        WHERE l.host = h.id AND l.kind = 'patch_state')";
+        WHERE l.host = h.id AND l.kind = 'patch_state'), h.way,
+    (SELECT c.not_after FROM certificate c WHERE c.host = h.id AND c.revoked_at IS NULL AND c.superseded_at IS NULL
+        ORDER BY c.used_at IS NULL, c.issued_at DESC LIMIT 1)";
 
 /// A row of [`COLUMNS`].
 pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<HostLine> {
@@ -103,6 +110,8 @@ pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<HostLine> {
         promised_secs: row.get(8)?,
         agent_version: row.get(9)?,
         address: row.get(10)?,
+        way: row.get(15)?,
+        certificate_until: row.get::<_, Option<i64>>(16)?.map(Timestamp),
         clock_offset_ms: row.get(11)?,
         open: row.get(12)?,
         system,
@@ -149,7 +158,7 @@ pub fn list(
             format!("{} {}", own.join(" "), line.id)
         };
         if needle.as_deref().is_none_or(|needle| holds(&told(), needle)) {
-            found.push((line, Cursor { id: row.get(15)?, at: row.get(16)? }));
+            found.push((line, Cursor { id: row.get(17)?, at: row.get(18)? }));
         }
     }
     let page = Rows::cut(found, limit, |(_, place)| *place);

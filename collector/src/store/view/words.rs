@@ -137,6 +137,12 @@ impl Role {
         matches!(self, Self::Admin | Self::Analyst | Self::Agency)
     }
 
+    /// Whether it may say what hosts in view may move on the line in a day.
+    #[must_use]
+    pub fn may_set_budgets(self) -> bool {
+        matches!(self, Self::Admin | Self::Agency)
+    }
+
     /// Whether it may let machines in and decide which of two keeps an identity.
     #[must_use]
     pub fn may_admit(self) -> bool {

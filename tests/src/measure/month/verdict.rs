@@ -105,6 +105,7 @@ impl Verdict {
             | Kind::RecordsMissing(_)
             | Kind::FilesInstalled(_)
             | Kind::ChangeBurst(_)
+            | Kind::CertificateEnding(_)
             | Kind::BudgetReached(_)
             | Kind::WatchModeChanged(_) => (Ground::Harmless, format!("{kind:?}")),
         }

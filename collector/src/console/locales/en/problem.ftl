@@ -12,6 +12,7 @@ problem-another-open = Another incident about the same matter is open
 problem-note = A note of 1 to 4,000 characters is needed
 problem-password-unfit = A password has at least 12 characters
 problem-password-wrong = The present password is wrong
+problem-budget = A daily budget of 128 to 4,194,304 KiB, or none, was expected
 problem-window-over = This window was closed or has expired
 problem-window-hours = Hours must be 1 to 168
 problem-window-reason = A reason of 1 to 1,000 characters is needed

@@ -20,6 +20,7 @@ seen-watch_lost = Host { $host }: changes in { $roots } may have been missed ({ 
 seen-files_installed = Host { $host }: the package manager changed { $files } files of { $count } packages ({ $packages }).
 seen-change_burst = Host { $host }: a burst of changes in { $root }: { $rewritten } files rewritten, { $renamed } names came or went.
 seen-watch_mode_changed = Host { $host }: { $roots } is now watched { $mode } ({ $reason }).
+seen-certificate_ending = The certificate of { $host } ends at { $until } (issued { $issued }) and could not be renewed.
 seen-budget_reached = Host { $host } has used the budget of { $day } on the line: { $moved } of { $budget }; { $waiting } observations wait.
 seen-spool_dropped = Host { $host }: the spool was full, { $count } observations from { $from } to { $until } are lost.
 seen-packages_listed = Host { $host } listed { $count } packages.

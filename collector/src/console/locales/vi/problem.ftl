@@ -12,6 +12,7 @@ problem-another-open = Một sự cố khác về cùng việc này đang mở
 problem-note = Cần ghi chú dài từ 1 đến 4.000 ký tự
 problem-password-unfit = Mật khẩu phải có ít nhất 12 ký tự
 problem-password-wrong = Mật khẩu hiện tại không đúng
+problem-budget = Hạn mức mỗi ngày phải từ 128 đến 4.194.304 KiB, hoặc không đặt
 problem-window-over = Khung giờ này đã đóng hoặc đã hết hạn
 problem-window-hours = Số giờ phải từ 1 đến 168
 problem-window-reason = Cần lý do dài từ 1 đến 1.000 ký tự

@@ -20,6 +20,7 @@ seen-watch_lost = Máy { $host }: có thể đã bỏ sót thay đổi trong { $
 seen-files_installed = Máy { $host }: trình quản lý gói đã thay đổi { $files } tệp của { $count } gói ({ $packages }).
 seen-change_burst = Máy { $host }: thay đổi hàng loạt trong { $root }: { $rewritten } tệp bị ghi lại, { $renamed } tên xuất hiện hoặc mất đi.
 seen-watch_mode_changed = Máy { $host }: { $roots } nay được theo dõi { $mode } ({ $reason }).
+seen-certificate_ending = Chứng thư số của máy { $host } hết hạn lúc { $until } (cấp lúc { $issued }) mà chưa gia hạn được.
 seen-budget_reached = Máy { $host } đã dùng hết hạn mức đường truyền ngày { $day }: { $moved } trên { $budget }; { $waiting } ghi nhận đang chờ.
 seen-spool_dropped = Máy { $host }: hàng đợi đầy, mất { $count } quan sát từ { $from } đến { $until }.
 seen-packages_listed = Máy { $host } gửi danh sách { $count } gói phần mềm.

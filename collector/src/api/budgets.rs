@@ -1,7 +1,5 @@
 //! What the hosts of an agency may move on the line in a day: read, set.
 
-#![expect(unused_qualifications, reason = "utoipa repeats the handler's types with the path it was told")]
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};

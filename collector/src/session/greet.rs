@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rusqlite::Transaction;
-use vonggac_carrier::{Connection, RecvStream, SendStream, Way};
+pub use vonggac_carrier::Way;
+use vonggac_carrier::{Connection, RecvStream, SendStream};
 use vonggac_protocol::assignment::Assignment;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::frame::Frame;

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use vonggac_carrier::Way;
 use vonggac_collector::authority::Issued;
 use vonggac_collector::intake::arrived::{self, Arrived};
 use vonggac_collector::intake::{Intaken, Sender, keep_in};
-use vonggac_collector::session::greet::{Greeted, Whence, weigh};
+use vonggac_collector::session::greet::{Greeted, Way, Whence, weigh};
 use vonggac_collector::session::renew::Offer;
 use vonggac_collector::silence::task::file_in;
 use vonggac_collector::silence::{Change, Known, Silence};

@@ -4,6 +4,7 @@ use vonggac_protocol::file::{
     Actor, FileAction, FileChanged, FileKind, FilesInstalled, PackageVerdict, WatchLossReason, WatchMode,
 };
 use vonggac_protocol::observation::{AgentSilent, Kind, MachineSetBack};
+use vonggac_protocol::renewal::CertificateEnding;
 
 use super::words::Language;
 
@@ -72,9 +73,7 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
             };
             say(&[("roots", &roots.join(", ")), ("mode", &t.say(mode)), ("reason", &it.reason)])
         }
-        Kind::CertificateEnding(it) => {
-            say(&[("until", &t.moment(it.not_after)), ("issued", &t.moment(it.issued_at))])
-        }
+        Kind::CertificateEnding(it) => ending(t, it, host),
         Kind::BudgetReached(it) => say(&[
             ("day", &it.day),
             ("budget", &t.bytes(it.budget)),
@@ -83,6 +82,12 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
         ]),
         Kind::RecordsMissing(it) => say(&[("first", &number(it.first)), ("last", &number(it.last))]),
     }
+}
+
+fn ending(t: Language, it: &CertificateEnding, host: &str) -> String {
+    let (until, issued) = (t.moment(it.not_after), t.moment(it.issued_at));
+
+    t.with("seen-certificate_ending", &[("host", host), ("until", &until), ("issued", &issued)])
 }
 
 fn silent(t: Language, it: &AgentSilent, host: &str) -> String {

@@ -100,6 +100,7 @@ turned-connections_of_agency = kết nối vượt số cho phép của một c�
 turned-handshakes_waiting = bắt tay không còn chỗ trong hàng chờ
 turned-waited_too_long = bắt tay chờ quá lâu, bên kia đã bỏ
 turned-address_asked = địa chỉ được yêu cầu chứng minh vì đang quá tải
+turned-unspoken = kết nối TCP không nói gì trong thời hạn
 turned-handshake_failed = bắt tay thất bại
 turned-handshake_slow = bắt tay không xong trong thời hạn
 turned-certificate_missing = không có chứng thư

@@ -18,6 +18,8 @@ pub enum Reason {
     WaitedTooLong,
     /// An address was asked to prove that it hears us, because many waited.
     AddressAsked,
+    /// Nothing was said on a TCP connection in time, or too many from there said nothing.
+    Unspoken,
     /// A handshake came to nothing.
     HandshakeFailed,
     /// A handshake did not end in time.
@@ -50,13 +52,14 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ConnectionsInAll,
         Self::ConnectionsOfAddress,
         Self::ConnectionsOfAgency,
         Self::HandshakesWaiting,
         Self::WaitedTooLong,
         Self::AddressAsked,
+        Self::Unspoken,
         Self::HandshakeFailed,
         Self::HandshakeSlow,
         Self::CertificateMissing,
@@ -83,6 +86,7 @@ impl Reason {
             Self::HandshakesWaiting => "handshakes_waiting",
             Self::WaitedTooLong => "waited_too_long",
             Self::AddressAsked => "address_asked",
+            Self::Unspoken => "unspoken",
             Self::HandshakeFailed => "handshake_failed",
             Self::HandshakeSlow => "handshake_slow",
             Self::CertificateMissing => "certificate_missing",

@@ -31,6 +31,11 @@ pub struct Limits {
     pub enrolments_per_hour_per_agency_max: u32,
     /// Memory for frames above what a connection has room for, MiB.
     pub large_frames_mib_max: usize,
+    /// TCP connections on which nothing was said yet; each costs a descriptor and what came of a first TLS message. Not
+    /// in the configuration.
+    pub unspoken_max: usize,
+    /// Of these, from one network address. Not in the configuration.
+    pub unspoken_per_address_max: usize,
     /// How long we wait for a peer.
     pub patience: Patience,
 }
@@ -38,6 +43,10 @@ pub struct Limits {
 /// How long we wait for a peer; not in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
+    /// For the first TLS message on a TCP connection, whole: an agent's comes with its third packet.
+    pub first_words: Duration,
+    /// For a handshake: a modem of 64 kbit/s that loses three datagrams in ten needs half a minute.
+    pub handshake: Duration,
     /// For a hello.
     pub hello: Duration,
     /// For the rest of a frame that has begun: 100 KiB on a line of 16 kbit/s.
@@ -51,6 +60,8 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
+            first_words: Duration::from_secs(5),
+            handshake: Duration::from_secs(40),
             hello: Duration::from_secs(10),
             frame: Duration::from_secs(60),
             reading: Duration::from_secs(60),
@@ -72,6 +83,8 @@ impl Default for Limits {
             enrolments_per_hour_per_address_max: 500,
             enrolments_per_hour_per_agency_max: 1_000,
             large_frames_mib_max: 64,
+            unspoken_max: 1_024,
+            unspoken_per_address_max: 256,
             patience: Patience::default(),
         }
     }
@@ -164,6 +177,8 @@ impl LimitsFile {
                 (16, 4_096),
                 "16 to 4096",
             )?,
+            unspoken_max: default.unspoken_max,
+            unspoken_per_address_max: default.unspoken_per_address_max,
             patience: default.patience,
         })
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`limits`] | the numbers, from the configuration |
 //! | [`origin`] | where somebody comes from, as it counts |
+//! | [`lobby`] | who has connected over TCP and said nothing yet |
 //! | [`places`] | how many are in, by kind and in all |
 //! | [`turnstile`] | a few at a time, the rest in a bounded queue, each kind in its turn |
 //! | [`rate`] | how many an hour |
@@ -20,6 +21,7 @@ use crate::clock;
 
 pub mod counts;
 pub mod limits;
+pub mod lobby;
 pub mod origin;
 pub mod places;
 pub mod rate;
@@ -28,6 +30,7 @@ pub mod turnstile;
 
 use counts::{Counts, Reason};
 use limits::Limits;
+use lobby::Lobby;
 use origin::Origin;
 use places::Places;
 use rate::Hourly;
@@ -66,6 +69,8 @@ const PACE_LEAST: f64 = 50.0;
 pub struct Admission {
     /// The numbers.
     pub limits: Limits,
+    /// Who has connected over TCP and said nothing yet.
+    pub unspoken: Lobby<Origin>,
     /// Connections, by where they come from.
     pub connections: Places<Origin>,
     /// Working connections, by agency.
@@ -125,6 +130,7 @@ impl Admission {
         };
 
         Self {
+            unspoken: Lobby::new(limits.unspoken_max, limits.unspoken_per_address_max),
             connections: Places::new(limits.connections_max, limits.connections_per_address_max),
             agencies: Places::new(limits.connections_max, limits.connections_per_agency_max),
             handshakes: Turnstile::new(handshakes),

@@ -1,5 +1,6 @@
 //! What every way in asks before anything is spent on who knocks: a place, and a turn to shake hands.
 
+use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use tracing::debug;
 
 use crate::admission::Admission;
 use crate::admission::counts::Reason;
+use crate::admission::lobby::Guest;
 use crate::admission::origin::Origin;
 use crate::admission::places::{Place, Taken};
 use crate::admission::turnstile::{Ticket, Turn};
@@ -19,10 +21,6 @@ const TURN_WITHIN: Duration = Duration::from_secs(9);
 /// What we have to do in a handshake takes milliseconds. One that takes longer waits for its peer, and keeps nobody
 /// else from their turn meanwhile.
 const OURS_WITHIN: Duration = Duration::from_secs(1);
-
-/// A handshake that takes longer than this is given up: a modem of 64 kbit/s that loses three datagrams in ten needs
-/// half a minute.
-const HANDSHAKE_WITHIN: Duration = Duration::from_secs(40);
 
 /// The gate; cheap to clone. The same for every way in.
 #[derive(Clone, Debug)]
@@ -64,6 +62,31 @@ impl Gate {
         }
 
         pressed
+    }
+
+    /// A place among those who have connected over TCP and said nothing yet.
+    #[must_use]
+    pub fn let_sit(&self, address: IpAddr) -> Guest<Origin> {
+        self.0.unspoken.enter(Origin::of(address))
+    }
+
+    /// Waits for the first words of one of them; `None` if they did not come in time, or it had to make room for others.
+    /// Counted.
+    pub async fn hear<T>(
+        &self,
+        guest: Guest<Origin>,
+        words: impl Future<Output = io::Result<T>>,
+    ) -> Option<T> {
+        let heard = tokio::select! {
+            heard = tokio::time::timeout(self.0.limits.patience.first_words, words) => heard.ok(),
+            () = guest.made_room() => None,
+        };
+        if heard.is_none() {
+            self.0.counts.count(Reason::Unspoken);
+        }
+
+        // Whoever left by itself is nobody's trouble.
+        heard?.ok()
     }
 
     /// A place and a ticket for a handshake; `None` if this address, or everybody together, has enough. Counted.
@@ -117,7 +140,8 @@ impl Gate {
                 // Without such a place it keeps its turn: then we are the slow ones.
                 let waits = self.0.slow.take(Origin::of(address));
                 let turn = waits.is_err().then_some(turn);
-                let shaken = tokio::time::timeout(HANDSHAKE_WITHIN - OURS_WITHIN, handshake).await;
+                let left = self.0.limits.patience.handshake.saturating_sub(OURS_WITHIN);
+                let shaken = tokio::time::timeout(left, handshake).await;
                 drop(turn);
                 shaken
             }

@@ -8,22 +8,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use vonggac_carrier::tcp;
 
 use super::gate::Gate;
 use super::{Arrival, arrive};
-
-/// Connections that have not said anything yet, all addresses together; beyond it the system's queue waits.
-const UNSAID_MAX: usize = 1_024;
-
-/// An agent's first words come with its third packet.
-const SAID_WITHIN: Duration = Duration::from_secs(5);
 
 /// A system that has no more descriptors is asked again after this.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
@@ -54,9 +47,7 @@ impl TcpDoor {
         arrivals: mpsc::Sender<Arrival>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let unsaid = Arc::new(Semaphore::new(UNSAID_MAX));
         loop {
-            let place = Arc::clone(&unsaid).acquire_owned().await.context("wait for a place")?;
             let accepted = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 accepted = self.listener.accept() => accepted,
@@ -69,14 +60,13 @@ impl TcpDoor {
                     continue;
                 }
             };
+            let guest = gate.let_sit(remote.ip());
             let (gate, arrivals) = (gate.clone(), arrivals.clone());
             let (tls, idle, stop) = (Arc::clone(&self.tls), self.idle, stop.clone());
             tokio::spawn(async move {
                 let visit = async {
                     // Whoever leaves this early is closed by being dropped.
-                    let knock =
-                        tokio::time::timeout(SAID_WITHIN, tcp::knock(socket, remote)).await.ok()?.ok()?;
-                    drop(place);
+                    let knock = gate.hear(guest, tcp::knock(socket, remote)).await?;
                     let (pass, ticket) = gate.knock(remote.ip())?;
                     let turn = gate.turn(ticket).await.ok()?;
                     let until = stop.clone();

@@ -1,4 +1,5 @@
-//! Clients made by hand that break one limit each, against the real listener, with an honest one beside them.
+//! Clients made by hand that break one limit each, against the real listener, with an honest one beside them; over QUIC
+//! here, over TCP in [`over_tcp`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use crate::store::hosts::HostState;
 use crate::store::{Store, certificates, hosts};
 use crate::{cli, clock, run};
 
+mod over_tcp;
+
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// Hosts of a world; the first is honest.
@@ -53,6 +56,10 @@ fn host(number: u8) -> HostId {
 }
 
 async fn world() -> World {
+    world_with(|_| {}).await
+}
+
+async fn world_with(change: impl FnOnce(&mut Config)) -> World {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::with_defaults();
     config.data_dir = folder.path().join("data");
@@ -61,6 +68,7 @@ async fn world() -> World {
     let patience = &mut config.limits.patience;
     (patience.hello, patience.frame, patience.reading) =
         (Duration::from_secs(3), Duration::from_secs(3), Duration::from_secs(3));
+    change(&mut config);
     cli::initialise(&config, "quan-tri").await.unwrap();
     let authority = Authority::load(&config.authority_dir()).unwrap();
     let agency = AgencyId::new("so-tttt").unwrap();
@@ -99,7 +107,8 @@ async fn world() -> World {
 }
 
 impl World {
-    async fn connect(&self, number: u8) -> Connection {
+    /// What a host's TLS is made of.
+    fn tls(&self, number: u8) -> rustls::ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -111,7 +120,13 @@ impl World {
             .with_client_auth_cert(vec![certificate], PrivateKeyDer::try_from(key).unwrap())
             .unwrap();
         config.alpn_protocols = vec![ALPN_LINK.to_vec()];
-        let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).unwrap()));
+
+        config
+    }
+
+    async fn connect(&self, number: u8) -> Connection {
+        let tls = QuicClientConfig::try_from(self.tls(number)).unwrap();
+        let mut config = ClientConfig::new(Arc::new(tls));
         let mut transport = TransportConfig::default();
         // So little that one who does not read is noticed.
         transport.stream_receive_window(VarInt::from_u32(1_024));

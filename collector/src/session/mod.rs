@@ -10,6 +10,9 @@
 //! | [`outer`] | where an agent's packets come from |
 //! | [`misbehaviour`] | counting what hosts get wrong |
 //! | [`patience`] | how often a host may speak, and how long we wait for it to listen |
+//!
+//! Most connections are idle, and there are ten thousand of them: what is done only now and then is in a box of its own
+//! while it lasts, so that the task of an idle one is no larger than waiting takes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -134,8 +137,10 @@ impl Sessions {
             Ok(identity) => identity,
             Err(error) => return self.fail(&connection, &error),
         };
-        let hello =
-            tokio::time::timeout(self.admission.limits.patience.hello, greet::read_hello(&connection));
+        let hello = tokio::time::timeout(
+            self.admission.limits.patience.hello,
+            Box::pin(greet::read_hello(&connection)),
+        );
         let hello = hello.await.unwrap_or_else(|_| {
             self.admission.counts.count(Reason::HelloMissing);
             let (code, detail) = (RefusalCode::LimitBroken, "no hello in time".to_owned());
@@ -146,7 +151,7 @@ impl Sessions {
             self.admission.counts.count(Reason::CertificateUnknown);
             if let Ok((mut send, ..)) = hello {
                 let refusal = refusal(RefusalCode::IdentityRevoked, "the certificate is not known");
-                frames::write_last(&mut send, &Frame::Refused(refusal)).await;
+                Box::pin(frames::write_last(&mut send, &Frame::Refused(refusal))).await;
             }
             connection.close(close_code(RefusalCode::IdentityRevoked), b"the certificate is not known");
             return;
@@ -159,24 +164,25 @@ impl Sessions {
                     let control = Arc::new(Mutex::new(send));
                     let end = match self.let_in(&identity) {
                         Ok(_place) => {
-                            self.work(
+                            let said = (receive, hello);
+                            Box::pin(self.work(
                                 &connection,
                                 &control,
-                                (receive, hello),
+                                said,
                                 sender,
                                 &identity.agency,
                                 address,
-                            )
+                            ))
                             .await
                         }
                         Err(refusal) => End::Refused(refusal),
                     };
-                    self.say_end(&end, &control).await;
+                    Box::pin(self.say_end(&end, &control)).await;
                     end
                 }
                 Err(error) => End::from(error),
             };
-            self.conclude(end, &connection, sender).await;
+            Box::pin(self.conclude(end, &connection, sender)).await;
         }
         .instrument(span)
         .await;
@@ -216,8 +222,8 @@ impl Sessions {
                 let detail = "too many agents say hello at once";
                 return End::Refused(self.admission.busy(Reason::HellosWaiting, detail));
             };
-            greet::greet(&self.store, sender, hello, whence, self.pulse.promised(), self.renewals.offer())
-                .await
+            let (promised, offer) = (self.pulse.promised(), self.renewals.offer());
+            Box::pin(greet::greet(&self.store, sender, hello, whence, promised, offer)).await
         };
         let mut welcome = match greeted {
             Ok(Greeted::Welcome(welcome)) => welcome,
@@ -238,22 +244,28 @@ impl Sessions {
         let only_renew = welcome.standing.as_ref().is_some_and(|standing| standing.only_renew);
         let told = welcome.assignment.as_ref().map_or(held, |assignment| assignment.version);
         let _seat = self.registry.enter(sender.host, connection.clone());
-        if let Err(end) = self.tell(control, &Frame::Welcome(*welcome)).await {
+        let welcome = Box::new(Frame::Welcome(*welcome));
+        if let Err(end) = Box::pin(self.tell(control, &welcome)).await {
             return end;
         }
+        drop(welcome);
         self.pulse.heard(sender.host);
         if only_renew {
             info!("Agent connected with a certificate that has ended");
-            return match tokio::time::timeout(RENEW_WITHIN, self.only_renew(receive, control, sender)).await {
+            let renewal = Box::pin(self.only_renew(receive, control, sender));
+            return match tokio::time::timeout(RENEW_WITHIN, renewal).await {
                 Ok(end) => end,
                 Err(_) => End::Broken(RefusalCode::LimitBroken, "no renewal in time".to_owned()),
             };
         }
         info!("Agent connected");
 
+        let control_ends =
+            Box::pin(self.listen_to_control(connection, (receive, control), told, whereabouts, sender));
+        let lanes_end = Box::pin(self.listen_to_lanes(connection, control, epoch, sender, agency));
         tokio::select! {
-            end = self.listen_to_control(connection, (receive, control), told, whereabouts, sender) => end,
-            end = self.listen_to_lanes(connection, control, epoch, sender, agency) => end,
+            end = control_ends => end,
+            end = lanes_end => end,
             _ = connection.closed() => End::Gone,
         }
     }
@@ -277,7 +289,7 @@ impl Sessions {
             match frame {
                 Ok(Frame::Heartbeat(_)) => {
                     self.pulse.heard(sender.host);
-                    match greet::identify(&self.store, sender.certificate).await {
+                    match Box::pin(greet::identify(&self.store, sender.certificate)).await {
                         Ok(Some(known)) if known.state == HostState::Active => {
                             if known.validity(Duration::ZERO, clock::now()) != Validity::Whole {
                                 return End::Refused(renew::ended());
@@ -289,7 +301,7 @@ impl Sessions {
                         }
                         Err(error) => return End::Failed(error),
                     }
-                    let newer = match greet::newer(&self.store, sender.host, told).await {
+                    let newer = match Box::pin(greet::newer(&self.store, sender.host, told)).await {
                         Ok(newer) => newer,
                         Err(error) => return End::Failed(error),
                     };
@@ -298,18 +310,18 @@ impl Sessions {
                         Frame::Assign(assignment)
                     });
                     for frame in whereabouts.news(connection).into_iter().chain(assign) {
-                        if let Err(end) = self.tell(control, &frame).await {
+                        if let Err(end) = Box::pin(self.tell(control, &frame)).await {
                             return end;
                         }
                     }
                 }
                 Ok(Frame::Renew(renew)) => {
-                    if let Err(end) = self.renew(renew, control, sender).await {
+                    if let Err(end) = Box::pin(self.renew(renew, control, sender)).await {
                         return end;
                     }
                 }
                 Ok(Frame::StepKept(kept)) => {
-                    if let Err(error) = greet::confirm(&self.store, sender.host, kept).await {
+                    if let Err(error) = Box::pin(greet::confirm(&self.store, sender.host, kept)).await {
                         return End::Failed(error);
                     }
                 }

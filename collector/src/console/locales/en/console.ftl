@@ -455,6 +455,7 @@ turned-connections_of_agency = connections beyond those allowed for one agency
 turned-handshakes_waiting = handshakes without a place in the queue
 turned-waited_too_long = handshakes that waited until the other side gave up
 turned-address_asked = addresses asked to prove themselves under load
+turned-unspoken = TCP connections on which nothing was said in time
 turned-handshake_failed = handshakes that failed
 turned-handshake_slow = handshakes not finished in time
 turned-certificate_missing = without a certificate

@@ -10,6 +10,7 @@ pub mod config;
 pub mod console;
 pub mod desk;
 pub mod enrol;
+pub mod entitlements;
 pub mod feeds;
 pub mod http;
 pub mod intake;

@@ -404,10 +404,27 @@ mod tests {
             found(Manager::WindowsUninstall, "Microsoft Office Proofing Tools 2016", "Microsoft Corporation"),
             "microsoft.office.component"
         );
+        for (name, product) in [
+            ("Microsoft Office Word MUI (Vietnamese) 2010", "microsoft.office.component"),
+            ("Microsoft Access MUI (English) 2016", "microsoft.office.component"),
+            ("Microsoft Office Access 2010", "microsoft.office"),
+            ("WinRAR 7.01 (64-bit)", "rarlab.winrar"),
+            ("Foxit PDF Reader", "foxit.reader"),
+            ("Nitro Pro", "nitro"),
+            ("Bitdefender Antivirus Free", "bitdefender.free"),
+            ("Bitdefender Endpoint Security Tools", "bitdefender"),
+            ("Avast Premium Security", "avast.paid"),
+            ("MISA SME.NET 2023", "misa"),
+            ("ECUS5VNACCS", "ecus"),
+            ("VNPT iOffice", "vnpt.ioffice"),
+            ("KMSAuto Net", "activator.kms"),
+        ] {
+            assert_eq!(found(Manager::WindowsUninstall, name, ""), product, "{name}");
+        }
         assert_eq!(found(Manager::WindowsUninstall, "Windows 7 Loader", "Daz"), "activator.toolkit");
         assert_eq!(found(Manager::Dpkg, "bash", ""), "none");
         assert_eq!(found(Manager::Rpm, "Firefox", ""), "none");
-        assert!(catalogue.products().count() > 80);
+        assert!(catalogue.products().count() > 140, "{}", catalogue.products().count());
     }
 
     #[test]

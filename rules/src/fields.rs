@@ -8,6 +8,9 @@ pub const PRODUCT: &str = "vonggac";
 /// The category of a host's state as a whole.
 pub const HOST_STATE: &str = "host_state";
 
+/// The category of a product of an agency, held against its ledger.
+pub const LICENCE_BALANCE: &str = "licence_balance";
+
 /// One field of a log source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Field {
@@ -97,6 +100,18 @@ const FILE_CHANGED: &[Field] = &[
     field("lines_added", "lines added, for files declared as text on the machine"),
     field("lines_removed", "lines taken away, likewise"),
     field("flags_changed", "whether its guards (immutable, append-only) differ"),
+];
+
+const BALANCE: &[Field] = &[
+    field("product", "id of the product in the catalogue"),
+    field("product_name", "its name"),
+    field("installed", "machines of the agency that have it"),
+    field("entitled", "units for machines or persons that stand today"),
+    field("on_record", "whether any entitlement stands today"),
+    field("over", "machines that no entitlement covers"),
+    field("unused", "units that cover no machine"),
+    field("expired", "units whose last day has passed"),
+    field("days_left", "days until the next units end; absent if none do"),
 ];
 
 const HOST: &[Field] = &[
@@ -383,6 +398,11 @@ pub const CATEGORIES: &[Category] = &[
         name: HOST_STATE,
         about: "a host's packages, patches or description changed, and at least once a day",
         fields: HOST,
+    },
+    Category {
+        name: LICENCE_BALANCE,
+        about: "a product that needs an entitlement, or has one, in one agency: when an inventory or the ledger changed, and at least once a day",
+        fields: BALANCE,
     },
 ];
 

@@ -10,7 +10,7 @@ use vonggac_protocol::id::{AgencyId, HostId, ObservationId};
 use vonggac_protocol::observation::Observation;
 use vonggac_protocol::time::Timestamp;
 
-use crate::fields::{HOST_STATE, SUBJECT};
+use crate::fields::{HOST_STATE, LICENCE_BALANCE, SUBJECT};
 use crate::finding::{Finding, key};
 use crate::flatten::{Event, flatten};
 use crate::ruleset::{Rule, RuleSet};
@@ -74,6 +74,24 @@ impl Judge {
     /// What the rules conclude from a host's state as a whole.
     pub fn weigh_state(&mut self, context: &Context, state: Event, now: Timestamp) -> Vec<Finding> {
         self.weigh_event(context, HOST_STATE, state, now)
+    }
+
+    /// What the rules conclude from a product held against an agency's ledger. `ledger` tells one standing of the
+    /// ledger from another: the same evidence says something new when a right has ended.
+    pub fn weigh_balance(
+        &mut self,
+        context: &Context,
+        balance: Event,
+        ledger: &str,
+        now: Timestamp,
+    ) -> Vec<Finding> {
+        let mut findings = self.weigh_event(context, LICENCE_BALANCE, balance, now);
+        for finding in &mut findings {
+            let subject = format!("{}@{ledger}", finding.subject);
+            finding.key = key(&finding.rule, &subject, &finding.evidence);
+        }
+
+        findings
     }
 
     /// The same for an event that is flat already.

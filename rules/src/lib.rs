@@ -17,21 +17,28 @@
 //! | [`clause`], [`plan`], [`table`] | the register of clauses that oblige, and the tables it is read from |
 //! | [`support`] | until when a system gets security fixes |
 //! | [`catalogue`], [`software`] | products and their licence classes; what a host's packages say by them |
+//! | [`entitlement`], [`balance`] | what an agency may use; what it has installed, held against that |
+//! | [`share`] | open source on the machines of an agency or a province, and what would change it |
+//! | [`nearest`] | the known word that was probably meant |
 //! | [`words`], [`owner`] | a text in two languages; who answers for a rule |
 
+pub mod balance;
 pub mod catalogue;
 pub mod clause;
+pub mod entitlement;
 pub mod fields;
 pub mod finding;
 pub mod flatten;
 pub mod incident;
 pub mod judge;
 pub mod mistake;
+pub mod nearest;
 pub mod owner;
 pub mod packs;
 pub mod plan;
 mod read;
 pub mod ruleset;
+pub mod share;
 pub mod software;
 pub mod state;
 pub mod support;

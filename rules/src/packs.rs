@@ -35,6 +35,8 @@ const FILES: &[(&str, &str)] = &[
     file!("integrity/while-off.yml"),
     file!("licence/crack.yml"),
     file!("licence/missing-tools.yml"),
+    file!("licence/expired.yml"),
+    file!("licence/over-deployed.yml"),
     file!("licence/unlicensed.yml"),
     file!("patch/kernel.yml"),
     file!("patch/late.yml"),

@@ -6,6 +6,7 @@
 //! | [`client`] | who is asking, and where a list goes on |
 //! | [`overview`], [`incidents`], [`hosts`], [`compliance`], [`evidence`], [`windows`], [`account`] | routes by subject |
 //! | [`budgets`] | what hosts may move in a day |
+//! | [`licences`] | software held against entitlements, open source |
 //! | [`admission`] | who comes in at the other door |
 //! | [`enrolments`] | who wants to come in, and what is decided |
 //! | [`alive`] | whether the process lives and can work |
@@ -30,6 +31,7 @@ mod enrolments;
 mod evidence;
 mod hosts;
 mod incidents;
+mod licences;
 mod overview;
 mod problem;
 mod windows;
@@ -89,6 +91,8 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(compliance::rules))
         .routes(routes!(compliance::rule))
         .routes(routes!(evidence::journal))
+        .routes(routes!(licences::all))
+        .routes(routes!(licences::one))
         .routes(routes!(account::me))
         .routes(routes!(account::language))
         .routes(routes!(account::password))

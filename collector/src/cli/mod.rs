@@ -17,10 +17,12 @@ use crate::store::audit::{self, Action, OPERATOR};
 mod agency;
 mod authority;
 mod backup;
+mod entitlement;
 mod feed;
 mod host;
 mod incident;
 mod init;
+mod licence;
 mod owner;
 mod person;
 mod rules;
@@ -84,6 +86,12 @@ enum Command {
     /// Nguồn tin lỗ hổng / feeds of advisories
     #[command(subcommand)]
     Feed(feed::Feed),
+    /// Sổ bản quyền phần mềm / ledgers of software entitlements
+    #[command(subcommand)]
+    Entitlement(entitlement::EntitlementCommand),
+    /// Bản quyền và nguồn mở / licences and open source
+    #[command(subcommand)]
+    Licence(licence::Licence),
     /// Luật phát hiện / detection rules
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -118,6 +126,8 @@ impl Command {
             | Self::Host(_)
             | Self::Incident(_)
             | Self::Window(_)
+            | Self::Entitlement(_)
+            | Self::Licence(_)
             | Self::Feed(_)
             | Self::Person(_)
             | Self::Audit(_)
@@ -214,6 +224,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Incident(incident) => incident.run(&setting).await?,
             Command::Window(window) => window.run(&setting).await?,
             Command::Feed(feed) => feed.run(&setting).await?,
+            Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
+            Command::Licence(licence) => licence.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
             Command::Authority(authority) => authority.run(&setting).await?,

@@ -1,5 +1,7 @@
 //! One host: what it is, how it is patched, what runs on it, what changed, and how well we see it.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -8,10 +10,13 @@ use vonggac_protocol::id::HostId;
 use vonggac_protocol::observation::Kind;
 use vonggac_protocol::package::{Manager, Package};
 use vonggac_protocol::patch::PendingUpdate;
+use vonggac_rules::balance;
+use vonggac_rules::entitlement::day_of;
 
 use super::frame::{Answer, Page, Reader, Trouble, shown};
 use super::licences::{self, Licences};
 use crate::desk::{Desk, sentence};
+use crate::store::entitlements;
 use crate::store::view::fold::{fold, holds};
 use crate::store::view::host::{self, Host};
 use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
@@ -91,11 +96,13 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Path(id): Pat
         Err(answer) => return Ok(answer),
     };
     let (scope, host) = (reader.caller.person.scope.clone(), it.line.id);
-    let (open, packages) = desk
+    let (agency, now) = (it.line.agency.clone(), reader.now);
+    let (open, packages, entitled) = desk
         .store
         .read(move |db| {
             let filter = IncidentFilter { host: Some(host), ..IncidentFilter::default() };
-            Ok((incidents::list(db, &scope, &filter, None, 20)?, host::packages(db, host)?))
+            let open = incidents::list(db, &scope, &filter, None, 20)?;
+            Ok((open, host::packages(db, host)?, entitled(db, &agency, now)?))
         })
         .await?;
     let t = reader.t();
@@ -121,12 +128,23 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Path(id): Pat
         open: open.items,
         updates,
         updates_all,
-        licences: licences::count(&packages),
+        licences: licences::count(&packages, &entitled),
         changes: it.changes.iter().map(told).collect(),
         troubles: it.troubles.iter().map(told).collect(),
         roots: it.roots.iter().filter_map(|seen| root(&reader, seen)).collect(),
         it,
     }))
+}
+
+/// Products that an agency may use at this moment.
+fn entitled(
+    db: &rusqlite::Connection,
+    agency: &str,
+    now: vonggac_protocol::time::Timestamp,
+) -> anyhow::Result<BTreeSet<String>> {
+    let held = entitlements::in_force(db, Some(agency), None)?;
+
+    Ok(balance::entitled(held.iter().map(|held| &held.entitlement), day_of(now)))
 }
 
 fn root(reader: &Reader, seen: &Evidence) -> Option<Root> {
@@ -164,9 +182,10 @@ pub(super) async fn software(
         Ok(it) => it,
         Err(answer) => return Ok(answer),
     };
-    let host = it.line.id;
-    let packages = desk.store.read(move |db| host::packages(db, host)).await?;
-    let licences = licences::count(&packages);
+    let (host, agency, now) = (it.line.id, it.line.agency.clone(), reader.now);
+    let (packages, entitled) =
+        desk.store.read(move |db| Ok((host::packages(db, host)?, entitled(db, &agency, now)?))).await?;
+    let licences = licences::count(&packages, &entitled);
     let needle = fold(&search.tim);
     let speaks = |package: &Package| {
         let licence = package.licence.as_deref().unwrap_or_default();

@@ -1,16 +1,15 @@
 //! Licences of a host's software, counted by the rules' own catalogue; what is not known stays not known.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use vonggac_protocol::package::Package;
-use vonggac_rules::catalogue::{Catalogue, LicenceClass};
+use vonggac_rules::catalogue::LicenceClass;
 use vonggac_rules::software::{ClassBasis, SoftwareState, class_of};
+
+use crate::entitlements::survey::CATALOGUE;
 
 /// Licences listed by name.
 const FREQUENT: usize = 12;
-
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::embedded);
 
 /// How the licences of a host's software stand.
 pub(super) struct Licences {
@@ -46,8 +45,8 @@ pub(super) fn class(package: &Package) -> (&'static str, &'static str) {
     (class, basis)
 }
 
-/// Counts them. Entitlements are not recorded yet, so products that need one are told as such, not as without.
-pub(super) fn count(packages: &[Package]) -> Licences {
+/// Counts them; `entitled` are the products that the host's agency may use today.
+pub(super) fn count(packages: &[Package], entitled: &BTreeSet<String>) -> Licences {
     let (mut bases, mut names) = (BTreeMap::new(), BTreeMap::new());
     for package in packages {
         *bases.entry(class(package).1).or_insert(0) += 1;
@@ -55,7 +54,7 @@ pub(super) fn count(packages: &[Package]) -> Licences {
             *names.entry(licence.clone()).or_insert(0) += 1;
         }
     }
-    let state = SoftwareState::of(packages, &CATALOGUE, &BTreeSet::new());
+    let state = SoftwareState::of(packages, &CATALOGUE, entitled);
     let counts = state.packages;
     let mut classes = vec![
         ("open_source", counts.open_source),

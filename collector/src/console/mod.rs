@@ -8,6 +8,7 @@
 //! | [`sign_in`], [`account`] | coming, going, own settings |
 //! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`windows`], [`journal`] | one page each |
 //! | [`admission`] | who wants to come in |
+//! | [`balance`] | software held against entitlements, agency by agency |
 //! | [`difference`], [`licences`] | a file before and after; licences of a host's software |
 
 use axum::Router;
@@ -22,6 +23,7 @@ use crate::desk::{Desk, origin};
 mod account;
 mod admission;
 mod assets;
+mod balance;
 mod compliance;
 mod difference;
 mod evidence;
@@ -66,6 +68,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/ghi-danh/{id}", post(admission::act))
         .route("/tuan-thu", get(compliance::show))
         .route("/tuan-thu/{plan}/{clause}", get(compliance::clause))
+        .route("/ban-quyen", get(balance::show))
+        .route("/ban-quyen/{agency}", get(balance::one))
         .route("/khung-gio", get(windows::show).post(windows::open))
         .route("/khung-gio/{id}", get(windows::one))
         .route("/khung-gio/{id}/dong", post(windows::close))

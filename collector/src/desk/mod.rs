@@ -12,6 +12,7 @@
 //! | [`casework`] | what people do to incidents |
 //! | [`machines`] | letting machines in, deciding which keeps an identity |
 //! | [`budgets`] | what hosts may move in a day |
+//! | [`licences`] | software held against entitlements |
 //! | [`windows`] | opening and closing change windows |
 //! | [`words`] | every word in two languages; moments and numbers as people write them |
 //! | [`sentence`] | an observation as a sentence |
@@ -23,6 +24,7 @@ pub mod caller;
 pub mod casework;
 pub mod compliance;
 pub mod knowledge;
+pub(crate) mod licences;
 pub mod machines;
 pub mod origin;
 pub mod password;

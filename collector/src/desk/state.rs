@@ -9,6 +9,7 @@ use vonggac_protocol::time::Timestamp;
 use super::knowledge::Knowledge;
 use super::throttle::Throttle;
 use crate::admission::Admission;
+use crate::entitlements::survey::Memory;
 use crate::judge::News;
 use crate::store::Store;
 
@@ -46,6 +47,7 @@ pub struct Desk {
     pub news: broadcast::Sender<News>,
     /// How the desk is reached.
     pub settings: Settings,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) hashes: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
@@ -65,6 +67,7 @@ impl Desk {
             knowledge,
             news,
             settings,
+            memory: Arc::default(),
             throttle: Arc::new(Throttle::default()),
             hashes: Arc::new(Semaphore::new(HASHES_MAX)),
             listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),

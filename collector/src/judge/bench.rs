@@ -13,6 +13,7 @@ use vonggac_rules::finding::Finding;
 use vonggac_rules::judge::{Context, Judge};
 use vonggac_rules::ruleset::RuleSet;
 
+use super::ledgers::Ledgers;
 use super::state::{self, Known, Tables};
 use super::windows::{can_be_quiet, quiet_by};
 use crate::clock;
@@ -32,6 +33,7 @@ pub struct Bench {
     cursor: i64,
     faces: BTreeMap<HostId, Face>,
     tables: Tables,
+    ledgers: Ledgers,
 }
 
 /// What findings say of a host.
@@ -72,7 +74,13 @@ impl Bench {
                 Ok((cursor, first.map_or(cursor, |first| first - 1), faces(db)?))
             })
             .await?;
-        let mut bench = Self { judge: Judge::new(rules), cursor: from, faces, tables: Tables::built_in() };
+        let mut bench = Self {
+            judge: Judge::new(rules),
+            cursor: from,
+            faces,
+            tables: Tables::built_in(),
+            ledgers: Ledgers::default(),
+        };
         while bench.cursor < cursor {
             let most = WARMING_STRETCH.min(usize::try_from(cursor - bench.cursor).unwrap_or(WARMING_STRETCH));
             // What this concludes was filed before the stop: only the counting is wanted.
@@ -110,6 +118,9 @@ impl Bench {
         let changed: BTreeSet<HostId> =
             stretch.iter().filter(|kept| state::changes_state(&kept.kind)).map(|kept| kept.id.host).collect();
         // Read before anything is counted, so that an error here leaves nothing half weighed.
+        if !changed.is_empty() {
+            self.ledgers.read(store).await?;
+        }
         let states = self.read_states(store, changed.into_iter().collect()).await?;
         let windows = read_windows(store, &stretch).await?;
         let (mut findings, mut quiet) = (Vec::new(), Vec::new());
@@ -121,6 +132,7 @@ impl Bench {
         }
         for known in &states {
             findings.extend(self.weigh_state(known, now));
+            self.ledgers.is_due(&known.agency);
         }
         self.cursor = last;
 
@@ -133,15 +145,40 @@ impl Bench {
     /// If the store cannot be read.
     pub async fn weigh_states(&mut self, store: &Store, now: Timestamp) -> anyhow::Result<Weighed> {
         self.faces = store.read(faces).await?;
+        self.ledgers.read(store).await?;
         let hosts: Vec<HostId> = self.faces.keys().copied().collect();
         let mut findings = Vec::new();
         for some in hosts.chunks(STATES_AT_ONCE) {
             for known in self.read_states(store, some.to_vec()).await? {
                 findings.extend(self.weigh_state(&known, now));
+                self.ledgers.is_due(&known.agency);
             }
         }
 
         Ok(self.weighed(findings, Vec::new(), now))
+    }
+
+    /// Whether a ledger is another than the one that states were last weighed with.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn ledgers_changed(&self, store: &Store) -> anyhow::Result<bool> {
+        self.ledgers.changed(store).await
+    }
+
+    /// Holds the software of agencies where something changed against their ledgers; `None` if nothing did.
+    ///
+    /// # Errors
+    /// If the store cannot be read; they stay due.
+    pub async fn weigh_balances(&mut self, store: &Store, now: Timestamp) -> anyhow::Result<Option<Weighed>> {
+        let Some(balances) = self.ledgers.balances(store, now).await? else { return Ok(None) };
+        let mut findings = Vec::new();
+        for balance in balances {
+            let Some(context) = self.context(balance.rests_on, &balance.agency, now) else { continue };
+            findings.extend(self.judge.weigh_balance(&context, balance.event, &balance.ledger, now));
+        }
+
+        Ok(Some(self.weighed(findings, Vec::new(), now)))
     }
 
     /// Counts observations that were judged before the collector stopped.
@@ -204,7 +241,7 @@ impl Bench {
 
     fn weigh_state(&mut self, known: &Known, now: Timestamp) -> Vec<Finding> {
         let Some(context) = self.context(known.rests_on, &known.agency, now) else { return Vec::new() };
-        let event = self.tables.event(known, now);
+        let event = self.tables.event(known, &self.ledgers.entitled(&known.agency, now), now);
 
         self.judge.weigh_state(&context, event, now)
     }

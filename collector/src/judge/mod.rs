@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`folder`] | where rules come from |
 //! | [`state`] | what is known of a host at this moment, for rules about states |
+//! | [`ledgers`] | what agencies may use, held against what their machines have |
 //! | [`windows`] | what change windows keep quiet |
 //! | [`mod@bench`] | the judge with what it knows of hosts; weighing a stretch of observations |
 
@@ -28,6 +29,7 @@ use crate::store::{Store, rule_sets};
 
 pub mod bench;
 pub mod folder;
+pub mod ledgers;
 pub mod state;
 pub mod windows;
 
@@ -117,7 +119,11 @@ impl Judging {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.bell.notified() => {}
-                _ = look.tick() => all_states = self.look_at_rules(&mut bench, &mut stamp).await,
+                _ = look.tick() => {
+                    all_states = self.look_at_rules(&mut bench, &mut stamp).await;
+                    all_states |= bench.ledgers_changed(&self.store).await.unwrap_or(false);
+                    self.balances(&mut bench, &stop).await;
+                }
                 _ = states.tick() => all_states = true,
             }
             if all_states {
@@ -129,6 +135,15 @@ impl Judging {
             if let Err(error) = self.judge_all(&mut bench, &stop).await {
                 warn!(error = format!("{error:#}"), "Observations could not be judged; trying again");
             }
+        }
+    }
+
+    /// Holds agencies' software against their ledgers, where either changed.
+    async fn balances(&self, bench: &mut Bench, stop: &CancellationToken) {
+        match bench.weigh_balances(&self.store, clock::now()).await {
+            Ok(None) => {}
+            Ok(Some(weighed)) => self.file(Arc::new(weighed), stop).await,
+            Err(error) => warn!(error = format!("{error:#}"), "Ledgers could not be weighed; trying again"),
         }
     }
 

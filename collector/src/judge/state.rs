@@ -52,18 +52,16 @@ impl Tables {
         Self { catalogue: Catalogue::embedded(), support: SupportTable::embedded() }
     }
 
-    /// The flat event of a state.
+    /// The flat event of a state; `entitled` are the products that the host's agency may use at this moment.
     #[must_use]
-    pub fn event(&self, known: &Known, now: Timestamp) -> Event {
+    pub fn event(&self, known: &Known, entitled: &BTreeSet<String>, now: Timestamp) -> Event {
         let state = HostState {
             described: known.described.as_ref(),
             patches: known.patches.as_ref(),
             packages: known.packages.as_deref(),
         };
-        // Entitlements are not recorded yet: a commercial product is reported as without one on record.
-        let entitled = BTreeSet::new();
 
-        state.event(&self.catalogue, &self.support, &entitled, now)
+        state.event(&self.catalogue, &self.support, entitled, now)
     }
 }
 

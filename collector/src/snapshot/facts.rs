@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::{HostId, ObservationId};
 use vonggac_protocol::time::Timestamp;
+use vonggac_rules::entitlement::Entitlement;
 
 /// A text in both languages, as files have it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -165,6 +166,18 @@ pub struct Statement {
     pub file: Option<Digest>,
 }
 
+/// A line of an agency's ledger of software entitlements.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Licence {
+    /// The agency that holds it.
+    pub agency: String,
+    /// When it was imported.
+    pub taken_at: Timestamp,
+    /// What it says.
+    pub entitlement: Entitlement,
+}
+
 /// Everything that clause states are worked out from.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Facts {
@@ -180,6 +193,8 @@ pub struct Facts {
     pub incidents: Vec<Incident>,
     /// Statements, by number.
     pub statements: Vec<Statement>,
+    /// Lines of ledgers in force, by agency.
+    pub entitlements: Vec<Licence>,
     /// The evidence: exact bytes.
     pub observations: BTreeMap<ObservationId, Vec<u8>>,
 }

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use vonggac_protocol::host::Role;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::package::Package;
+use vonggac_rules::balance::{self, Balance, Install};
+use vonggac_rules::entitlement::{Entitlement, day_of};
+use vonggac_rules::share::{Machine, OpenSource};
 use vonggac_rules::software::{ClassCounts, SoftwareState};
 use vonggac_rules::support::SupportState;
 
@@ -45,8 +49,9 @@ impl Figures {
         let software = software(facts, book);
         let patches = patches(facts);
         let support = support(facts, book);
-        let oss = open_source(facts, &software);
-        let licences = licences(facts, &software);
+        let machines = machines(facts, book);
+        let oss = [open_source(facts, &software), clients(&machines, book)].concat();
+        let licences = [licences(facts, &software), vec![balance(facts, &machines, book)]].concat();
         let by_theme = BTreeMap::from([
             ("oss", oss),
             ("copyright", licences),
@@ -90,13 +95,80 @@ fn newest(facts: &Facts, host: &super::facts::Host, kind: &str) -> Option<Kind> 
 }
 
 fn software(facts: &Facts, book: &Book) -> BTreeMap<HostId, SoftwareState> {
-    let entitled = BTreeSet::new();
+    let today = day_of(facts.as_of);
+    let entitled: BTreeMap<&str, BTreeSet<String>> = facts
+        .agencies
+        .iter()
+        .map(|agency| (agency.id.as_str(), balance::entitled(&ledger(facts, &agency.id), today)))
+        .collect();
+    let none = BTreeSet::new();
     facts
         .hosts
         .iter()
         .filter_map(|host| {
             let packages = packages(facts, &host.inventory)?;
-            Some((host.id, SoftwareState::of(&packages, &book.catalogue, &entitled)))
+            let entitled = entitled.get(host.agency.as_str()).unwrap_or(&none);
+            Some((host.id, SoftwareState::of(&packages, &book.catalogue, entitled)))
+        })
+        .collect()
+}
+
+/// The lines of an agency's ledger.
+fn ledger(facts: &Facts, agency: &str) -> Vec<Entitlement> {
+    let own = facts.entitlements.iter().filter(|line| line.agency == agency);
+
+    own.map(|line| line.entitlement.clone()).collect()
+}
+
+fn machines(facts: &Facts, book: &Book) -> BTreeMap<HostId, Machine> {
+    let machine = |host: &super::facts::Host| {
+        let described = newest(facts, host, "host_described")
+            .and_then(|kind| if let Kind::HostDescribed(described) = kind { Some(described) } else { None });
+        let packages = packages(facts, &host.inventory);
+        (host.id, Machine::of(described.as_ref(), packages.as_ref(), &book.catalogue))
+    };
+
+    facts.hosts.iter().map(machine).collect()
+}
+
+/// Installations that no entitlement of their agency covers, among those that need one.
+fn balance(facts: &Facts, machines: &BTreeMap<HostId, Machine>, book: &Book) -> Figure {
+    let balances: Vec<Balance> = facts
+        .agencies
+        .iter()
+        .map(|agency| {
+            let here = facts.hosts.iter().filter(|host| host.agency == agency.id);
+            let machines = here.filter_map(|host| machines.get(&host.id));
+            let installs: Vec<Install> = machines.flat_map(Machine::installs).cloned().collect();
+            Balance::of(&installs, &ledger(facts, &agency.id), &book.catalogue, day_of(facts.as_of))
+        })
+        .collect();
+    let sum = Balance::together(&balances, &book.catalogue);
+    let unmeasured = count(machines.values().filter(|machine| machine.software.is_none()));
+
+    figure("installations_without_recorded_entitlement", sum.over, sum.installed, unmeasured)
+}
+
+/// Client machines with each tool: any product of it, and one that is open source by its licence.
+fn clients(machines: &BTreeMap<HostId, Machine>, book: &Book) -> Vec<Figure> {
+    let unmeasured =
+        machines.values().filter(|machine| machine.role == Role::Workstation && machine.software.is_none());
+    let unmeasured = count(unmeasured);
+    let tools = OpenSource::of(machines.values(), &book.catalogue).tools;
+
+    tools
+        .iter()
+        .flat_map(|tool| {
+            let name = &tool.tool;
+            [
+                figure(format!("clients_with_{name}"), tool.clients, tool.of, unmeasured),
+                figure(
+                    format!("clients_with_{name}_open_source_by_licence"),
+                    tool.clients_by_licence,
+                    tool.of,
+                    unmeasured,
+                ),
+            ]
         })
         .collect()
 }

@@ -12,8 +12,11 @@ use vonggac_protocol::id::{Epoch, HostId, Lane, ObservationId, Seq};
 use vonggac_protocol::observation::Observation;
 use vonggac_protocol::time::Timestamp;
 
-use super::facts::{Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Statement, Text};
+use super::facts::{
+    Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Licence, Statement, Text,
+};
 use super::inventory::Fold;
+use crate::store::entitlements;
 
 /// Kinds whose newest observation describes a state that clauses rest on.
 const STATES: [&str; 7] = [
@@ -38,6 +41,7 @@ pub fn gather(db: &Connection, as_of: Timestamp) -> anyhow::Result<Facts> {
         hosts: Vec::new(),
         incidents: Vec::new(),
         statements: statements(db, as_of)?,
+        entitlements: licences(db, as_of)?,
         observations: BTreeMap::new(),
     };
     for (id, agency, enrolled_at) in hosts_in_scope(db, as_of)? {
@@ -198,6 +202,19 @@ fn statements(db: &Connection, as_of: Timestamp) -> anyhow::Result<Vec<Statement
     })?;
 
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Lines of ledgers that had been imported by then and were in force then.
+fn licences(db: &Connection, as_of: Timestamp) -> anyhow::Result<Vec<Licence>> {
+    let lines = entitlements::in_force(db, None, Some(as_of))?.into_iter().map(|held| Licence {
+        agency: held.agency,
+        taken_at: held.taken_at,
+        entitlement: held.entitlement,
+    });
+    let mut lines: Vec<Licence> = lines.collect();
+    lines.sort_unstable();
+
+    Ok(lines)
 }
 
 fn incidents(db: &Connection, as_of: Timestamp, facts: &mut Facts) -> anyhow::Result<()> {

@@ -35,6 +35,8 @@ pub const AGENCIES: &str = "agencies.json";
 pub const INCIDENTS: &str = "incidents.json";
 /// Statements.
 pub const STATEMENTS: &str = "statements.json";
+/// Ledgers of software entitlements.
+pub const ENTITLEMENTS: &str = "entitlements.json";
 
 const GUIDE_TEXT: &str = include_str!("kiem-tra.md");
 
@@ -133,6 +135,7 @@ pub(super) fn content(facts: &Facts, book: &Book, states: &[ClauseState]) -> any
         Entry { name: HOSTS.to_owned(), bytes: json(&facts.hosts)? },
         Entry { name: INCIDENTS.to_owned(), bytes: json(&facts.incidents)? },
         Entry { name: STATEMENTS.to_owned(), bytes: json(&facts.statements)? },
+        Entry { name: ENTITLEMENTS.to_owned(), bytes: json(&facts.entitlements)? },
     ];
     for (id, bytes) in &facts.observations {
         let reading = Observation::decode(bytes).with_context(|| format!("read observation {id}"))?;
@@ -176,6 +179,7 @@ pub(super) fn counts(facts: &Facts, states: &[ClauseState]) -> BTreeMap<String, 
         ("incidents", number(facts.incidents.len())),
         ("incidents_open", number(facts.incidents.iter().filter(|incident| incident.is_open()).count())),
         ("statements", number(facts.statements.len())),
+        ("entitlements", number(facts.entitlements.len())),
         ("clauses", number(states.len())),
         ("clauses_met", of(State::Met)),
         ("clauses_not_met", of(State::NotMet)),

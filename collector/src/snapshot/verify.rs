@@ -18,7 +18,7 @@ use super::facts::{Facts, Text};
 use super::gather::stood;
 use super::key::{self, Unsigned};
 use super::make::{
-    self, AGENCIES, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE, STATEMENTS, SUMS,
+    self, AGENCIES, ENTITLEMENTS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE, STATEMENTS, SUMS,
 };
 
 /// What was found wrong, and in which part of the file.
@@ -171,6 +171,7 @@ fn facts(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Facts,
         hosts: parse(HOSTS, text(entries, HOSTS)?)?,
         incidents: parse(INCIDENTS, text(entries, INCIDENTS)?)?,
         statements: parse(STATEMENTS, text(entries, STATEMENTS)?)?,
+        entitlements: parse(ENTITLEMENTS, text(entries, ENTITLEMENTS)?)?,
         observations,
     })
 }

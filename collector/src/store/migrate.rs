@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0006_budgets.sql"),
     include_str!("migrations/0007_machines.sql"),
     include_str!("migrations/0008_feeds.sql"),
+    include_str!("migrations/0009_entitlements.sql"),
     include_str!("migrations/0011_host_way.sql"),
 ];
 

@@ -23,6 +23,7 @@ pub mod audit;
 pub mod budgets;
 pub mod casework;
 pub mod certificates;
+pub mod entitlements;
 pub mod feeds;
 pub mod findings;
 pub mod forbidden;

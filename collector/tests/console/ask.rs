@@ -15,7 +15,7 @@ pub(crate) const NOW: Timestamp = Timestamp(1_795_312_345_678);
 /// A seeded world.
 pub(crate) struct World {
     pub(crate) seed: Seed,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -37,10 +37,20 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let seed = seed::sow(folder.path(), NOW).await;
+        Self::at(NOW).await
+    }
 
-        Self { seed, _folder: folder }
+    /// A world as of this moment.
+    pub(crate) async fn at(now: Timestamp) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let seed = seed::sow(folder.path(), now).await;
+
+        Self { seed, folder }
+    }
+
+    /// The data folder, for the real program.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// A session of this person; the cookie's value.

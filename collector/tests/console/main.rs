@@ -5,6 +5,7 @@
 mod ask;
 mod budgets;
 mod enrolling;
+mod licences;
 mod pages;
 mod programs;
 mod scope;

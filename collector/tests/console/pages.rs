@@ -21,6 +21,8 @@ async fn every_page(world: &World) -> Vec<String> {
     pages.push(format!("/bang-chung/{observation}"));
     pages.push("/tuan-thu/lang-son-19-2015/II.1.4".to_owned());
     pages.push("/luat/web-page-changed".to_owned());
+    pages.push("/ban-quyen".to_owned());
+    pages.push("/ban-quyen/so-tttt".to_owned());
 
     pages
 }

@@ -18,6 +18,8 @@ async fn a_neighbours_thing_answers_404_on_every_route_and_the_attempt_is_audite
         format!("/su-co/{incident}"),
         format!("/may/{host}"),
         format!("/may/{host}/phan-mem"),
+        "/ban-quyen/so-tttt".to_owned(),
+        "/api/v1/licences/so-tttt".to_owned(),
         format!("/bang-chung/{observation}"),
         format!("/api/v1/incidents/{incident}"),
         format!("/api/v1/hosts/{host}"),
@@ -44,7 +46,7 @@ async fn a_neighbours_thing_answers_404_on_every_route_and_the_attempt_is_audite
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{call}");
     }
 
-    assert_eq!(world.audited("scope.refused").await, 16);
+    assert_eq!(world.audited("scope.refused").await, 18);
     assert_eq!(world.audited("incident.acknowledged").await, 0);
     world.seed.desk.store.read(audit::verify).await.unwrap();
 }
@@ -69,6 +71,8 @@ async fn lists_hold_nothing_of_a_neighbour() {
         "/api/v1/incidents?agency=so-tttt",
         "/api/v1/hosts",
         "/api/v1/compliance",
+        "/ban-quyen",
+        "/api/v1/licences",
     ];
 
     for list in lists {

@@ -4,6 +4,7 @@ use serde::Deserialize as _;
 use yaml_serde::{Mapping, Value};
 
 use crate::mistake::{Code, Mistake};
+use crate::nearest::nearest;
 use crate::text::{Document, Step};
 use crate::words::Words;
 
@@ -251,33 +252,12 @@ pub(super) fn one_line(message: &str) -> String {
         .join(" ")
 }
 
-/// The known word that differs from the found one by a slip or two.
-fn nearest<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let found: Vec<char> = found.chars().take(64).collect();
-    let far = |word: &str| {
-        let word: Vec<char> = word.chars().collect();
-        let mut row: Vec<usize> = (0..=word.len()).collect();
-        for (at, letter) in found.iter().enumerate() {
-            let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-            for (place, other) in word.iter().enumerate() {
-                let changed = diagonal + usize::from(letter != other);
-                diagonal = row[place + 1];
-                row[place + 1] = changed.min(diagonal + 1).min(row[place] + 1);
-            }
-        }
-
-        row.last().copied().unwrap_or(usize::MAX)
-    };
-
-    known.into_iter().map(|word| (far(word), word)).filter(|(far, _)| *far <= 2).min().map(|(_, word)| word)
-}
-
 /// A hint that names the word that was probably meant.
 pub(super) fn meant<'k>(
     found: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> (Option<String>, Option<String>) {
-    let word = nearest(found, known);
+    let word = nearest(found, known, 2);
 
     (word.map(|word| format!("Có phải là `{word}`?")), word.map(|word| format!("Did you mean `{word}`?")))
 }

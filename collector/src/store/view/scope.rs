@@ -43,3 +43,14 @@ pub enum Sight<T> {
     /// There is no such thing.
     Absent,
 }
+
+impl<T> Sight<T> {
+    /// The same of a part of what was found.
+    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Sight<U> {
+        match self {
+            Self::Seen(thing) => Sight::Seen(part(thing)),
+            Self::Neighbours => Sight::Neighbours,
+            Self::Absent => Sight::Absent,
+        }
+    }
+}

@@ -40,7 +40,7 @@ pub enum LicenceBasis {
     /// The `Files: *` paragraph of a machine-readable Debian copyright file.
     #[n(1)]
     CopyrightFile,
-    /// A reference to `/usr/share/common-licenses` in a free-text copyright file.
+    /// A free-text copyright file: a reference to `/usr/share/common-licenses`, or the sentences of a known licence.
     #[n(2)]
     CommonLicence,
     /// The licence tag of an RPM package.

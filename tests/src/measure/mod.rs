@@ -9,6 +9,7 @@
 //! | [`fleet`] | `fleet` |
 //! | [`idle`] | `idle` |
 //! | [`inventory`] | `inventory` |
+//! | [`licence_share`] | `licence-share` |
 //! | [`watch`] | `fim-watch-setup`, `fim-actor` |
 //! | [`exposure`] | `unit-exposure` |
 //! | [`lanes`] | `sha256-lanes` |
@@ -34,6 +35,7 @@ mod inventory;
 mod kills;
 mod lanes;
 mod latency;
+mod licence_share;
 pub mod month;
 mod peers;
 mod scan;
@@ -89,6 +91,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "fleet",
         about: "10,000 agents (VONGGAC_FLEET_AGENTS) on one collector: memory of each, handshakes a second, the storm after kill -9",
         run: fleet::measure,
+    },
+    Measurement {
+        name: "licence-share",
+        about: "packages of this machine with a known licence; agreement with licensecheck on 200 of them (VONGGAC_LICENCE_SEED)",
+        run: licence_share::measure,
     },
     Measurement {
         name: "inventory",

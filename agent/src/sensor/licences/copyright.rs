@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use vonggac_protocol::package::LicenceBasis;
 
-use super::expression;
+use super::{expression, texts};
 use crate::sensor::deb822::{Paragraph, Reader};
 
 const COMMON: &str = "/usr/share/common-licenses/";
@@ -17,7 +17,10 @@ const LICENCES_MAX: usize = 24;
 pub fn licence(text: &[u8]) -> Option<(String, LicenceBasis)> {
     let structured = structured(text).map(|licence| (licence, LicenceBasis::CopyrightFile));
 
-    structured.or_else(|| Some((common(text)?, LicenceBasis::CommonLicence)))
+    structured.or_else(|| {
+        let licence = common(text).or_else(|| texts::licence(text))?;
+        Some((licence, LicenceBasis::CommonLicence))
+    })
 }
 
 /// The licence of `Files: *`, else that of the header, else of all paragraphs together.

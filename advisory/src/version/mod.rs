@@ -55,6 +55,12 @@ impl Key {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// A key above this one and below that of every newer version: no key of a version starts with another's.
+    #[must_use]
+    pub fn just_after(&self) -> Self {
+        Self([&*self.0, &[0]].concat().into_boxed_slice())
+    }
 }
 
 /// The text is no version in this order; nothing is concluded from it.

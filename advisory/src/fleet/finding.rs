@@ -1,0 +1,216 @@
+//! The findings of one machine: which row, in which state, why, and by which feed of which date.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Fleet, Host, Standing, index};
+use crate::book::{Book, Doubt, Entry, Said, Span};
+use crate::kernel::Kernel;
+use crate::priority::{Priorities, Priority};
+use crate::row::Advisory;
+use crate::source::Feed;
+
+/// How a finding stands on its machine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum State {
+    /// A newer version mends it.
+    Fixable,
+    /// A newer version of Ubuntu Pro mends it, and the machine is not known to be attached.
+    FixableInPro,
+    /// Mended on disk; the old kernel still runs.
+    RebootPending,
+    /// No fix is known.
+    NoFix,
+    /// The publisher will not mend it.
+    WillNotFix,
+    /// The publisher no longer looks.
+    EndOfLife,
+    /// Of a module whose stream is not told: it may be another's.
+    StreamUntold,
+    /// In a kernel that is installed and does not run.
+    NotRunning,
+}
+
+/// A package as it is installed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Installed<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its architecture.
+    pub architecture: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// The source that advisories speak of.
+    pub source: &'a str,
+    /// That source's version.
+    pub source_version: &'a str,
+}
+
+/// One row that touches one machine.
+#[derive(Clone, Debug)]
+pub struct Finding<'a> {
+    /// How it stands.
+    pub state: State,
+    /// The advisory, with its CVEs.
+    pub advisory: &'a Arc<Advisory>,
+    /// The package as the advisory names it: a source, or a package as it is installed.
+    pub package: &'a str,
+    /// The version that mends it; for a row that only knows the last one affected, `None`.
+    pub fixed: Option<&'a str>,
+    /// Number of the update that brings the fix, where it has one.
+    pub update: Option<&'a str>,
+    /// The publisher's remark; empty if none.
+    pub note: &'a str,
+    /// Why this machine: what it has.
+    pub installed: BTreeSet<Installed<'a>>,
+    /// The feed that says so; its date is in it.
+    pub feed: &'a Feed,
+    /// The feed, if any, that says that this package is not affected.
+    pub contradicted_by: Option<&'a Feed>,
+    /// What orders the work.
+    pub priority: Priority,
+}
+
+/// The state of a row where no kernel and no attachment speak.
+pub(super) const fn plain_state(said: Said, doubt: Doubt) -> State {
+    match (doubt, said) {
+        (Doubt::Stream, _) => State::StreamUntold,
+        (_, Said::WillNotFix) => State::WillNotFix,
+        (_, Said::EndOfLife) => State::EndOfLife,
+        (_, Said::NoFix | Said::NotAffected | Said::LastAffected) => State::NoFix,
+        (Doubt::Pro, Said::Fixed) => State::FixableInPro,
+        (Doubt::None, Said::Fixed) => State::Fixable,
+    }
+}
+
+/// Number of a package in the book and of its row: what is one finding, however many packages it touches.
+type RowAt = (u32, u32);
+
+impl<H: Ord + Clone> Fleet<H> {
+    /// The findings of a machine, the most urgent first.
+    #[must_use]
+    pub fn findings<'a>(&'a self, host: &H, book: &'a Book, priorities: &Priorities) -> Vec<Finding<'a>> {
+        let Some(host) = self.hosts.get(host) else { return Vec::new() };
+        let mut found = Vec::new();
+        for ((shelf, at), (state, items)) in self.states(host, book) {
+            let span = Span { shelf, from: at, to: at + 1, doubt: Doubt::None };
+            let Some((place, row)) = book.rows_of(span).next() else { continue };
+            let Some(feed) = book.feed_of(row) else { continue };
+            found.push(Finding {
+                state,
+                advisory: &row.advisory,
+                package: &place.package,
+                fixed: if row.said == Said::Fixed { book.version_of(span, row) } else { None },
+                update: row.update(),
+                note: row.note(),
+                installed: items.iter().filter_map(|item| self.installed(*item)).collect(),
+                feed,
+                contradicted_by: book.contradicting(span, row),
+                priority: priorities.of(&row.advisory),
+            });
+        }
+        found.sort_by(|a, b| {
+            a.state
+                .cmp(&b.state)
+                .then_with(|| b.priority.cmp(&a.priority))
+                .then_with(|| a.advisory.id.cmp(&b.advisory.id))
+                .then_with(|| a.package.cmp(b.package))
+        });
+
+        found
+    }
+
+    /// The packages of a machine that were not judged, and why.
+    pub fn unknown<'a>(&'a self, host: &H) -> impl Iterator<Item = (Installed<'a>, Standing)> {
+        self.hosts.get(host).into_iter().flat_map(|host| &host.items).filter_map(|item| {
+            let standing = self.verdict(*item)?.standing;
+            let is_unknown = !matches!(standing, Standing::Judged | Standing::KernelCompanion);
+            is_unknown.then_some((self.installed(*item)?, standing))
+        })
+    }
+
+    fn installed(&self, item: u32) -> Option<Installed<'_>> {
+        let item = self.items.get(index(item))?;
+
+        Some(Installed {
+            name: &item.name,
+            architecture: &item.architecture,
+            version: &item.version,
+            source: &item.source,
+            source_version: &item.source_version,
+        })
+    }
+
+    /// Every row that touches a machine, its state, and by which of its packages.
+    pub(super) fn states(&self, host: &Host, book: &Book) -> BTreeMap<RowAt, (State, Vec<u32>)> {
+        let mut states: BTreeMap<RowAt, (State, Vec<u32>)> = BTreeMap::new();
+        let kernels = self.kernels(host);
+        for item in &host.items {
+            let Some(verdict) = self.verdict(*item) else { continue };
+            let is_image = self.items.get(index(*item)).is_some_and(|item| item.kernel != Kernel::None);
+            for span in &verdict.spans {
+                for (at, (_, row)) in (span.from..span.to).zip(book.rows_of(*span)) {
+                    let mut state = plain_state(row.said, span.doubt);
+                    if state == State::FixableInPro && host.machine.pro == Some(true) {
+                        state = State::Fixable;
+                    }
+                    if is_image {
+                        state = kernels.state(*item, (span.shelf, at), row, state);
+                    }
+                    let found = states.entry((span.shelf, at)).or_insert((state, Vec::new()));
+                    // Of two packages the one that is worse off decides.
+                    found.0 = found.0.min(state);
+                    found.1.push(*item);
+                }
+            }
+        }
+
+        states
+    }
+
+    fn kernels(&self, host: &Host) -> Kernels {
+        let images = |release: &str| {
+            let is = move |item: &&u32| {
+                self.items
+                    .get(index(**item))
+                    .is_some_and(|item| matches!(&item.kernel, Kernel::Image(image) if **image == *release))
+            };
+            host.items.iter().filter(is).copied().collect::<BTreeSet<u32>>()
+        };
+        let running = images(&host.machine.kernel_running);
+        let newest = host.machine.kernel_installed.as_deref().map(images).unwrap_or_default();
+        let touching = newest
+            .iter()
+            .filter_map(|item| self.verdict(*item))
+            .flat_map(|verdict| {
+                verdict.spans.iter().flat_map(|span| (span.from..span.to).map(|at| (span.shelf, at)))
+            })
+            .collect();
+
+        Kernels { told: !host.machine.kernel_running.is_empty(), running, newest, touching }
+    }
+}
+
+/// Which of a machine's kernels runs, and what touches the one that would run next.
+struct Kernels {
+    told: bool,
+    running: BTreeSet<u32>,
+    newest: BTreeSet<u32>,
+    touching: BTreeSet<RowAt>,
+}
+
+impl Kernels {
+    /// The state of a row that touches an image.
+    fn state(&self, item: u32, at: RowAt, row: &Entry, plain: State) -> State {
+        if !self.told {
+            // Nobody said what runs: the newest one counts, older ones do not.
+            let counts = self.newest.is_empty() || self.newest.contains(&item);
+            return if counts { plain } else { State::NotRunning };
+        }
+        if !self.running.contains(&item) {
+            return State::NotRunning;
+        }
+        let mended = row.said == Said::Fixed && !self.newest.is_empty() && !self.newest.contains(&item);
+        if mended && !self.touching.contains(&at) { State::RebootPending } else { plain }
+    }
+}

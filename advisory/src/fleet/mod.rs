@@ -1,0 +1,261 @@
+//! The fleet: every distinct package of it is judged once, and machines are told by what they have.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`item`] | one distinct package |
+//! | [`count`] | how many findings a machine has, by state |
+//! | [`finding`] | the findings of a machine, with why |
+
+mod count;
+mod finding;
+mod item;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use vonggac_protocol::package::Package;
+
+pub use count::Counts;
+pub use finding::{Finding, Installed, State};
+pub use item::Standing;
+use item::{Item, Verdict};
+
+use crate::book::{Book, Place, Span};
+use crate::ecosystem::Ecosystem;
+use crate::origin::origin;
+
+/// What matters of a machine besides its packages.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Machine {
+    /// Whose packages it has; `None` if no feed can speak for it.
+    pub ecosystem: Option<Ecosystem>,
+    /// Whether it is attached to Ubuntu Pro; `None` if not told.
+    pub pro: Option<bool>,
+    /// The kernel that runs, as `uname -r` gives it; empty if not told.
+    pub kernel_running: String,
+    /// The newest kernel installed that can take its place.
+    pub kernel_installed: Option<String>,
+}
+
+struct Host {
+    machine: Machine,
+    items: Box<[u32]>,
+}
+
+/// What judging again did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rejudged<H> {
+    /// Distinct packages judged.
+    pub items: usize,
+    /// Of those, how many had or have anything found of them.
+    pub changed: usize,
+    /// Machines that have one of these.
+    pub hosts: Vec<H>,
+}
+
+/// All machines and their distinct packages. `H` is what a machine is known by.
+pub struct Fleet<H> {
+    ecosystems: Vec<Ecosystem>,
+    items: Vec<Item>,
+    known: HashMap<u64, u32>,
+    named: HashMap<Box<str>, Vec<u32>>,
+    verdicts: Vec<Verdict>,
+    verdict_numbers: HashMap<(Box<[Span]>, Standing), u32>,
+    /// Places among the verdicts that nothing refers to any more.
+    free: Vec<u32>,
+    /// Verdict of each item; `u32::MAX` if not judged yet.
+    judged: Vec<u32>,
+    hosts: BTreeMap<H, Host>,
+}
+
+impl<H> Default for Fleet<H> {
+    fn default() -> Self {
+        Self {
+            ecosystems: Vec::new(),
+            items: Vec::new(),
+            known: HashMap::new(),
+            named: HashMap::new(),
+            verdicts: Vec::new(),
+            verdict_numbers: HashMap::new(),
+            free: Vec::new(),
+            judged: Vec::new(),
+            hosts: BTreeMap::new(),
+        }
+    }
+}
+
+const NOT_JUDGED: u32 = u32::MAX;
+
+impl<H: Ord + Clone> Fleet<H> {
+    /// No machines.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many distinct packages it has or had.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    /// How many machines.
+    #[must_use]
+    pub fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// The numbers of packages in this fleet, for [`Fleet::set`]; new ones are judged by the next [`Fleet::judge`].
+    pub fn number<'a>(
+        &mut self,
+        ecosystem: Option<&Ecosystem>,
+        packages: impl IntoIterator<Item = &'a Package>,
+    ) -> Box<[u32]> {
+        let Some(ecosystem) = ecosystem else { return Box::default() };
+        let whose = self.ecosystems.iter().position(|known| known == ecosystem).unwrap_or_else(|| {
+            self.ecosystems.push(ecosystem.clone());
+            self.ecosystems.len() - 1
+        });
+        let mut numbers: Vec<u32> =
+            packages.into_iter().map(|package| self.one(whose, ecosystem, package)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+
+        numbers.into_boxed_slice()
+    }
+
+    fn one(&mut self, whose: usize, ecosystem: &Ecosystem, package: &Package) -> u32 {
+        let origin = origin(package, ecosystem);
+        let mut hash = item::hash(whose, package, origin);
+        // Two packages of one hash stand side by side.
+        while let Some(number) = self.known.get(&hash) {
+            if self.items.get(index(*number)).is_some_and(|item| item.is(whose, package, origin)) {
+                return *number;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let number = u32::try_from(self.items.len()).expect("fewer than four billion packages");
+        let item = Item::new(whose, ecosystem, package, origin);
+        for name in item.names() {
+            match self.named.get_mut(name) {
+                Some(numbers) => numbers.push(number),
+                None => drop(self.named.insert(name.into(), vec![number])),
+            }
+        }
+        self.known.insert(hash, number);
+        self.items.push(item);
+        self.judged.push(NOT_JUDGED);
+
+        number
+    }
+
+    /// A machine and what it has now, by numbers of [`Fleet::number`].
+    pub fn set(&mut self, host: H, machine: Machine, items: Box<[u32]>) {
+        self.hosts.insert(host, Host { machine, items });
+    }
+
+    /// A machine is no more.
+    pub fn remove(&mut self, host: &H) {
+        self.hosts.remove(host);
+    }
+
+    /// Judges what has not been judged yet; how many that were.
+    pub fn judge(&mut self, book: &Book) -> usize {
+        let open: Vec<u32> = (0_u32..)
+            .zip(&self.judged)
+            .filter(|(_, verdict)| **verdict == NOT_JUDGED)
+            .map(|(number, _)| number)
+            .collect();
+        for number in &open {
+            self.judge_one(book, *number);
+        }
+
+        open.len()
+    }
+
+    /// Judges again what an import touched, and tells the machines that have any of it with a finding, old or new.
+    pub fn judge_again(&mut self, book: &Book, touched: &BTreeSet<Place>) -> Rejudged<H> {
+        let mut numbers = BTreeSet::new();
+        for place in touched {
+            numbers.extend(self.named.get(&*place.package).into_iter().flatten().copied());
+        }
+        let before: Vec<bool> = numbers.iter().map(|number| self.has_findings(*number)).collect();
+        let stale = self.forget(&book.numbers(touched));
+        let mut changed = vec![false; self.items.len()];
+        let mut rejudged = Rejudged { items: numbers.len(), changed: 0, hosts: Vec::new() };
+        for (number, before) in numbers.into_iter().zip(before) {
+            self.judge_one(book, number);
+            if before || self.has_findings(number) {
+                rejudged.changed += 1;
+                changed.get_mut(index(number)).into_iter().for_each(|mark| *mark = true);
+            }
+        }
+        // Only now does nothing refer to them.
+        self.free.extend(stale);
+        let has =
+            |host: &Host| host.items.iter().any(|item| changed.get(index(*item)).copied().unwrap_or(false));
+        if rejudged.changed > 0 {
+            rejudged.hosts =
+                self.hosts.iter().filter(|(_, host)| has(host)).map(|(name, _)| name.clone()).collect();
+        }
+
+        rejudged
+    }
+
+    fn has_findings(&self, item: u32) -> bool {
+        self.verdict(item).is_some_and(|verdict| !verdict.spans.is_empty())
+    }
+
+    /// Verdicts that speak of packages whose rows are others now no longer stand for what is found; their numbers.
+    fn forget(&mut self, shelves: &BTreeSet<u32>) -> Vec<u32> {
+        let mut stale = Vec::new();
+        self.verdict_numbers.retain(|(spans, _), number| {
+            let is_stale = spans.iter().any(|span| shelves.contains(&span.shelf));
+            if is_stale {
+                stale.push(*number);
+            }
+            !is_stale
+        });
+        stale.sort_unstable();
+
+        stale
+    }
+
+    /// Judges one distinct package.
+    fn judge_one(&mut self, book: &Book, number: u32) {
+        let Some(item) = self.items.get(index(number)) else { return };
+        let Some(ecosystem) = self.ecosystems.get(item.whose()) else { return };
+        let (spans, standing) = item.judge(book, ecosystem);
+        let key = (spans.into_boxed_slice(), standing);
+        let verdict = match self.verdict_numbers.get(&key) {
+            Some(verdict) => *verdict,
+            None => {
+                let verdict = self.keep(Verdict::new(book, key.0.clone(), standing));
+                self.verdict_numbers.insert(key, verdict);
+                verdict
+            }
+        };
+        self.judged.get_mut(index(number)).into_iter().for_each(|of| *of = verdict);
+    }
+
+    fn keep(&mut self, verdict: Verdict) -> u32 {
+        if let Some(number) = self.free.pop()
+            && let Some(place) = self.verdicts.get_mut(index(number))
+        {
+            *place = verdict;
+            return number;
+        }
+        self.verdicts.push(verdict);
+
+        u32::try_from(self.verdicts.len() - 1).expect("fewer than four billion verdicts")
+    }
+
+    fn verdict(&self, item: u32) -> Option<&Verdict> {
+        self.verdicts.get(index(*self.judged.get(index(item))?))
+    }
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).expect("addresses have at least 32 bits")
+}

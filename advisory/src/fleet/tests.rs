@@ -1,0 +1,300 @@
+use std::sync::Arc;
+
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::package::{LicenceBasis, Manager};
+
+use super::*;
+use crate::book::Loading;
+use crate::feed::Exploited;
+use crate::origin::Origin;
+use crate::priority::Priorities;
+use crate::row::{Advisory, Names, Row, Verdict};
+use crate::source::Feed;
+
+fn deb(name: &str, version: &str, source: &str) -> Package {
+    Package {
+        manager: Manager::Dpkg,
+        name: name.to_owned(),
+        architecture: "amd64".to_owned(),
+        version: version.to_owned(),
+        source: (source != name).then(|| source.to_owned()),
+        source_version: None,
+        section: None,
+        vendor: None,
+        licence: None,
+        licence_basis: LicenceBasis::Unknown,
+        installed_at: None,
+        in_repository: None,
+    }
+}
+
+fn rpm(name: &str, version: &str, vendor: &str) -> Package {
+    Package {
+        manager: Manager::Rpm,
+        architecture: "x86_64".to_owned(),
+        vendor: Some(vendor.to_owned()),
+        ..deb(name, version, name)
+    }
+}
+
+fn row(ecosystem: &str, package: &str, advisory: &str, fixed: &str) -> Row {
+    let ecosystem: Ecosystem = ecosystem.parse().unwrap();
+    Row {
+        names: if matches!(ecosystem, Ecosystem::AlmaLinux(_)) { Names::Binary } else { Names::Source },
+        ecosystem,
+        package: package.to_owned(),
+        module: None,
+        architectures: Vec::new(),
+        introduced: None,
+        verdict: if fixed.is_empty() { Verdict::NoFix } else { Verdict::Fixed(fixed.to_owned()) },
+        update: None,
+        note: String::new(),
+        advisory: Arc::new(Advisory {
+            id: advisory.to_owned(),
+            cves: vec![format!("CVE-{advisory}")],
+            ..Advisory::default()
+        }),
+    }
+}
+
+fn feed(ecosystem: &str) -> Feed {
+    Feed {
+        name: format!("of {ecosystem}"),
+        source: "a test".to_owned(),
+        dated: None,
+        digest: Digest::of(b""),
+        rows: 0,
+        covers: [ecosystem.parse().unwrap()].into(),
+    }
+}
+
+fn put(book: &mut Book, ecosystem: &str, rows: impl IntoIterator<Item = Row>) -> BTreeSet<Place> {
+    let mut loading = Loading::new();
+    rows.into_iter().for_each(|row| loading.push(row));
+
+    book.put(feed(ecosystem), loading).touched
+}
+
+fn add(fleet: &mut Fleet<u32>, host: u32, machine: Machine, packages: &[Package]) {
+    let items = fleet.number(machine.ecosystem.as_ref(), packages);
+    fleet.set(host, machine, items);
+}
+
+fn machine(ecosystem: &str) -> Machine {
+    Machine { ecosystem: Some(ecosystem.parse().unwrap()), ..Machine::default() }
+}
+
+fn told(fleet: &Fleet<u32>, book: &Book, host: u32) -> Vec<(String, State)> {
+    fleet
+        .findings(&host, book, &Priorities::default())
+        .into_iter()
+        .map(|finding| (finding.advisory.id.clone(), finding.state))
+        .collect()
+}
+
+#[test]
+fn packages_of_one_source_are_one_finding_and_all_are_named() {
+    let mut book = Book::new();
+    put(&mut book, "Debian:12", [row("Debian:12", "openssl", "1", "3.0.11-1~deb12u2")]);
+    let mut fleet = Fleet::new();
+    let packages = [
+        deb("openssl", "3.0.11-1~deb12u1", "openssl"),
+        deb("libssl3", "3.0.11-1~deb12u1", "openssl"),
+        deb("bash", "5.2", "bash"),
+    ];
+    add(&mut fleet, 1, machine("Debian:12"), &packages);
+    fleet.judge(&book);
+
+    let priorities = Priorities::default();
+    let findings = fleet.findings(&1, &book, &priorities);
+
+    let [finding] = findings.as_slice() else { panic!("one finding: {findings:?}") };
+    assert_eq!(finding.fixed, Some("3.0.11-1~deb12u2"));
+    assert_eq!(finding.feed.name, "of Debian:12");
+    let installed: Vec<_> = finding.installed.iter().map(|it| (it.name, it.version)).collect();
+    assert_eq!(installed, [("libssl3", "3.0.11-1~deb12u1"), ("openssl", "3.0.11-1~deb12u1")]);
+    assert_eq!(fleet.counts_of(&1, &book), Counts { fixable: 1, ..Counts::default() });
+}
+
+#[test]
+fn what_somebody_else_built_is_unknown_and_not_judged() {
+    let mut book = Book::new();
+    put(&mut book, "Debian:12", ["curl", "redis"].map(|name| row("Debian:12", name, name, "99")));
+    put(&mut book, "AlmaLinux:9", [row("AlmaLinux:9", "nginx", "nginx", "99-1")]);
+    let mut fleet = Fleet::new();
+    let mut removed = deb("redis", "7", "redis");
+    removed.in_repository = Some(false);
+    let of_epel = rpm("nginx", "1-1", "Fedora Project");
+    add(&mut fleet, 1, machine("Debian:12"), &[deb("curl", "8.5-1~bpo12+1", "curl"), removed]);
+    add(&mut fleet, 2, machine("AlmaLinux:9"), &[of_epel, rpm("nginx", "1-1", "AlmaLinux")]);
+    add(&mut fleet, 3, machine("Debian:13"), &[deb("curl", "1", "curl")]);
+    add(&mut fleet, 4, Machine::default(), &[deb("curl", "1", "curl")]);
+    fleet.judge(&book);
+
+    let unknown = |host| {
+        let mut found: Vec<_> = fleet.unknown(&host).map(|(it, standing)| (it.name, standing)).collect();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(
+        unknown(1),
+        [("curl", Standing::Foreign(Origin::Backports)), ("redis", Standing::Foreign(Origin::Unlisted))]
+    );
+    assert_eq!(told(&fleet, &book, 1), []);
+    assert_eq!(unknown(2), [("nginx", Standing::Foreign(Origin::Other))]);
+    assert_eq!(told(&fleet, &book, 2), [("nginx".to_owned(), State::Fixable)]);
+    assert_eq!(unknown(3), [("curl", Standing::NoFeed)]);
+    assert_eq!(fleet.counts_of(&1, &book).unknown_packages, 2);
+    assert_eq!(fleet.counts_of(&4, &book), Counts::default(), "nobody knows what its packages are");
+}
+
+#[test]
+fn a_kernel_mended_on_disk_waits_for_the_reboot() {
+    let mut book = Book::new();
+    let rows = [
+        row("Debian:12", "linux", "old", "6.1.76-1"),
+        row("Debian:12", "linux", "new", "6.1.99-1"),
+        row("Debian:12", "linux", "never", ""),
+    ];
+    put(&mut book, "Debian:12", rows);
+    let mut fleet = Fleet::new();
+    let packages = [
+        deb("linux-image-6.1.0-17-amd64", "6.1.69-1", "linux-signed-amd64"),
+        deb("linux-image-6.1.0-18-amd64", "6.1.76-1", "linux-signed-amd64"),
+        deb("linux-libc-dev", "6.1.69-1", "linux"),
+    ];
+    let with = |running: &str, installed: Option<&str>| Machine {
+        kernel_running: running.to_owned(),
+        kernel_installed: installed.map(str::to_owned),
+        ..machine("Debian:12")
+    };
+    add(&mut fleet, 1, with("6.1.0-17-amd64", Some("6.1.0-18-amd64")), &packages);
+    add(&mut fleet, 2, with("6.1.0-18-amd64", Some("6.1.0-18-amd64")), &packages);
+    add(&mut fleet, 3, with("5.10.0-1-pve", None), &packages);
+    add(&mut fleet, 4, with("", Some("6.1.0-18-amd64")), &packages);
+    add(&mut fleet, 5, with("6.1.0-17-amd64", None), &packages[2..]);
+    fleet.judge(&book);
+
+    let states = |host| {
+        let mut found = told(&fleet, &book, host);
+        found.sort();
+        found.into_iter().map(|(_, state)| state).collect::<Vec<_>>()
+    };
+    assert_eq!(states(1), [State::NoFix, State::Fixable, State::RebootPending], "never, new, old");
+    assert_eq!(states(2), [State::NoFix, State::Fixable, State::NotRunning], "the old one only lies there");
+    assert_eq!(
+        states(3),
+        [State::NotRunning, State::NotRunning, State::NotRunning],
+        "a container's host runs"
+    );
+    assert_eq!(
+        states(4),
+        [State::NoFix, State::Fixable, State::NotRunning],
+        "the newest stands for what runs"
+    );
+    assert_eq!(states(5), [], "headers are no kernel");
+    for (host, counts) in fleet.counts(&book) {
+        assert_eq!(counts, fleet.counts_of(&host, &book));
+    }
+    assert_eq!(fleet.counts_of(&1, &book).reboot_pending, 1);
+}
+
+#[test]
+fn a_machine_attached_to_pro_can_have_the_fix() {
+    let mut book = Book::new();
+    let (main, pro) = ("Ubuntu:22.04:LTS", "Ubuntu:Pro:22.04:LTS");
+    put(&mut book, main, [row(main, "zip", "1", ""), row(pro, "zip", "1", "3.0-12+esm1")]);
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine(main), &[deb("zip", "3.0-12", "zip")]);
+    add(&mut fleet, 2, Machine { pro: Some(true), ..machine(main) }, &[deb("zip", "3.0-12", "zip")]);
+    fleet.judge(&book);
+
+    assert_eq!(told(&fleet, &book, 1), [("1".to_owned(), State::FixableInPro)]);
+    assert_eq!(told(&fleet, &book, 2), [("1".to_owned(), State::Fixable)]);
+    assert_eq!(fleet.counts_of(&1, &book), Counts { fixable_in_pro: 1, ..Counts::default() });
+    assert_eq!(fleet.counts_of(&2, &book), Counts { fixable: 1, ..Counts::default() });
+}
+
+#[test]
+fn an_import_judges_again_what_it_touched_and_tells_whose_it_is() {
+    let mut book = Book::new();
+    let rows = || [row("Debian:12", "curl", "1", "2"), row("Debian:12", "wget", "2", "2")];
+    put(&mut book, "Debian:12", rows());
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine("Debian:12"), &[deb("curl", "1", "curl"), deb("libcurl4", "1", "curl")]);
+    add(&mut fleet, 2, machine("Debian:12"), &[deb("wget", "1", "wget")]);
+    assert_eq!(fleet.judge(&book), 3);
+    assert_eq!(fleet.judge(&book), 0, "nothing is judged twice");
+
+    let touched = put(&mut book, "Debian:12", rows().into_iter().chain([row("Debian:12", "curl", "3", "")]));
+    let again = fleet.judge_again(&book, &touched);
+
+    assert_eq!(again, Rejudged { items: 2, changed: 2, hosts: vec![1] });
+    assert_eq!(told(&fleet, &book, 1).len(), 2);
+    assert_eq!(fleet.counts_of(&1, &book), Counts { fixable: 1, no_fix: 1, ..Counts::default() });
+
+    // The same span of rows, saying something else.
+    let other = [
+        row("Debian:12", "curl", "1", ""),
+        row("Debian:12", "curl", "3", ""),
+        row("Debian:12", "wget", "2", "2"),
+    ];
+    let touched = put(&mut book, "Debian:12", other);
+    fleet.judge_again(&book, &touched);
+    assert_eq!(fleet.counts_of(&1, &book), Counts { no_fix: 2, ..Counts::default() });
+
+    let touched = put(&mut book, "Debian:12", []);
+    let again = fleet.judge_again(&book, &touched);
+    assert_eq!(again.hosts, [1, 2]);
+    assert_eq!((told(&fleet, &book, 1), told(&fleet, &book, 2)), (vec![], vec![]));
+}
+
+#[test]
+fn two_versions_of_one_package_are_counted_as_they_are_listed() {
+    let mut book = Book::new();
+    let rows = [row("AlmaLinux:9", "gdbm", "1", "2-1"), row("AlmaLinux:9", "gdbm", "2", "3-1")];
+    put(&mut book, "AlmaLinux:9", rows);
+    let mut fleet = Fleet::new();
+    let packages = [rpm("gdbm", "1-1", "AlmaLinux"), rpm("gdbm", "2-1", "AlmaLinux")];
+    add(&mut fleet, 1, machine("AlmaLinux:9"), &packages);
+    fleet.judge(&book);
+
+    assert_eq!(told(&fleet, &book, 1).len(), 2);
+    assert_eq!(fleet.counts_of(&1, &book).fixable, 2);
+}
+
+#[test]
+fn what_is_exploited_comes_first_and_detects_nothing() {
+    let mut book = Book::new();
+    let rows =
+        [row("Debian:12", "a", "1", "2"), row("Debian:12", "b", "2", "2"), row("Debian:12", "c", "3", "1")];
+    put(&mut book, "Debian:12", rows);
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine("Debian:12"), &["a", "b", "c"].map(|name| deb(name, "1", name)));
+    fleet.judge(&book);
+    let mut priorities = Priorities::default();
+    for cve in ["CVE-2", "CVE-3", "CVE-9"] {
+        priorities.exploited(Exploited {
+            cve: cve.to_owned(),
+            added: "2025-01-01".to_owned(),
+            due: None,
+            ransomware: false,
+        });
+    }
+
+    let found = fleet.findings(&1, &book, &priorities);
+
+    let order: Vec<_> = found.iter().map(|it| (it.advisory.id.as_str(), it.priority.exploited)).collect();
+    assert_eq!(order, [("2", true), ("1", false)]);
+}
+
+#[test]
+fn a_version_that_is_none_is_unknown() {
+    let mut book = Book::new();
+    put(&mut book, "Debian:12", [row("Debian:12", "a", "1", "2")]);
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine("Debian:12"), &[deb("a", "x:1", "a"), deb("é", "1é", "é")]);
+    fleet.judge(&book);
+
+    assert_eq!(fleet.counts_of(&1, &book), Counts { unknown_packages: 1, ..Counts::default() });
+}

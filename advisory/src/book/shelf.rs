@@ -43,7 +43,7 @@ pub struct Entry {
     pub(super) extra: Option<Box<Extra>>,
     /// Place of its version in the shelf's list; `u32::MAX` if it has none.
     step: u32,
-    pub(super) feed: u16,
+    pub(crate) feed: u16,
     /// What it says.
     pub said: Said,
 }
@@ -68,7 +68,7 @@ impl Entry {
     }
 
     /// Whether its version alone does not decide.
-    pub(super) fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         self.extra.as_ref().is_some_and(|extra| {
             extra.introduced.is_some() || extra.module.is_some() || !extra.architectures.is_empty()
         })

@@ -1,9 +1,9 @@
 //! How many findings a machine has: one for each row of each source or package, however many packages were built of it.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::finding::State;
-use super::{Fleet, Standing, index};
+use super::{Fleet, Host, Standing, index};
 use crate::book::Book;
 use crate::kernel::Kernel;
 
@@ -58,12 +58,18 @@ impl Counts {
     }
 }
 
-/// Which verdicts and packages of the book a machine has been seen with.
+/// Which verdicts and packages of the book a machine has been seen with, and what was counted of kernels: machines
+/// have the same ones.
 #[derive(Default)]
 struct Marks {
     verdicts: Vec<u32>,
     shelves: Vec<u32>,
+    kernels: HashMap<Kernels, Counts>,
 }
+
+/// The verdicts of a machine's images, whether each runs and whether it would run next; whether it is told what runs,
+/// and whether Pro is attached.
+type Kernels = (Vec<(u32, bool, bool)>, bool, bool);
 
 /// Marks a place; whether it was marked in this round before.
 fn mark(marks: &mut Vec<u32>, at: u32, round: u32) -> bool {
@@ -99,7 +105,8 @@ impl<H: Ord + Clone> Fleet<H> {
     fn count(&self, name: &H, book: &Book, marks: &mut Marks, round: u32) -> Counts {
         let Some(host) = self.hosts.get(name) else { return Counts::default() };
         let mut counts = Counts::default();
-        let mut simple = host.machine.pro != Some(true);
+        let mut images = Vec::new();
+        let mut simple = true;
         for item in &host.items {
             let Some(number) = self.judged.get(index(*item)) else { continue };
             let Some(verdict) = self.verdicts.get(index(*number)) else { continue };
@@ -111,10 +118,17 @@ impl<H: Ord + Clone> Fleet<H> {
                     continue;
                 }
             }
-            if verdict.spans.is_empty() || mark(&mut marks.verdicts, *number, round) {
+            if self.is_image.get(index(*item)).copied().unwrap_or(false) {
+                images.push(*item);
                 continue;
             }
-            // Two versions of one package, or a kernel: which rows are the same one has to be looked at.
+            if verdict.spans.is_empty() {
+                continue;
+            }
+            if mark(&mut marks.verdicts, *number, round) {
+                continue;
+            }
+            // Two versions of one package: which rows are the same one has to be looked at.
             let mut last = None;
             for span in &verdict.spans {
                 if last != Some(span.shelf) && mark(&mut marks.shelves, span.shelf, round) {
@@ -122,20 +136,48 @@ impl<H: Ord + Clone> Fleet<H> {
                 }
                 last = Some(span.shelf);
             }
-            if self.items.get(index(*item)).is_some_and(|item| item.kernel != Kernel::None) {
-                simple = false;
-            }
             counts.join(&verdict.counts);
         }
-        if simple {
-            return counts;
+        if !simple {
+            let exact = self.exactly(host, &host.items, book);
+            return Counts { unknown_packages: counts.unknown_packages, ..exact };
         }
-        let mut exact = Counts { unknown_packages: counts.unknown_packages, ..Counts::default() };
-        let states: BTreeMap<_, _> = self.states(host, book);
-        for (state, _) in states.values() {
-            exact.add(*state, 1);
+        if host.machine.pro == Some(true) {
+            counts.fixable += std::mem::take(&mut counts.fixable_in_pro);
+        }
+        counts.join(&self.count_kernels(host, &images, book, marks));
+
+        counts
+    }
+
+    fn count_kernels(&self, host: &Host, images: &[u32], book: &Book, marks: &mut Marks) -> Counts {
+        if images.is_empty() {
+            return Counts::default();
+        }
+        let machine = &host.machine;
+        let told = |item: &u32| {
+            let image = self.items.get(index(*item)).map(|item| &item.kernel);
+            let is = |release: &str| matches!(image, Some(Kernel::Image(image)) if **image == *release);
+            let verdict = self.judged.get(index(*item)).copied().unwrap_or_default();
+            (verdict, is(&machine.kernel_running), machine.kernel_installed.as_deref().is_some_and(is))
+        };
+        let key: Vec<_> = images.iter().map(told).collect();
+        let key = (key, machine.kernel_running.is_empty(), machine.pro == Some(true));
+        if let Some(counts) = marks.kernels.get(&key) {
+            return *counts;
+        }
+        let counts = self.exactly(host, images, book);
+        marks.kernels.insert(key, counts);
+
+        counts
+    }
+
+    fn exactly(&self, host: &Host, items: &[u32], book: &Book) -> Counts {
+        let mut counts = Counts::default();
+        for (state, _) in self.states(host, items, book).values() {
+            counts.add(*state, 1);
         }
 
-        exact
+        counts
     }
 }

@@ -61,6 +61,9 @@ pub struct Finding<'a> {
     pub update: Option<&'a str>,
     /// The publisher's remark; empty if none.
     pub note: &'a str,
+    /// CVEs of the advisory that an earlier advisory of the same feed says are mended in what is installed: the
+    /// update mends something else, or mends them better.
+    pub mended_before: BTreeSet<&'a str>,
     /// Why this machine: what it has.
     pub installed: BTreeSet<Installed<'a>>,
     /// The feed that says so; its date is in it.
@@ -92,7 +95,8 @@ impl<H: Ord + Clone> Fleet<H> {
     pub fn findings<'a>(&'a self, host: &H, book: &'a Book, priorities: &Priorities) -> Vec<Finding<'a>> {
         let Some(host) = self.hosts.get(host) else { return Vec::new() };
         let mut found = Vec::new();
-        for ((shelf, at), (state, items)) in self.states(host, book) {
+        let mut mended = Mended::default();
+        for ((shelf, at), (state, items)) in self.states(host, &host.items, book) {
             let span = Span { shelf, from: at, to: at + 1, doubt: Doubt::None };
             let Some((place, row)) = book.rows_of(span).next() else { continue };
             let Some(feed) = book.feed_of(row) else { continue };
@@ -103,6 +107,7 @@ impl<H: Ord + Clone> Fleet<H> {
                 fixed: if row.said == Said::Fixed { book.version_of(span, row) } else { None },
                 update: row.update(),
                 note: row.note(),
+                mended_before: mended.among(book, shelf, self.first_open(shelf, &items), row),
                 installed: items.iter().filter_map(|item| self.installed(*item)).collect(),
                 feed,
                 contradicted_by: book.contradicting(span, row),
@@ -118,6 +123,16 @@ impl<H: Ord + Clone> Fleet<H> {
         });
 
         found
+    }
+
+    /// Of a package's rows the first that may touch any of these items.
+    fn first_open(&self, shelf: u32, items: &[u32]) -> u32 {
+        let first = |item: &u32| {
+            let spans = self.verdict(*item).into_iter().flat_map(|verdict| &verdict.spans);
+            spans.filter(|span| span.shelf == shelf).map(|span| span.from).min()
+        };
+
+        items.iter().filter_map(first).min().unwrap_or(0)
     }
 
     /// The packages of a machine that were not judged, and why.
@@ -141,11 +156,16 @@ impl<H: Ord + Clone> Fleet<H> {
         })
     }
 
-    /// Every row that touches a machine, its state, and by which of its packages.
-    pub(super) fn states(&self, host: &Host, book: &Book) -> BTreeMap<RowAt, (State, Vec<u32>)> {
+    /// Every row that touches these packages of a machine, its state, and by which of them.
+    pub(super) fn states(
+        &self,
+        host: &Host,
+        items: &[u32],
+        book: &Book,
+    ) -> BTreeMap<RowAt, (State, Vec<u32>)> {
         let mut states: BTreeMap<RowAt, (State, Vec<u32>)> = BTreeMap::new();
-        let kernels = self.kernels(host);
-        for item in &host.items {
+        let kernels = self.kernels(host, items);
+        for item in items {
             let Some(verdict) = self.verdict(*item) else { continue };
             let is_image = self.items.get(index(*item)).is_some_and(|item| item.kernel != Kernel::None);
             for span in &verdict.spans {
@@ -168,14 +188,14 @@ impl<H: Ord + Clone> Fleet<H> {
         states
     }
 
-    fn kernels(&self, host: &Host) -> Kernels {
+    fn kernels(&self, host: &Host, items: &[u32]) -> Kernels {
         let images = |release: &str| {
             let is = move |item: &&u32| {
                 self.items
                     .get(index(**item))
                     .is_some_and(|item| matches!(&item.kernel, Kernel::Image(image) if **image == *release))
             };
-            host.items.iter().filter(is).copied().collect::<BTreeSet<u32>>()
+            items.iter().filter(is).copied().collect::<BTreeSet<u32>>()
         };
         let running = images(&host.machine.kernel_running);
         let newest = host.machine.kernel_installed.as_deref().map(images).unwrap_or_default();
@@ -188,6 +208,32 @@ impl<H: Ord + Clone> Fleet<H> {
             .collect();
 
         Kernels { told: !host.machine.kernel_running.is_empty(), running, newest, touching }
+    }
+}
+
+/// The CVEs that one feed says are mended in a package before one of its rows; rows come package by package.
+#[derive(Default)]
+struct Mended<'a> {
+    of: Option<(u32, u32, u16)>,
+    cves: BTreeSet<&'a str>,
+}
+
+impl<'a> Mended<'a> {
+    /// The CVEs of a row that are mended before row `to`.
+    fn among(&mut self, book: &'a Book, shelf: u32, to: u32, row: &'a Entry) -> BTreeSet<&'a str> {
+        let of = Some((shelf, to, row.feed));
+        if self.of != of {
+            self.of = of;
+            self.cves = book
+                .rows_of(Span { shelf, from: 0, to, doubt: Doubt::None })
+                .filter(|(_, other)| {
+                    other.said == Said::Fixed && other.feed == row.feed && !other.is_limited()
+                })
+                .flat_map(|(_, other)| other.advisory.cves.iter().map(String::as_str))
+                .collect();
+        }
+
+        row.advisory.cves.iter().map(String::as_str).filter(|cve| self.cves.contains(cve)).collect()
     }
 }
 

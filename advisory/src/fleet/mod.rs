@@ -23,6 +23,7 @@ use item::{Item, Verdict};
 
 use crate::book::{Book, Place, Span};
 use crate::ecosystem::Ecosystem;
+use crate::kernel::Kernel;
 use crate::origin::origin;
 
 /// What matters of a machine besides its packages.
@@ -66,6 +67,8 @@ pub struct Fleet<H> {
     free: Vec<u32>,
     /// Verdict of each item; `u32::MAX` if not judged yet.
     judged: Vec<u32>,
+    /// Whether each item carries a kernel; beside the items because every count asks it.
+    is_image: Vec<bool>,
     hosts: BTreeMap<H, Host>,
 }
 
@@ -80,6 +83,7 @@ impl<H> Default for Fleet<H> {
             verdict_numbers: HashMap::new(),
             free: Vec::new(),
             judged: Vec::new(),
+            is_image: Vec::new(),
             hosts: BTreeMap::new(),
         }
     }
@@ -144,6 +148,7 @@ impl<H: Ord + Clone> Fleet<H> {
             }
         }
         self.known.insert(hash, number);
+        self.is_image.push(matches!(item.kernel, Kernel::Image(_)));
         self.items.push(item);
         self.judged.push(NOT_JUDGED);
 

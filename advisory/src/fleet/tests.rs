@@ -289,6 +289,30 @@ fn what_is_exploited_comes_first_and_detects_nothing() {
 }
 
 #[test]
+fn what_an_earlier_advisory_mended_is_told_apart() {
+    let mut book = Book::new();
+    let mut again = row("Debian:12", "a", "2", "3");
+    again.advisory = Arc::new(Advisory {
+        id: "2".to_owned(),
+        cves: vec!["CVE-1".to_owned(), "CVE-2".to_owned()],
+        ..Advisory::default()
+    });
+    put(&mut book, "Debian:12", [row("Debian:12", "a", "1", "2"), again]);
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine("Debian:12"), &[deb("a", "1", "a")]);
+    add(&mut fleet, 2, machine("Debian:12"), &[deb("a", "2", "a")]);
+    fleet.judge(&book);
+
+    let priorities = Priorities::default();
+    let mended = |host| {
+        let found = fleet.findings(&host, &book, &priorities);
+        found.into_iter().map(|it| (it.advisory.id.clone(), it.mended_before)).collect::<Vec<_>>()
+    };
+    assert_eq!(mended(1), [("1".to_owned(), [].into()), ("2".to_owned(), [].into())]);
+    assert_eq!(mended(2), [("2".to_owned(), ["CVE-1"].into())]);
+}
+
+#[test]
 fn a_version_that_is_none_is_unknown() {
     let mut book = Book::new();
     put(&mut book, "Debian:12", [row("Debian:12", "a", "1", "2")]);

@@ -20,10 +20,11 @@
 //! | [`wire`] | `wire-size`, `train-dictionary` |
 //! | [`spool`] | `spool` |
 //! | [`delta`] | `inventory-delta` |
-//! | [`versions`] | `version-order` |
+//! | [`advisories`] | `version-order`, `judge-fleet`, `feed-update`, `against-debsecan`, `against-rpm` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
+mod advisories;
 mod bad_link;
 mod corpora;
 mod delta;
@@ -42,7 +43,6 @@ mod scan;
 mod simulate;
 mod spool;
 mod storm;
-mod versions;
 mod watch;
 mod wire;
 
@@ -170,7 +170,27 @@ pub const MEASUREMENTS: &[Measurement] = &[
     Measurement {
         name: "version-order",
         about: "FOLDER with published vectors (docs/advisories.md): right, wrong, refused by ecosystem, each also turned round",
-        run: versions::measure,
+        run: advisories::versions::measure,
+    },
+    Measurement {
+        name: "judge-fleet",
+        about: "20,000 machines (VONGGAC_JUDGE_HOSTS) judged by real advisories (VONGGAC_SHARED_DATA): seconds, mib",
+        run: advisories::judge::fleet,
+    },
+    Measurement {
+        name: "feed-update",
+        about: "the same machines after an update that touches 1,000 packages: ms",
+        run: advisories::judge::update,
+    },
+    Measurement {
+        name: "against-debsecan",
+        about: "verdicts by Debian's lists of advisories beside debsecan's, buster and bullseye: equal, ours only, theirs only",
+        run: advisories::debsecan::measure,
+    },
+    Measurement {
+        name: "against-rpm",
+        about: "verdicts by AlmaLinux' advisories beside rpm's own comparison on package lists made for it: equal, differing",
+        run: advisories::rpm_root::measure,
     },
     Measurement {
         name: "train-dictionary",

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value};
 use vonggac_advisory::version::Order;
 
-use super::{progress, rounded};
+use super::super::{progress, rounded};
 use crate::programs::instant;
 
 /// How a file writes its comparisons.
@@ -49,7 +49,7 @@ struct Score {
     refused: u64,
 }
 
-pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
+pub(in super::super) fn measure() -> anyhow::Result<Map<String, Value>> {
     let folder: PathBuf = std::env::args()
         .nth(2)
         .map(PathBuf::from)

@@ -1,0 +1,17 @@
+//! Advisories: the order of versions, a fleet judged, an update of a feed, verdicts beside peers.
+//!
+//! | module | names |
+//! |---|---|
+//! | [`versions`] | `version-order` |
+//! | [`judge`] | `judge-fleet`, `feed-update` |
+//! | [`debsecan`] | `against-debsecan` |
+//! | [`rpm_root`] | `against-rpm` |
+//!
+//! [`data`] finds the real advisories, [`made_fleet`] makes machines that have their packages.
+
+mod data;
+pub(super) mod debsecan;
+pub(super) mod judge;
+mod made_fleet;
+pub(super) mod rpm_root;
+pub(super) mod versions;

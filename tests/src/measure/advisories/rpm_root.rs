@@ -49,8 +49,7 @@ pub(in super::super) fn measure() -> anyhow::Result<Map<String, Value>> {
         let start = instant();
         let ours = ours(&book, &system, &packages);
         let ms = start.elapsed().as_secs_f64() * 1_000.0;
-        let theirs =
-            theirs(&folder.path().join("advisories").join(format!("almalinux{release}")), &packages)?;
+        let theirs = theirs(&folder.path().join("advisories"), release, &packages)?;
         for (package, advisory) in ours.symmetric_difference(&theirs) {
             progress(&format!("AlmaLinux {release}, one side only: {package} {advisory}"));
         }

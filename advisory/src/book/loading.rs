@@ -6,7 +6,7 @@ use super::REFUSED_NAMED_MAX;
 use super::shelf::{Draft, Extra, Said};
 use crate::ecosystem::Ecosystem;
 use crate::row::{Advisory, Names, Row, Verdict};
-use crate::version::{BadVersion, Key};
+use crate::version::Key;
 
 /// A feed's rows; give it to [`Book::put`](super::Book::put) when the reader has ended well, drop it if not.
 #[derive(Default)]
@@ -31,18 +31,16 @@ impl Loading {
             self.no_weakness += 1;
             return;
         }
-        let named = |version: &str| format!("{} {} {version}", row.ecosystem, row.package);
-        let place = match keys(&row) {
-            Ok(place) => place,
-            Err((version, _)) => {
+        let Placed { said, key, version, introduced } = match placed(&row) {
+            Ok(placed) => placed,
+            Err(version) => {
                 self.refused += 1;
                 if self.refused_named.len() < REFUSED_NAMED_MAX {
-                    self.refused_named.push(named(&version));
+                    self.refused_named.push(format!("{} {} {version}", row.ecosystem, row.package));
                 }
                 return;
             }
         };
-        let (said, key, version, introduced) = place;
         let extra = Extra {
             introduced,
             module: row.module.map(String::into_boxed_str),
@@ -74,12 +72,18 @@ fn is_no_weakness(advisory: &Advisory) -> bool {
     advisory.cves.is_empty() && matches!(kind, Some(b"BA-" | b"EA-"))
 }
 
-type Placed = (Said, Option<Key>, Box<str>, Option<Key>);
+/// What a row says, as the book keeps it.
+struct Placed {
+    said: Said,
+    key: Option<Key>,
+    version: Box<str>,
+    introduced: Option<Key>,
+}
 
-/// What a row says, its place in the order, the version as written, and from where on.
-fn keys(row: &Row) -> Result<Placed, (String, BadVersion)> {
+/// A row's place in the order; the version that has none, if one has none.
+fn placed(row: &Row) -> Result<Placed, String> {
     let order = row.ecosystem.order();
-    let key = |version: &String| order.key(version).map_err(|error| (version.clone(), error));
+    let key = |version: &String| order.key(version).map_err(|_| version.clone());
     let introduced = row.introduced.as_ref().map(key).transpose()?;
     let (said, version) = match &row.verdict {
         Verdict::Fixed(version) => (Said::Fixed, Some(version)),
@@ -94,6 +98,7 @@ fn keys(row: &Row) -> Result<Placed, (String, BadVersion)> {
         (_, Some(version)) => Some(key(version)?),
         (_, None) => None,
     };
+    let version = version.map(|version| version.as_str().into()).unwrap_or_default();
 
-    Ok((said, place, version.map(|version| version.as_str().into()).unwrap_or_default(), introduced))
+    Ok(Placed { said, key: place, version, introduced })
 }

@@ -67,9 +67,14 @@ struct Marks {
     kernels: HashMap<Kernels, Counts>,
 }
 
-/// The verdicts of a machine's images, whether each runs and whether it would run next; whether it is told what runs,
-/// and whether Pro is attached.
-type Kernels = (Vec<(u32, bool, bool)>, bool, bool);
+/// All that counts of a machine's kernels depend on.
+#[derive(PartialEq, Eq, Hash)]
+struct Kernels {
+    /// The verdict of each image, whether it runs, and whether it would run next.
+    images: Vec<(u32, bool, bool)>,
+    running_untold: bool,
+    pro: bool,
+}
 
 /// Marks a place; whether it was marked in this round before.
 fn mark(marks: &mut Vec<u32>, at: u32, round: u32) -> bool {
@@ -161,8 +166,11 @@ impl<H: Ord + Clone> Fleet<H> {
             let verdict = self.judged.get(index(*item)).copied().unwrap_or_default();
             (verdict, is(&machine.kernel_running), machine.kernel_installed.as_deref().is_some_and(is))
         };
-        let key: Vec<_> = images.iter().map(told).collect();
-        let key = (key, machine.kernel_running.is_empty(), machine.pro == Some(true));
+        let key = Kernels {
+            images: images.iter().map(told).collect(),
+            running_untold: machine.kernel_running.is_empty(),
+            pro: machine.pro == Some(true),
+        };
         if let Some(counts) = marks.kernels.get(&key) {
             return *counts;
         }

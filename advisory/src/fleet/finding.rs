@@ -86,8 +86,12 @@ pub(super) const fn plain_state(said: Said, doubt: Doubt) -> State {
     }
 }
 
-/// Number of a package in the book and of its row: what is one finding, however many packages it touches.
-type RowAt = (u32, u32);
+/// A row by its package in the book and its place there: what is one finding, however many packages it touches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowAt {
+    shelf: u32,
+    at: u32,
+}
 
 impl<H: Ord + Clone> Fleet<H> {
     /// The findings of a machine, the most urgent first.
@@ -96,7 +100,7 @@ impl<H: Ord + Clone> Fleet<H> {
         let Some(host) = self.hosts.get(host) else { return Vec::new() };
         let mut found = Vec::new();
         let mut mended = Mended::default();
-        for ((shelf, at), (state, items)) in self.states(host, &host.items, book) {
+        for (RowAt { shelf, at }, (state, items)) in self.states(host, &host.items, book) {
             let span = Span { shelf, from: at, to: at + 1, doubt: Doubt::None };
             let Some((place, row)) = book.rows_of(span).next() else { continue };
             let Some(feed) = book.feed_of(row) else { continue };
@@ -175,9 +179,9 @@ impl<H: Ord + Clone> Fleet<H> {
                         state = State::Fixable;
                     }
                     if is_image {
-                        state = kernels.state(*item, (span.shelf, at), row, state);
+                        state = kernels.state(*item, RowAt { shelf: span.shelf, at }, row, state);
                     }
-                    let found = states.entry((span.shelf, at)).or_insert((state, Vec::new()));
+                    let found = states.entry(RowAt { shelf: span.shelf, at }).or_insert((state, Vec::new()));
                     // Of two packages the one that is worse off decides.
                     found.0 = found.0.min(state);
                     found.1.push(*item);
@@ -203,7 +207,10 @@ impl<H: Ord + Clone> Fleet<H> {
             .iter()
             .filter_map(|item| self.verdict(*item))
             .flat_map(|verdict| {
-                verdict.spans.iter().flat_map(|span| (span.from..span.to).map(|at| (span.shelf, at)))
+                verdict
+                    .spans
+                    .iter()
+                    .flat_map(|span| (span.from..span.to).map(|at| RowAt { shelf: span.shelf, at }))
             })
             .collect();
 

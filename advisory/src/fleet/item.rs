@@ -1,6 +1,6 @@
 //! One distinct package: all that its verdict depends on, and nothing of the machine.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use vonggac_protocol::package::{Manager, Package};
 
@@ -29,13 +29,11 @@ pub enum Standing {
 /// A package as machines have it.
 pub(super) struct Item {
     whose: usize,
-    manager: Manager,
+    /// What tells it apart, in one piece: every package of every inventory is compared with one of these.
+    identity: Box<[u8]>,
     pub(super) name: Box<str>,
     pub(super) architecture: Box<str>,
     pub(super) version: Box<str>,
-    /// As the package says, for telling items apart.
-    written_source: Option<Box<str>>,
-    written_source_version: Option<Box<str>>,
     /// As advisories call it.
     pub(super) source: Box<str>,
     pub(super) source_version: Box<str>,
@@ -44,30 +42,64 @@ pub(super) struct Item {
     pub(super) kernel: Kernel,
 }
 
-/// A hash of what tells items apart.
-pub(super) fn hash(whose: usize, package: &Package, origin: Origin) -> u64 {
+/// Writes what tells items apart: each text with its length before it, so that no two packages write the same.
+pub(super) fn identity(whose: usize, package: &Package, origin: Origin, out: &mut Vec<u8>) {
+    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let manager = match package.manager {
+        Manager::Dpkg => 0,
+        Manager::Rpm => 1,
+        Manager::WindowsUninstall => 2,
+        Manager::WindowsAppx => 3,
+    };
+    let origin = match origin {
+        Origin::Distribution => 0,
+        Origin::Backports => 1,
+        Origin::Other => 2,
+        Origin::Unlisted => 3,
+    };
+    out.clear();
+    out.extend([manager, origin]);
+    out.extend(u32::try_from(whose).unwrap_or(u32::MAX).to_le_bytes());
+    for text in [&package.name, &package.version, &package.architecture] {
+        out.extend(length(text));
+        out.extend(text.as_bytes());
+    }
+    for text in [&package.source, &package.source_version] {
+        let Some(text) = text else {
+            out.extend(u32::MAX.to_le_bytes());
+            continue;
+        };
+        out.extend(length(text));
+        out.extend(text.as_bytes());
+    }
+}
+
+/// A hash of an identity.
+pub(super) fn hash(identity: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (whose, package.manager, &package.name, &package.architecture, &package.version).hash(&mut hasher);
-    (&package.source, &package.source_version, origin).hash(&mut hasher);
+    hasher.write(identity);
 
     hasher.finish()
 }
 
 impl Item {
-    pub(super) fn new(whose: usize, ecosystem: &Ecosystem, package: &Package, origin: Origin) -> Self {
+    pub(super) fn new(
+        whose: usize,
+        ecosystem: &Ecosystem,
+        package: &Package,
+        origin: Origin,
+        identity: &[u8],
+    ) -> Self {
         let (source, source_version) = source_of(package, ecosystem);
-        let boxed = |text: &Option<String>| text.as_deref().map(Box::from);
 
         Self {
             whose,
-            manager: package.manager,
+            identity: identity.into(),
             name: package.name.as_str().into(),
             architecture: package.architecture.as_str().into(),
             version: package.version.as_str().into(),
             source: source.as_ref().into(),
             source_version: source_version.into(),
-            written_source: boxed(&package.source),
-            written_source_version: boxed(&package.source_version),
             origin,
             stream: stream(package),
             kernel: kernel(package),
@@ -75,15 +107,8 @@ impl Item {
     }
 
     /// Whether this is that package.
-    pub(super) fn is(&self, whose: usize, package: &Package, origin: Origin) -> bool {
-        self.whose == whose
-            && self.origin == origin
-            && self.manager == package.manager
-            && *self.name == *package.name
-            && *self.version == *package.version
-            && *self.architecture == *package.architecture
-            && self.written_source.as_deref() == package.source.as_deref()
-            && self.written_source_version.as_deref() == package.source_version.as_deref()
+    pub(super) fn is(&self, identity: &[u8]) -> bool {
+        *self.identity == *identity
     }
 
     pub(super) const fn whose(&self) -> usize {

@@ -121,26 +121,28 @@ impl<H: Ord + Clone> Fleet<H> {
             self.ecosystems.push(ecosystem.clone());
             self.ecosystems.len() - 1
         });
+        let mut identity = Vec::new();
         let mut numbers: Vec<u32> =
-            packages.into_iter().map(|package| self.one(whose, ecosystem, package)).collect();
+            packages.into_iter().map(|package| self.one(whose, ecosystem, package, &mut identity)).collect();
         numbers.sort_unstable();
         numbers.dedup();
 
         numbers.into_boxed_slice()
     }
 
-    fn one(&mut self, whose: usize, ecosystem: &Ecosystem, package: &Package) -> u32 {
+    fn one(&mut self, whose: usize, ecosystem: &Ecosystem, package: &Package, identity: &mut Vec<u8>) -> u32 {
         let origin = origin(package, ecosystem);
-        let mut hash = item::hash(whose, package, origin);
+        item::identity(whose, package, origin, identity);
+        let mut hash = item::hash(identity);
         // Two packages of one hash stand side by side.
         while let Some(number) = self.known.get(&hash) {
-            if self.items.get(index(*number)).is_some_and(|item| item.is(whose, package, origin)) {
+            if self.items.get(index(*number)).is_some_and(|item| item.is(identity)) {
                 return *number;
             }
             hash = hash.wrapping_add(1);
         }
         let number = u32::try_from(self.items.len()).expect("fewer than four billion packages");
-        let item = Item::new(whose, ecosystem, package, origin);
+        let item = Item::new(whose, ecosystem, package, origin, identity);
         for name in item.names() {
             match self.named.get_mut(name) {
                 Some(numbers) => numbers.push(number),

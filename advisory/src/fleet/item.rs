@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-use vonggac_protocol::package::{Manager, Package};
+use vonggac_protocol::package::{LicenceBasis, Manager, Package};
 
 use super::count::Counts;
 use crate::book::{Book, Span, Stream, Subject};
@@ -43,35 +43,63 @@ pub(super) struct Item {
 }
 
 /// Writes what tells items apart: each text with its length before it, so that no two packages write the same.
-pub(super) fn identity(whose: usize, package: &Package, origin: Origin, out: &mut Vec<u8>) {
-    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let manager = match package.manager {
-        Manager::Dpkg => 0,
-        Manager::Rpm => 1,
-        Manager::WindowsUninstall => 2,
-        Manager::WindowsAppx => 3,
-    };
-    let origin = match origin {
-        Origin::Distribution => 0,
-        Origin::Backports => 1,
-        Origin::Other => 2,
-        Origin::Unlisted => 3,
-    };
+pub(super) fn identity(ecosystem: &str, package: &Package, origin: Origin, out: &mut Vec<u8>) {
+    let manager = MANAGERS.iter().position(|known| *known == package.manager);
+    let origin = ORIGINS.iter().position(|known| *known == origin);
+    let number = |at: Option<usize>| at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX);
     out.clear();
-    out.extend([manager, origin]);
-    out.extend(u32::try_from(whose).unwrap_or(u32::MAX).to_le_bytes());
-    for text in [&package.name, &package.version, &package.architecture] {
-        out.extend(length(text));
-        out.extend(text.as_bytes());
+    out.extend([number(manager), number(origin)]);
+    for text in [ecosystem, &package.name, &package.version, &package.architecture] {
+        write_text(Some(text), out);
     }
-    for text in [&package.source, &package.source_version] {
-        let Some(text) = text else {
-            out.extend(u32::MAX.to_le_bytes());
-            continue;
-        };
-        out.extend(length(text));
-        out.extend(text.as_bytes());
+    write_text(package.source.as_deref(), out);
+    write_text(package.source_version.as_deref(), out);
+}
+
+const MANAGERS: [Manager; 4] = [Manager::Dpkg, Manager::Rpm, Manager::WindowsUninstall, Manager::WindowsAppx];
+const ORIGINS: [Origin; 4] = [Origin::Distribution, Origin::Backports, Origin::Other, Origin::Unlisted];
+
+fn write_text(text: Option<&str>, out: &mut Vec<u8>) {
+    let length = text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(u32::MAX - 1));
+    out.extend(length.to_le_bytes());
+    out.extend(text.unwrap_or_default().as_bytes());
+}
+
+fn read_text<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a str>> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let length = u32::from_le_bytes(*length);
+    if length == u32::MAX {
+        *rest = after;
+        return Some(None);
     }
+    let (text, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
+    *rest = after;
+
+    Some(Some(std::str::from_utf8(text).ok()?))
+}
+
+/// What an identity was written from: the ecosystem, as much of the package as counts here, its origin.
+pub(super) fn package_of(identity: &[u8]) -> Option<(Ecosystem, Package, Origin)> {
+    let ([manager, origin], mut rest) = identity.split_first_chunk::<2>()?;
+    let mut text = || read_text(&mut rest);
+    let ecosystem = text()??.parse().ok()?;
+    let mut owned = || text().map(|text| text.map(str::to_owned));
+    let package = Package {
+        manager: *MANAGERS.get(usize::from(*manager))?,
+        name: owned()??,
+        version: owned()??,
+        architecture: owned()??,
+        source: owned()?,
+        source_version: owned()?,
+        section: None,
+        vendor: None,
+        licence: None,
+        licence_basis: LicenceBasis::Unknown,
+        installed_at: None,
+        in_repository: None,
+    };
+
+    rest.is_empty().then_some((ecosystem, package, *ORIGINS.get(usize::from(*origin))?))
 }
 
 /// A hash of an identity.
@@ -104,6 +132,10 @@ impl Item {
             stream: stream(package),
             kernel: kernel(package),
         }
+    }
+
+    pub(super) fn identity(&self) -> &[u8] {
+        &self.identity
     }
 
     /// Whether this is that package.

@@ -24,7 +24,7 @@ use item::{Item, Verdict};
 use crate::book::{Book, Place, Span};
 use crate::ecosystem::Ecosystem;
 use crate::kernel::Kernel;
-use crate::origin::origin;
+use crate::origin::{Origin, origin};
 
 /// What matters of a machine besides its packages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -117,22 +117,46 @@ impl<H: Ord + Clone> Fleet<H> {
         packages: impl IntoIterator<Item = &'a Package>,
     ) -> Box<[u32]> {
         let Some(ecosystem) = ecosystem else { return Box::default() };
-        let whose = self.ecosystems.iter().position(|known| known == ecosystem).unwrap_or_else(|| {
-            self.ecosystems.push(ecosystem.clone());
-            self.ecosystems.len() - 1
-        });
+        let whose = self.whose(ecosystem);
+        let text = ecosystem.to_string();
         let mut identity = Vec::new();
-        let mut numbers: Vec<u32> =
-            packages.into_iter().map(|package| self.one(whose, ecosystem, package, &mut identity)).collect();
+        let mut numbers: Vec<u32> = packages
+            .into_iter()
+            .map(|package| {
+                let origin = origin(package, ecosystem);
+                item::identity(&text, package, origin, &mut identity);
+                self.one(whose, package, origin, &identity)
+            })
+            .collect();
         numbers.sort_unstable();
         numbers.dedup();
 
         numbers.into_boxed_slice()
     }
 
-    fn one(&mut self, whose: usize, ecosystem: &Ecosystem, package: &Package, identity: &mut Vec<u8>) -> u32 {
-        let origin = origin(package, ecosystem);
-        item::identity(whose, package, origin, identity);
+    /// The package of a number, as bytes that [`Fleet::restore`] knows again; `None` if there is no such number.
+    #[must_use]
+    pub fn identity(&self, number: u32) -> Option<&[u8]> {
+        self.items.get(index(number)).map(Item::identity)
+    }
+
+    /// The number of a package that was kept by its bytes, so that a fleet need not be told package by package again:
+    /// given in order to an empty fleet, packages have the numbers that they had. `None` if these are no such bytes.
+    pub fn restore(&mut self, identity: &[u8]) -> Option<u32> {
+        let (ecosystem, package, origin) = item::package_of(identity)?;
+        let whose = self.whose(&ecosystem);
+
+        Some(self.one(whose, &package, origin, identity))
+    }
+
+    fn whose(&mut self, ecosystem: &Ecosystem) -> usize {
+        self.ecosystems.iter().position(|known| known == ecosystem).unwrap_or_else(|| {
+            self.ecosystems.push(ecosystem.clone());
+            self.ecosystems.len() - 1
+        })
+    }
+
+    fn one(&mut self, whose: usize, package: &Package, origin: Origin, identity: &[u8]) -> u32 {
         let mut hash = item::hash(identity);
         // Two packages of one hash stand side by side.
         while let Some(number) = self.known.get(&hash) {
@@ -142,6 +166,7 @@ impl<H: Ord + Clone> Fleet<H> {
             hash = hash.wrapping_add(1);
         }
         let number = u32::try_from(self.items.len()).expect("fewer than four billion packages");
+        let ecosystem = self.ecosystems.get(whose).expect("it was looked up or pushed just now");
         let item = Item::new(whose, ecosystem, package, origin, identity);
         for name in item.names() {
             match self.named.get_mut(name) {

@@ -264,6 +264,42 @@ fn two_versions_of_one_package_are_counted_as_they_are_listed() {
 }
 
 #[test]
+fn a_fleet_that_was_kept_has_the_same_findings() {
+    let mut book = Book::new();
+    put(&mut book, "Debian:12", [row("Debian:12", "openssl", "1", "3")]);
+    put(&mut book, "AlmaLinux:9", [row("AlmaLinux:9", "nginx", "2", "1:2-1")]);
+    let mut fleet = Fleet::new();
+    let mut of_source = deb("libssl3", "2", "openssl");
+    of_source.source_version = Some("2+b1".to_owned());
+    let of_alma =
+        fleet.number(machine("AlmaLinux:9").ecosystem.as_ref(), &[rpm("nginx", "1:1-1", "AlmaLinux")]);
+    let of_debian = fleet.number(
+        machine("Debian:12").ecosystem.as_ref(),
+        &[of_source, deb("curl", "8~bpo12+1", "curl"), deb("é", "1", "é")],
+    );
+
+    let mut again = Fleet::new();
+    for number in 0_u32.. {
+        let Some(identity) = fleet.identity(number) else { break };
+        assert_eq!(again.restore(identity), Some(number));
+        assert_eq!(again.restore(&identity[1..]), None);
+        assert_eq!(again.restore(&[identity, b"x"].concat()), None);
+    }
+    assert_eq!(again.items(), 4);
+    for fleet in [&mut fleet, &mut again] {
+        fleet.set(1, machine("Debian:12"), of_debian.clone());
+        fleet.set(2, machine("AlmaLinux:9"), of_alma.clone());
+        fleet.judge(&book);
+    }
+
+    for host in [1, 2] {
+        assert_eq!(told(&fleet, &book, host).len(), 1);
+        assert_eq!(told(&fleet, &book, host), told(&again, &book, host));
+        assert_eq!(fleet.counts_of(&host, &book), again.counts_of(&host, &book));
+    }
+}
+
+#[test]
 fn what_is_exploited_comes_first_and_detects_nothing() {
     let mut book = Book::new();
     let rows =

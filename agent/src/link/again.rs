@@ -1,4 +1,4 @@
-//! From TCP back to QUIC: tried from time to time beside the connection that stands.
+//! From TCP back to QUIC: tried from time to time beside the connection that stands, ever more seldom while it fails.
 
 use std::time::Duration;
 
@@ -11,19 +11,22 @@ use super::random;
 use crate::wire::dial::{DialError, dial_quic};
 use crate::wire::tls::Client;
 
+/// The longest pause between two tries: one takes 11 kB of a day that should stay under 100 (`measure fallback`).
+const SELDOM: Duration = Duration::from_secs(24 * 3600);
+
 /// Tries QUIC again and again.
 #[derive(Debug)]
 pub(super) struct Again {
     address: String,
     client: Client,
-    every: Duration,
+    pause: Duration,
     at: Instant,
     running: Option<JoinHandle<Result<Connection, DialError>>>,
 }
 
 impl Again {
     pub(super) fn new(address: &str, client: Client, every: Duration) -> Self {
-        Self { address: address.to_owned(), client, every, at: next(every), running: None }
+        Self { address: address.to_owned(), client, pause: every, at: next(every), running: None }
     }
 
     /// Waits until QUIC stands. What has begun goes on when this is dropped and called again.
@@ -38,7 +41,8 @@ impl Again {
             });
             let tried = running.await;
             self.running = None;
-            self.at = next(self.every);
+            self.pause = longer(self.pause);
+            self.at = next(self.pause);
             match tried {
                 Ok(Ok(connection)) => return (connection, self.client.clone()),
                 Ok(Err(error)) => debug!(%error, "UDP is still blocked"),
@@ -56,7 +60,29 @@ impl Drop for Again {
     }
 }
 
+/// Twice as long, but no longer than [`SELDOM`], unless the configuration itself asks for more.
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(SELDOM.max(pause))
+}
+
 /// A fleet behind one firewall does not come at one moment when it opens.
 fn next(every: Duration) -> Instant {
     Instant::now() + every.mul_f64(0.75 + random() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_of_blocked_udp_soon_has_one_try_only() {
+        let hour = Duration::from_secs(3600);
+        let pauses: Vec<u64> = std::iter::successors(Some(hour), |pause| Some(longer(*pause)))
+            .take(7)
+            .map(|pause| pause.as_secs() / 3600)
+            .collect();
+
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 24, 24]);
+        assert_eq!(longer(40 * hour), 40 * hour, "what the configuration asks for stays");
+    }
 }

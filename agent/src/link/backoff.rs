@@ -54,9 +54,12 @@ impl Backoff {
     /// when it took us in, so that the fleet comes back no faster than it is taken in.
     pub fn after_loss(&mut self, within_secs: Option<u32>, random: f64) -> Duration {
         let asked = within_secs.map_or(LEAST, |secs| Duration::from_secs(u64::from(secs)));
+        let span = asked.clamp(LEAST, SPREAD_MOST);
         let first = self.after_failure(random);
+        // Who fails in the storm was one too many for it: the next try is spread as wide.
+        self.ceiling = self.ceiling.max(span);
 
-        asked.clamp(LEAST, SPREAD_MOST).mul_f64(random.clamp(0.0, 1.0)).max(first)
+        span.mul_f64(random.clamp(0.0, 1.0)).max(first)
     }
 
     /// The wait after a refusal: what the collector asked for and up to as much again, since jitter helps only when it
@@ -99,11 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn a_try_that_fails_after_a_loss_waits_as_after_any_failure() {
+    fn a_try_that_fails_after_a_loss_is_followed_by_one_spread_as_wide() {
         let mut backoff = Backoff::new();
         backoff.after_loss(Some(60), 1.0);
 
-        assert_eq!(backoff.after_failure(1.0), 2 * LEAST);
+        assert_eq!(backoff.after_failure(1.0), Duration::from_secs(60));
+        assert_eq!(backoff.after_failure(1.0), Duration::from_secs(120));
     }
 
     #[test]

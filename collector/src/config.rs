@@ -40,7 +40,7 @@ const HOST_DAYS: u32 = 30;
 const GRACE_DAYS: u32 = 90;
 
 /// Vendors publish daily and a stick goes round once a week; twice that is a missed round.
-const FEEDS_DAYS_MAX: u32 = 14;
+pub const FEEDS_DAYS_MAX: u32 = 14;
 
 /// The file is not a configuration that this program can use.
 #[derive(Debug, thiserror::Error)]

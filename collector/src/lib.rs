@@ -24,5 +24,6 @@ pub mod session;
 pub mod silence;
 pub mod snapshot;
 pub mod store;
+pub mod vulnerabilities;
 
 pub use cli::main_with;

@@ -42,6 +42,7 @@ use crate::session::renew::Renewals;
 use crate::session::{Sessions, registry};
 use crate::silence::task::{self as silence, Pulse};
 use crate::store::{Store, assignments};
+use crate::vulnerabilities::{Vulnerabilities, step};
 use crate::{clock, console, service};
 
 /// Enrolment conversations at once: each ends within seconds.
@@ -62,6 +63,7 @@ enum Task {
     Silence,
     Judge,
     Status,
+    Vulnerabilities,
     Console,
 }
 
@@ -134,8 +136,13 @@ pub async fn serve(
     let http = HttpDoor::open(&config.console, &authority)?;
     let running =
         Running { pid: std::process::id(), link: door.address()?, console: http.url(), pin: authority.pin() };
-    let settings =
-        desk::Settings { tls: http.is_tls(), admission: Arc::clone(&admission), ..desk::Settings::default() };
+    let vulnerabilities = Arc::new(Vulnerabilities::new(config.feeds_days_max));
+    let settings = desk::Settings {
+        tls: http.is_tls(),
+        admission: Arc::clone(&admission),
+        vulnerabilities: Arc::clone(&vulnerabilities),
+        ..desk::Settings::default()
+    };
     let pages = console::router(Desk::new(store.clone(), knowledge, news, settings));
 
     // The doors close before the rest stops, so nothing arrives that nobody would judge.
@@ -145,6 +152,7 @@ pub async fn serve(
     start(&mut tasks, Task::Watch, watch);
     start(&mut tasks, Task::Silence, silence::run(store.clone(), pulse.clone(), bell, rest.clone()));
     start(&mut tasks, Task::Judge, judging.run(rest.clone()));
+    start(&mut tasks, Task::Vulnerabilities, step::keep(vulnerabilities, store.clone(), rest.clone()));
     let state =
         report::keep_written(Arc::clone(&admission), store.clone(), config.status_path(), rest.clone());
     start(&mut tasks, Task::Status, state);

@@ -63,6 +63,12 @@ impl Kind {
         matches!(self, Self::Osv | Self::CsafRedHat | Self::CsafMicrosoft)
     }
 
+    /// Whether it orders work and detects nothing.
+    #[must_use]
+    pub const fn is_priority(self) -> bool {
+        matches!(self, Self::Kev | Self::Epss)
+    }
+
     /// What this is the beginning of.
     pub(super) fn of(head: &[u8]) -> Result<Self, FeedError> {
         let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();

@@ -73,7 +73,7 @@ pub(super) async fn list(
     Ok(Json(HostPage { items: page.items, next: page.next }))
 }
 
-async fn found(desk: &Desk, client: &Client, id: &str) -> Result<Host, Problem> {
+pub(super) async fn found(desk: &Desk, client: &Client, id: &str) -> Result<Host, Problem> {
     let id: HostId = id.parse().map_err(|_| Problem::absent(client.t))?;
     let scope = client.scope();
     let sight =

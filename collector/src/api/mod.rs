@@ -7,6 +7,7 @@
 //! | [`overview`], [`incidents`], [`hosts`], [`compliance`], [`evidence`], [`windows`], [`account`] | routes by subject |
 //! | [`budgets`] | what hosts may move in a day |
 //! | [`licences`] | software held against entitlements, open source |
+//! | [`vulnerabilities`] | weaknesses of a host; the feeds behind them |
 //! | [`admission`] | who comes in at the other door |
 //! | [`enrolments`] | who wants to come in, and what is decided |
 //! | [`alive`] | whether the process lives and can work |
@@ -34,6 +35,7 @@ mod incidents;
 mod licences;
 mod overview;
 mod problem;
+mod vulnerabilities;
 mod windows;
 
 pub use problem::Problem;
@@ -79,6 +81,8 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::one))
         .routes(routes!(hosts::packages))
+        .routes(routes!(vulnerabilities::of_host))
+        .routes(routes!(vulnerabilities::feeds))
         .routes(routes!(hosts::rebaseline))
         .routes(routes!(enrolments::list))
         .routes(routes!(enrolments::decide))

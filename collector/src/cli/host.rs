@@ -5,7 +5,7 @@ use clap::Subcommand;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::AgencyId;
 
-use super::{Setting, note};
+use super::{Setting, note, vulnerable};
 use crate::clock;
 use crate::print::{line, plain};
 use crate::store::audit::OPERATOR;
@@ -23,6 +23,11 @@ pub(super) enum Host {
     List,
     /// Xem một máy / show one
     Show {
+        /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
+        host: String,
+    },
+    /// Lỗ hổng của một máy theo các nguồn tin đã nhập / weaknesses of a host by the feeds that are held
+    Vulnerabilities {
         /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
         host: String,
     },
@@ -117,6 +122,7 @@ impl Host {
                 let host = store.read(move |db| hosts::named(db, &host)).await?;
                 return show(setting, &host);
             }
+            Self::Vulnerabilities { host } => return vulnerable::show(setting, &store, &host).await,
             Self::Rebaseline { host, root, by, reason } => {
                 return rebaseline(setting, &store, host, root, by, reason).await;
             }

@@ -30,6 +30,7 @@ mod running;
 mod snapshot;
 mod status;
 mod token;
+mod vulnerable;
 mod window;
 
 pub use init::{Initialised, initialise};

@@ -81,7 +81,7 @@ struct SoftwareLine {
 }
 
 /// The host of this id, or the answer that there is none.
-async fn found(desk: &Desk, reader: &Reader, id: &str) -> Result<Result<Host, Response>, Trouble> {
+pub(super) async fn found(desk: &Desk, reader: &Reader, id: &str) -> Result<Result<Host, Response>, Trouble> {
     let Ok(id) = id.parse::<HostId>() else { return Ok(Err(reader.not_found())) };
     let scope = reader.caller.person.scope.clone();
     let sight = desk.store.read(move |db| host::one(db, &scope, id)).await?;

@@ -9,6 +9,7 @@
 //! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`windows`], [`journal`] | one page each |
 //! | [`admission`] | who wants to come in |
 //! | [`balance`] | software held against entitlements, agency by agency |
+//! | [`vulnerabilities`] | weaknesses of a host; feeds |
 //! | [`difference`], [`licences`] | a file before and after; licences of a host's software |
 
 use axum::Router;
@@ -38,6 +39,7 @@ mod live;
 mod overview;
 mod rules;
 mod sign_in;
+mod vulnerabilities;
 mod windows;
 
 /// Bytes of a form at most; the longest note takes a third of it.
@@ -64,6 +66,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/may", get(hosts::show))
         .route("/may/{id}", get(host::show))
         .route("/may/{id}/phan-mem", get(host::software))
+        .route("/may/{id}/lo-hong", get(vulnerabilities::of_host))
+        .route("/nguon-tin", get(vulnerabilities::feeds))
         .route("/ghi-danh", get(admission::show))
         .route("/ghi-danh/{id}", post(admission::act))
         .route("/tuan-thu", get(compliance::show))

@@ -12,6 +12,7 @@ use crate::admission::Admission;
 use crate::entitlements::survey::Memory;
 use crate::judge::News;
 use crate::store::Store;
+use crate::vulnerabilities::Vulnerabilities;
 
 /// Browsers that may listen for changes at once; beyond it they are told to come back, and pages work without.
 const LISTENERS_MAX: usize = 500;
@@ -28,11 +29,13 @@ pub struct Settings {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Who comes in at the other door.
     pub admission: Arc<Admission>,
+    /// Which machine has which weakness.
+    pub vulnerabilities: Arc<Vulnerabilities>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { tls: false, now: Arc::new(crate::clock::now), admission: Arc::default() }
+        Self { tls: false, now: Arc::new(crate::clock::now), admission: Arc::default(), vulnerabilities: Arc::default() }
     }
 }
 

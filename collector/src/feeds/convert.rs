@@ -123,7 +123,7 @@ fn pack(mut file: File, limits: &Limits) -> anyhow::Result<Packed> {
                 }
                 careful.take(row).into_iter().try_for_each(|row| put(Item::Row(row)))
             }
-            other => put(other),
+            item @ (Item::Exploited(_) | Item::Score(_) | Item::Ended(_)) => put(item),
         })?;
         careful.end().into_iter().try_for_each(|row| put(Item::Row(row)))?;
         given

@@ -16,3 +16,6 @@ pub mod age;
 pub mod bundle;
 pub mod convert;
 pub mod part;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Inventories of installed software: parts until all are there, then the whole, then differences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -38,6 +38,20 @@ pub fn digest(connection: &Connection, host: HostId) -> anyhow::Result<Option<Di
         .prepare_cached("SELECT digest FROM inventory WHERE host = ?1")?
         .query_row([host.0], |row| Ok(Digest(row.get(0)?)))
         .optional()?)
+}
+
+/// Every host with an inventory: its digest, and the newest observation of what else is judged of it.
+///
+/// # Errors
+/// If the store fails.
+pub fn stamps(connection: &Connection) -> anyhow::Result<BTreeMap<HostId, (Digest, i64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.host, i.digest, coalesce((SELECT max(l.observation) FROM latest l WHERE l.host = i.host \
+         AND l.kind IN ('host_described', 'patch_state')), 0) FROM inventory i",
+    )?;
+    let rows = statement.query_map([], |row| Ok((HostId(row.get(0)?), (Digest(row.get(1)?), row.get(2)?))))?;
+
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The observation that the kept inventory rests on: its place in the order of arrival, and its id.

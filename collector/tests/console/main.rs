@@ -11,5 +11,6 @@ mod programs;
 mod scope;
 mod seed;
 mod signing_in;
+mod vulnerabilities;
 mod windows;
 mod words;

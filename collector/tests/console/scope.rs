@@ -20,10 +20,12 @@ async fn a_neighbours_thing_answers_404_on_every_route_and_the_attempt_is_audite
         format!("/may/{host}/phan-mem"),
         "/ban-quyen/so-tttt".to_owned(),
         "/api/v1/licences/so-tttt".to_owned(),
+        format!("/may/{host}/lo-hong"),
         format!("/bang-chung/{observation}"),
         format!("/api/v1/incidents/{incident}"),
         format!("/api/v1/hosts/{host}"),
         format!("/api/v1/hosts/{host}/packages"),
+        format!("/api/v1/hosts/{host}/vulnerabilities"),
         format!("/api/v1/observations/{observation}"),
     ];
     let acts = ["tiep-nhan", "ghi-chu", "ket-thuc", "mo-lai"];

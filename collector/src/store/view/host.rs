@@ -117,6 +117,25 @@ pub fn one(db: &Connection, scope: &Scope, id: HostId) -> anyhow::Result<Sight<H
     }))
 }
 
+/// What a host last said it is, and how it is patched.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn newest_states(
+    db: &Connection,
+    host: HostId,
+) -> anyhow::Result<(Option<HostDescribed>, Option<PatchState>)> {
+    let mut latest = latest(db, host)?;
+    let described = latest.remove("host_described").and_then(|(kind, _)| {
+        if let Kind::HostDescribed(it) = kind { Some(it) } else { None }
+    });
+    let patches = latest.remove("patch_state").and_then(|(kind, _)| {
+        if let Kind::PatchState(it) = kind { Some(it) } else { None }
+    });
+
+    Ok((described, patches))
+}
+
 fn latest(db: &Connection, host: HostId) -> anyhow::Result<BTreeMap<String, (Kind, Timestamp)>> {
     let columns = observations::COLUMNS;
     let mut query = db.prepare_cached(&format!(

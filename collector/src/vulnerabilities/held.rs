@@ -1,0 +1,127 @@
+//! Book, fleet and marks in memory: each distinct package of the fleet is judged once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use vonggac_advisory::book::{Book, Loading};
+use vonggac_advisory::fleet::{Fleet, Machine};
+use vonggac_advisory::priority::Priorities;
+use vonggac_advisory::source::Feed;
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::id::HostId;
+use vonggac_protocol::package::Package;
+
+use crate::config::FEEDS_DAYS_MAX;
+use crate::store::feeds::Kept;
+
+/// What is known of a machine when it was judged last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Known {
+    /// Digest of its inventory.
+    pub(super) inventory: Digest,
+    /// Newest observation that says what it is.
+    pub(super) observation: i64,
+    pub(super) machine: Machine,
+}
+
+/// Book, fleet and marks.
+#[derive(Default)]
+pub struct Held {
+    pub(super) book: Book,
+    pub(super) fleet: Fleet<HostId>,
+    pub(super) priorities: Priorities,
+    pub(super) feeds: BTreeMap<String, Kept>,
+    pub(super) hosts: BTreeMap<HostId, Known>,
+    /// Rows left out by feed, because a version of theirs is none.
+    pub(super) refused: BTreeMap<String, u64>,
+}
+
+impl Held {
+    /// Takes a feed that was read whole; `Loading` is empty for marks and scores.
+    pub(super) fn feed(&mut self, kept: Kept, loading: Loading) {
+        let part = &kept.part;
+        let feed = Feed {
+            name: part.name.clone(),
+            source: part.source.clone(),
+            dated: Some(part.dated),
+            digest: part.packed,
+            rows: part.rows,
+            covers: part.covers.clone(),
+        };
+        let covered = self.feeds.get(&part.name).map(|held| held.part.covers.clone()).unwrap_or_default();
+        let is_same_cover = covered == part.covers;
+        let loaded = self.book.put(feed, loading);
+        self.refused.insert(part.name.clone(), loaded.refused);
+        self.feeds.insert(part.name.clone(), kept);
+        if is_same_cover {
+            self.fleet.judge_again(&self.book, &loaded.touched);
+        } else {
+            self.forget_hosts();
+        }
+    }
+
+    /// A feed is no longer held.
+    pub(super) fn gone(&mut self, name: &str) {
+        let Some(kept) = self.feeds.remove(name) else { return };
+        let part = kept.part;
+        let feed = Feed {
+            name: part.name,
+            source: part.source,
+            dated: Some(part.dated),
+            digest: part.packed,
+            rows: 0,
+            covers: BTreeSet::new(),
+        };
+        self.book.put(feed, Loading::new());
+        self.refused.remove(name);
+        self.forget_hosts();
+    }
+
+    /// What was not judged because no feed spoke for it has to be judged now: all machines are read again.
+    fn forget_hosts(&mut self) {
+        self.fleet = Fleet::new();
+        self.hosts.clear();
+    }
+
+    pub(super) fn host(&mut self, host: HostId, known: Known, packages: &[Package]) {
+        let items = self.fleet.number(known.machine.ecosystem.as_ref(), packages);
+        self.fleet.set(host, known.machine.clone(), items);
+        self.hosts.insert(host, known);
+    }
+}
+
+/// Book, fleet and marks, for everybody who asks.
+pub struct Vulnerabilities {
+    held: RwLock<Held>,
+    /// Advisories older than so many days are told to be too old.
+    pub days_max: u32,
+}
+
+impl Default for Vulnerabilities {
+    fn default() -> Self {
+        Self::new(FEEDS_DAYS_MAX)
+    }
+}
+
+impl std::fmt::Debug for Vulnerabilities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vulnerabilities").finish_non_exhaustive()
+    }
+}
+
+impl Vulnerabilities {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(days_max: u32) -> Self {
+        Self { held: RwLock::default(), days_max }
+    }
+
+    // A reader that panicked left nothing half-done; a writer's next step mends what it finds.
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Held> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Held> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

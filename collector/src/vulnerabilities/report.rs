@@ -1,0 +1,209 @@
+//! What is told of one machine: what a newer version mends, what nothing mends yet, what could not be judged.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use vonggac_advisory::fleet::{Finding, Installed, Standing, State};
+use vonggac_advisory::origin::Origin;
+use vonggac_protocol::id::HostId;
+use vonggac_protocol::time::Timestamp;
+
+use super::Vulnerabilities;
+use crate::feeds::age;
+
+/// How a machine stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Report {
+    /// Whose packages it has, as OSV spells it; `null`: no feed can speak for such a system.
+    pub ecosystem: Option<String>,
+    /// Whether any feed speaks for it: if not, empty lists say nothing.
+    pub covered: bool,
+    /// Whether its inventory is known.
+    pub has_inventory: bool,
+    /// The feeds that speak for it, with their age.
+    pub feeds: Vec<FeedAge>,
+    /// Mended by a newer version, or mended on disk and the old kernel still runs; the most urgent first.
+    pub with_fix: Vec<Line>,
+    /// No fix is known, or there will be none.
+    pub without_fix: Vec<Line>,
+    /// Packages that were not judged, and why.
+    pub unknown: Vec<Unknown>,
+}
+
+/// A feed and its age.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct FeedAge {
+    /// Its name.
+    pub name: String,
+    /// The date of its data.
+    #[schema(value_type = String, format = DateTime)]
+    pub dated: Timestamp,
+    /// Days since then.
+    pub age_days: i64,
+    /// Whether that is more than the configuration allows.
+    pub too_old: bool,
+    /// Whether a trusted key signed it.
+    pub signed: bool,
+}
+
+/// One advisory that touches this machine.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Line {
+    /// The advisory.
+    pub advisory: String,
+    /// The CVEs it answers.
+    pub cves: Vec<String>,
+    /// What it is about, in the publisher's words.
+    pub summary: String,
+    /// How bad, in the publisher's word.
+    pub severity: Option<String>,
+    /// The package as the advisory names it.
+    pub package: String,
+    /// What is installed: name and version.
+    pub installed: Vec<String>,
+    /// The version that mends it.
+    pub fixed: Option<String>,
+    /// Number of the update that brings it, where it has one.
+    pub update: Option<String>,
+    /// `fixable`, `fixable_in_pro`, `reboot_pending`, `not_running`, `no_fix`, `will_not_fix`, `end_of_life`,
+    /// `stream_untold`.
+    pub state: &'static str,
+    /// The publisher's remark.
+    pub note: String,
+    /// The feed that says so.
+    pub feed: String,
+    /// The date of its data.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub feed_dated: Option<Timestamp>,
+    /// The feed that says the contrary, if one does.
+    pub contradicted_by: Option<String>,
+    /// Whether one of its CVEs is known to be exploited.
+    pub exploited: bool,
+    /// The highest probability of exploitation of its CVEs, in millionths; 0 if none has a score.
+    pub epss_millionths: u32,
+}
+
+impl Line {
+    /// The probability of exploitation in per cent, for people; empty if there is none.
+    #[must_use]
+    pub fn epss_percent(&self) -> String {
+        if self.epss_millionths == 0 {
+            return String::new();
+        }
+        let hundredths = self.epss_millionths / 100;
+
+        format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+    }
+}
+
+/// A package that was not judged.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Unknown {
+    /// Its name.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// `no_feed`, `backports`, `foreign`, `unlisted`, `bad_version`.
+    pub why: &'static str,
+}
+
+impl Report {
+    /// Whether a feed that speaks for the machine is older than allowed.
+    #[must_use]
+    pub fn is_old(&self) -> bool {
+        self.feeds.iter().any(|feed| feed.too_old)
+    }
+
+    /// The report of a machine; the caller has the right to it.
+    #[must_use]
+    pub fn of(shared: &Vulnerabilities, host: HostId, now: Timestamp) -> Self {
+        let held = shared.read();
+        let machine = held.hosts.get(&host).map(|known| &known.machine);
+        let ecosystem = machine.and_then(|machine| machine.ecosystem.as_ref());
+        let feeds = held.feeds.values().filter(|kept| ecosystem.is_some_and(|it| kept.part.covers.contains(it)));
+        let feeds: Vec<FeedAge> = feeds
+            .map(|kept| {
+                let age = age::Aged::of(kept, shared.days_max, now);
+                FeedAge {
+                    name: kept.part.name.clone(),
+                    dated: kept.part.dated,
+                    age_days: age.age_days,
+                    too_old: age.too_old,
+                    signed: kept.signed_by.is_some(),
+                }
+            })
+            .collect();
+        let (mut with_fix, mut without_fix) = (Vec::new(), Vec::new());
+        for finding in held.fleet.findings(&host, &held.book, &held.priorities) {
+            let line = line(&finding);
+            if finding.fixed.is_some() { with_fix.push(line) } else { without_fix.push(line) }
+        }
+        for lines in [&mut with_fix, &mut without_fix] {
+            lines.sort_by_key(|line| (std::cmp::Reverse((line.exploited, line.epss_millionths)), rank(line.state)));
+        }
+
+        Self {
+            ecosystem: ecosystem.map(ToString::to_string),
+            covered: !feeds.is_empty(),
+            has_inventory: machine.is_some(),
+            feeds,
+            with_fix,
+            without_fix,
+            unknown: held.fleet.unknown(&host).map(|(installed, standing)| unknown(&installed, standing)).collect(),
+        }
+    }
+}
+
+/// What can be acted on now comes before what has to wait.
+fn rank(state: &str) -> usize {
+    const ORDER: [&str; 4] = ["fixable", "reboot_pending", "no_fix", "fixable_in_pro"];
+
+    ORDER.iter().position(|known| *known == state).unwrap_or(ORDER.len())
+}
+
+fn line(finding: &Finding<'_>) -> Line {
+    let installed = |it: &Installed<'_>| format!("{} {}", it.name, it.version);
+
+    Line {
+        advisory: finding.advisory.id.clone(),
+        cves: finding.advisory.cves.clone(),
+        summary: finding.advisory.summary.clone(),
+        severity: finding.advisory.severity.clone(),
+        package: finding.package.to_owned(),
+        installed: finding.installed.iter().map(installed).collect(),
+        fixed: finding.fixed.map(str::to_owned),
+        update: finding.update.map(str::to_owned),
+        state: state_word(finding.state),
+        note: finding.note.to_owned(),
+        feed: finding.feed.name.clone(),
+        feed_dated: finding.feed.dated,
+        contradicted_by: finding.contradicted_by.map(|feed| feed.name.clone()),
+        exploited: finding.priority.exploited,
+        epss_millionths: finding.priority.epss_millionths,
+    }
+}
+
+fn state_word(state: State) -> &'static str {
+    match state {
+        State::Fixable => "fixable",
+        State::FixableInPro => "fixable_in_pro",
+        State::RebootPending => "reboot_pending",
+        State::NoFix => "no_fix",
+        State::WillNotFix => "will_not_fix",
+        State::EndOfLife => "end_of_life",
+        State::StreamUntold => "stream_untold",
+        State::NotRunning => "not_running",
+    }
+}
+
+fn unknown(installed: &Installed<'_>, standing: Standing) -> Unknown {
+    let why = match standing {
+        Standing::NoFeed => "no_feed",
+        Standing::Foreign(Origin::Backports) => "backports",
+        Standing::Foreign(Origin::Unlisted) => "unlisted",
+        Standing::Foreign(Origin::Other | Origin::Distribution) => "foreign",
+        Standing::BadVersion => "bad_version",
+        Standing::Judged | Standing::KernelCompanion => "judged",
+    };
+
+    Unknown { package: installed.name.to_owned(), version: installed.version.to_owned(), why }
+}

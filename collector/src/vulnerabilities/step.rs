@@ -1,0 +1,208 @@
+//! Keeping book and fleet in step with the store: feeds that were let in, inventories that changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rusqlite::Connection;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use vonggac_advisory::book::Loading;
+use vonggac_advisory::ecosystem::Ecosystem;
+use vonggac_advisory::feed::{Item, read_packed};
+use vonggac_advisory::fleet::Machine;
+use vonggac_advisory::priority::Priorities;
+use vonggac_protocol::digest::Digest;
+use vonggac_protocol::id::HostId;
+
+use super::Vulnerabilities;
+use super::held::Known;
+use crate::feeds::bundle::PART_UNPACKED_MAX;
+use crate::store::feeds::{self, Kept};
+use crate::store::view::host;
+use crate::store::{Store, packages};
+
+/// How long an import or a changed inventory may wait to be seen.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Machines read in one look at the store: others wait no longer than for these.
+const HOSTS_AT_ONCE: usize = 64;
+
+/// Keeps them in step until told to stop.
+///
+/// # Errors
+/// Never: what cannot be read is told and tried again.
+pub async fn keep(shared: Arc<Vulnerabilities>, store: Store, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut told = None;
+    loop {
+        match once(&shared, &store).await {
+            Ok(()) => told = None,
+            Err(error) => {
+                let text = format!("{error:#}");
+                // Said once, not every ten seconds.
+                if told.as_ref() != Some(&text) {
+                    warn!(error = text, "Feeds or inventories cannot be read");
+                    told = Some(text);
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Brings them in step.
+///
+/// # Errors
+/// If the store cannot be read or holds a feed that is not as it was let in; the others are in step.
+pub async fn once(shared: &Arc<Vulnerabilities>, store: &Store) -> anyhow::Result<()> {
+    let of = Arc::clone(shared);
+    let fed = store.read(move |db| take_feeds(&of, db)).await;
+    loop {
+        let of = Arc::clone(shared);
+        if store.read(move |db| take_hosts(&of, db, None)).await? == 0 {
+            return fed;
+        }
+    }
+}
+
+/// Brings feeds and one machine in step, for a program that asks about that one only.
+///
+/// # Errors
+/// As [`once`].
+pub fn only(shared: &Vulnerabilities, db: &Connection, host: HostId) -> anyhow::Result<()> {
+    take_feeds(shared, db)?;
+    take_hosts(shared, db, Some(host))?;
+
+    Ok(())
+}
+
+fn take_feeds(shared: &Vulnerabilities, db: &Connection) -> anyhow::Result<()> {
+    let held: BTreeMap<String, Digest> =
+        shared.read().feeds.iter().map(|(name, kept)| (name.clone(), kept.part.packed)).collect();
+    if feeds::stamp(db)? == held {
+        return Ok(());
+    }
+    let now: BTreeMap<String, Kept> =
+        feeds::list(db)?.into_iter().map(|kept| (kept.part.name.clone(), kept)).collect();
+    let mut marks_changed = false;
+    let mut failed = Ok(());
+    for name in held.keys().filter(|name| !now.contains_key(*name)) {
+        shared.write().gone(name);
+        marks_changed = true;
+        info!(feed = name, "Feed gone");
+    }
+    for (name, kept) in &now {
+        if held.get(name) == Some(&kept.part.packed) {
+            continue;
+        }
+        marks_changed = true;
+        match loading(db, name) {
+            Ok(loading) => {
+                shared.write().feed(kept.clone(), loading);
+                info!(feed = name, rows = kept.part.rows, "Feed taken");
+            }
+            // What was held under this name goes on to count.
+            Err(error) => failed = Err(error),
+        }
+    }
+    if marks_changed {
+        let priorities = priorities(db, now.values())?;
+        shared.write().priorities = priorities;
+    }
+
+    failed
+}
+
+fn loading(db: &Connection, name: &str) -> anyhow::Result<Loading> {
+    let bytes = feeds::content(db, name)?;
+    let mut loading = Loading::new();
+    read_packed(bytes.as_slice(), PART_UNPACKED_MAX, &mut |item| {
+        if let Item::Row(row) = item {
+            loading.push(row);
+        }
+        Ok(())
+    })
+    .with_context(|| format!("read the feed {name}"))?;
+
+    Ok(loading)
+}
+
+/// Marks and scores of all feeds that have any.
+fn priorities<'a>(db: &Connection, feeds: impl Iterator<Item = &'a Kept>) -> anyhow::Result<Priorities> {
+    let mut priorities = Priorities::default();
+    for kept in feeds.filter(|kept| kept.part.kind.is_priority()) {
+        let name = &kept.part.name;
+        let bytes = feeds::content(db, name)?;
+        read_packed(bytes.as_slice(), PART_UNPACKED_MAX, &mut |item| {
+            match item {
+                Item::Exploited(mark) => priorities.exploited(mark),
+                Item::Score(score) => priorities.score(score),
+                Item::Row(_) | Item::Ended(_) => {}
+            }
+            Ok(())
+        })
+        .with_context(|| format!("read the feed {name}"))?;
+    }
+
+    Ok(priorities)
+}
+
+/// Takes some machines whose inventory is another than before, or that one; how many.
+fn take_hosts(shared: &Vulnerabilities, db: &Connection, only: Option<HostId>) -> anyhow::Result<usize> {
+    let now = packages::stamps(db)?;
+    let (gone, open) = {
+        let held = shared.read();
+        let gone: Vec<HostId> = held.hosts.keys().filter(|host| !now.contains_key(*host)).copied().collect();
+        let is_open = |(host, stamp): &(&HostId, &(Digest, i64))| {
+            only.is_none_or(|only| only == **host)
+                && held.hosts.get(*host).is_none_or(|known| (known.inventory, known.observation) != **stamp)
+        };
+        let open: Vec<(HostId, (Digest, i64))> =
+            now.iter().filter(is_open).map(|(host, stamp)| (*host, *stamp)).take(HOSTS_AT_ONCE).collect();
+        (gone, open)
+    };
+    for host in gone {
+        let mut held = shared.write();
+        held.hosts.remove(&host);
+        held.fleet.remove(&host);
+    }
+    for (host, (inventory, observation)) in &open {
+        let known = Known { inventory: *inventory, observation: *observation, machine: machine(db, *host)? };
+        let is_same = shared
+            .read()
+            .hosts
+            .get(host)
+            .is_some_and(|before| before.inventory == known.inventory && before.machine == known.machine);
+        if is_same {
+            shared.write().hosts.insert(*host, known);
+            continue;
+        }
+        let packages: Vec<_> = packages::all(db, *host)?.into_iter().collect();
+        shared.write().host(*host, known, &packages);
+    }
+    if !open.is_empty() {
+        let mut held = shared.write();
+        let held = &mut *held;
+        held.fleet.judge(&held.book);
+    }
+
+    Ok(open.len())
+}
+
+/// What matters of a machine besides its packages, from its newest observations.
+fn machine(db: &Connection, id: HostId) -> anyhow::Result<Machine> {
+    let (described, patches) = host::newest_states(db, id)?;
+    let ecosystem = described.as_ref().and_then(|it| Ecosystem::of_system(&it.os_id, &it.os_version));
+    let running = patches.as_ref().map(|it| it.kernel_running.clone()).filter(|kernel| !kernel.is_empty());
+
+    Ok(Machine {
+        ecosystem,
+        pro: None,
+        kernel_running: running.or_else(|| described.map(|it| it.kernel)).unwrap_or_default(),
+        kernel_installed: patches.and_then(|it| it.kernel_installed),
+    })
+}

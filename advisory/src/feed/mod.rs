@@ -41,6 +41,8 @@ mod packed;
 mod reading;
 mod support;
 mod tar;
+#[cfg(test)]
+mod tests;
 mod unpack;
 mod xml;
 

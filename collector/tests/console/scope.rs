@@ -48,7 +48,7 @@ async fn a_neighbours_thing_answers_404_on_every_route_and_the_attempt_is_audite
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{call}");
     }
 
-    assert_eq!(world.audited("scope.refused").await, 18);
+    assert_eq!(world.audited("scope.refused").await, 20);
     assert_eq!(world.audited("incident.acknowledged").await, 0);
     world.seed.desk.store.read(audit::verify).await.unwrap();
 }

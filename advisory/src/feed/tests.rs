@@ -25,11 +25,16 @@ fn told(bytes: &[u8]) -> Vec<String> {
             Item::Row(row) => {
                 let module = row.module.as_deref().map(|module| format!(" of {module}")).unwrap_or_default();
                 let names = if row.names == Names::Source { "source" } else { "binary" };
-                format!("{} {names} {}{module} {:?} {}", row.ecosystem, row.package, row.verdict, row.advisory.id)
+                format!(
+                    "{} {names} {}{module} {:?} {}",
+                    row.ecosystem, row.package, row.verdict, row.advisory.id
+                )
             }
             Item::Exploited(it) => format!("{} {} {}", it.cve, it.added, it.ransomware),
             Item::Score(it) => format!("{} {} {:?}", it.cve, it.millionths, it.percentile),
-            Item::Ended(it) => format!("{} {} {:?} {:?} {}", it.product, it.release, it.standard, it.extended, it.ended),
+            Item::Ended(it) => {
+                format!("{} {} {:?} {:?} {}", it.product, it.release, it.standard, it.extended, it.ended)
+            }
         })
         .collect()
 }
@@ -110,7 +115,9 @@ fn a_schema_that_is_too_new_is_refused_with_the_version() {
 #[test]
 fn archives_speak_for_their_ecosystems_whatever_they_are_wrapped_in() {
     let archive = tar(&[("LICENSE", b"free"), ("a/1.json", OSV.as_bytes()), ("a/2.json", OSV.as_bytes())]);
-    for bytes in [archive.clone(), gzip(&archive), gzip(&gzip(&archive)), zstd::encode_all(&*archive, 1).unwrap()] {
+    for bytes in
+        [archive.clone(), gzip(&archive), gzip(&gzip(&archive)), zstd::encode_all(&*archive, 1).unwrap()]
+    {
         let (given, items) = taken(&bytes).unwrap();
         assert_eq!((given.documents, items.len()), (2, 6));
         assert_eq!(given.summary.covers.len(), 1);
@@ -201,16 +208,22 @@ fn exploited_marks_scores_and_dates_are_read() {
     assert_eq!(told(kev.as_bytes()), ["CVE-2026-1111 2026-01-01 true"]);
     assert!(refused(kev.replace("\"count\":1", "\"count\":2").as_bytes()).contains("expected 2 entries"));
 
-    let epss = "#model_version:v1,score_date:2026-01-02T00:00:00+0000\ncve,epss,percentile\nCVE-2026-1111,0.5,0.9\n";
+    let epss =
+        "#model_version:v1,score_date:2026-01-02T00:00:00+0000\ncve,epss,percentile\nCVE-2026-1111,0.5,0.9\n";
     assert_eq!(told(&gzip(epss.as_bytes())), ["CVE-2026-1111 500000 Some(900000)"]);
     let (given, _) = taken(epss.as_bytes()).unwrap();
     assert_eq!(given.summary.dated.unwrap().to_string(), "2026-01-02T00:00:00.000Z");
-    assert!(refused(format!("{epss}CVE-2026-2222,1.5,0\n").as_bytes()).starts_with("line 4: expected a CVE and numbers"));
+    assert!(
+        refused(format!("{epss}CVE-2026-2222,1.5,0\n").as_bytes())
+            .starts_with("line 4: expected a CVE and numbers")
+    );
 
     let support = r#"{"schema_version":"1.2.0","generated_at":"2026-01-02T00:00:00+00:00","total":1,"result":[{"name":"ubuntu","releases":[
       {"name":"22.04","isEol":false,"eolFrom":"2027-04-01","eoesFrom":"2032-04-09"}]}]}"#;
     assert_eq!(told(support.as_bytes()), ["ubuntu 22.04 Some(\"2027-04-01\") Some(\"2032-04-09\") false"]);
-    assert!(refused(support.replace("2027-04-01", "soon").as_bytes()).starts_with("ubuntu.22.04: expected a day"));
+    assert!(
+        refused(support.replace("2027-04-01", "soon").as_bytes()).starts_with("ubuntu.22.04: expected a day")
+    );
 }
 
 fn oval(system: &str, definitions: &str, rest: &str) -> String {
@@ -237,7 +250,10 @@ fn oval_of_the_rpm_family_is_joined_from_its_tables() {
       <r:rpminfo_state id="s:key"><r:signature_keyid operation="equals">ff</r:signature_keyid></r:rpminfo_state></states>"#;
     let text = oval("org.almalinux", definition, rest);
 
-    assert_eq!(told(text.as_bytes()), ["AlmaLinux:9 binary nodejs of nodejs:18 Fixed(\"2-1.el9\") ALSA-2026:1"]);
+    assert_eq!(
+        told(text.as_bytes()),
+        ["AlmaLinux:9 binary nodejs of nodejs:18 Fixed(\"2-1.el9\") ALSA-2026:1"]
+    );
     let (_, items) = taken(text.as_bytes()).unwrap();
     let Item::Row(row) = &items[0] else { panic!("a row") };
     assert_eq!(row.architectures, ["x86_64", "aarch64"]);
@@ -246,7 +262,10 @@ fn oval_of_the_rpm_family_is_joined_from_its_tables() {
         assert!(taken(&text.as_bytes()[..until]).is_err(), "cut at {until}");
     }
     assert!(refused(text.replace("5.10", "6.0").as_bytes()).contains("OVAL 5.x"));
-    assert!(refused(text.replacen("?>", "?><!DOCTYPE x [<!ENTITY a \"b\">]>", 1).as_bytes()).contains("document type"));
+    assert!(
+        refused(text.replacen("?>", "?><!DOCTYPE x [<!ENTITY a \"b\">]>", 1).as_bytes())
+            .contains("document type")
+    );
 }
 
 #[test]
@@ -354,7 +373,10 @@ fn microsofts_month_gives_products_builds_and_updates() {
 
 #[test]
 fn of_two_statements_that_disagree_the_more_careful_one_is_kept_and_told() {
-    let text = OSV.replace("\"name\":\"npm\"", "\"name\":\"libuv\"").replace("{\"introduced\":\"1\"},{\"last_affected\":\"3\"}", "{\"introduced\":\"0\"},{\"fixed\":\"3\"}");
+    let text = OSV.replace("\"name\":\"npm\"", "\"name\":\"libuv\"").replace(
+        "{\"introduced\":\"1\"},{\"last_affected\":\"3\"}",
+        "{\"introduced\":\"0\"},{\"fixed\":\"3\"}",
+    );
     let mut careful = Careful::default();
     let mut kept = Vec::new();
     rows(text.as_bytes(), &mut |row| kept.extend(careful.take(row))).unwrap();

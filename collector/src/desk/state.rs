@@ -35,7 +35,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { tls: false, now: Arc::new(crate::clock::now), admission: Arc::default(), vulnerabilities: Arc::default() }
+        Self {
+            tls: false,
+            now: Arc::new(crate::clock::now),
+            admission: Arc::default(),
+            vulnerabilities: Arc::default(),
+        }
     }
 }
 

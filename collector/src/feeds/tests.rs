@@ -124,7 +124,13 @@ fn parts_come_in_all_or_none_and_the_last_good_ones_stay() {
 
     assert!(matches!(refused.unwrap_err().downcast_ref(), Some(RefusePartError::Older { .. })));
     assert_eq!(names(&db), ["one"], "the newer part of a refused import is not let in");
-    take(&mut db, vec![of(&curl, "two", 1), of(&bash, "one", 9)], None, Allowed { older: true, smaller: false }).unwrap();
+    take(
+        &mut db,
+        vec![of(&curl, "two", 1), of(&bash, "one", 9)],
+        None,
+        Allowed { older: true, smaller: false },
+    )
+    .unwrap();
     assert_eq!(names(&db), ["one", "two"]);
 }
 
@@ -135,7 +141,8 @@ fn what_would_silently_empty_findings_is_refused() {
         let path = folder.path().join("all.zip");
         let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
         for at in 0..count {
-            let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+            let options =
+                zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
             zip.start_file(format!("{at}.json"), options).unwrap();
             let text = osv(&format!("DSA-{at}"), &format!("p{at}"), "Debian:12", "2");
             std::io::Write::write_all(&mut zip, text.as_bytes()).unwrap();
@@ -147,7 +154,10 @@ fn what_would_silently_empty_findings_is_refused() {
     assert_eq!(names(&db), ["osv-debian"]);
 
     let refused = take(&mut db, vec![archive(4)], None, Allowed::default()).unwrap_err();
-    assert!(matches!(refused.downcast_ref(), Some(RefusePartError::Smaller { rows: 4, held: 9, .. })), "{refused}");
+    assert!(
+        matches!(refused.downcast_ref(), Some(RefusePartError::Smaller { rows: 4, held: 9, .. })),
+        "{refused}"
+    );
     take(&mut db, vec![archive(4)], None, Allowed { smaller: true, older: false }).unwrap();
 }
 
@@ -155,7 +165,11 @@ fn what_would_silently_empty_findings_is_refused() {
 fn data_from_the_future_and_a_bundle_before_the_newest_are_refused() {
     let (folder, mut db) = (tempfile::tempdir().unwrap(), store());
     let part = |days| converted(folder.path(), &osv("DSA-1", "bash", "Debian:12", "2"), "one", days);
-    let made = |at| Bundle { digest: vonggac_protocol::digest::Digest::of(b"x"), made_at: Timestamp(at), key: "k".to_owned() };
+    let made = |at| Bundle {
+        digest: vonggac_protocol::digest::Digest::of(b"x"),
+        made_at: Timestamp(at),
+        key: "k".to_owned(),
+    };
 
     let ahead = take(&mut db, vec![part(-3)], None, Allowed::default()).unwrap_err();
     assert!(matches!(ahead.downcast_ref(), Some(RefusePartError::Ahead { .. })));

@@ -49,7 +49,8 @@ pub fn stamps(connection: &Connection) -> anyhow::Result<BTreeMap<HostId, (Diges
         "SELECT i.host, i.digest, coalesce((SELECT max(l.observation) FROM latest l WHERE l.host = i.host \
          AND l.kind IN ('host_described', 'patch_state')), 0) FROM inventory i",
     )?;
-    let rows = statement.query_map([], |row| Ok((HostId(row.get(0)?), (Digest(row.get(1)?), row.get(2)?))))?;
+    let rows =
+        statement.query_map([], |row| Ok((HostId(row.get(0)?), (Digest(row.get(1)?), row.get(2)?))))?;
 
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -119,7 +119,8 @@ impl Report {
         let held = shared.read();
         let machine = held.hosts.get(&host).map(|known| &known.machine);
         let ecosystem = machine.and_then(|machine| machine.ecosystem.as_ref());
-        let feeds = held.feeds.values().filter(|kept| ecosystem.is_some_and(|it| kept.part.covers.contains(it)));
+        let feeds =
+            held.feeds.values().filter(|kept| ecosystem.is_some_and(|it| kept.part.covers.contains(it)));
         let feeds: Vec<FeedAge> = feeds
             .map(|kept| {
                 let age = age::Aged::of(kept, shared.days_max, now);
@@ -138,7 +139,9 @@ impl Report {
             if finding.fixed.is_some() { with_fix.push(line) } else { without_fix.push(line) }
         }
         for lines in [&mut with_fix, &mut without_fix] {
-            lines.sort_by_key(|line| (std::cmp::Reverse((line.exploited, line.epss_millionths)), rank(line.state)));
+            lines.sort_by_key(|line| {
+                (std::cmp::Reverse((line.exploited, line.epss_millionths)), rank(line.state))
+            });
         }
 
         Self {
@@ -148,7 +151,11 @@ impl Report {
             feeds,
             with_fix,
             without_fix,
-            unknown: held.fleet.unknown(&host).map(|(installed, standing)| unknown(&installed, standing)).collect(),
+            unknown: held
+                .fleet
+                .unknown(&host)
+                .map(|(installed, standing)| unknown(&installed, standing))
+                .collect(),
         }
     }
 }

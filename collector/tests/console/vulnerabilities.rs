@@ -57,7 +57,8 @@ async fn a_weakness_goes_from_a_carried_file_to_the_page_and_says_by_which_feed(
     assert_eq!(report["feeds"][0]["age_days"], 3);
     assert_eq!(report["feeds"][0]["too_old"], false);
     assert_eq!(report["feeds"][0]["signed"], false);
-    let (with_fix, without) = (report["with_fix"].as_array().unwrap(), report["without_fix"].as_array().unwrap());
+    let (with_fix, without) =
+        (report["with_fix"].as_array().unwrap(), report["without_fix"].as_array().unwrap());
     assert_eq!(with_fix.len(), 1, "{report}");
     assert_eq!(with_fix[0]["advisory"], "CVE-2026-1001");
     assert_eq!(with_fix[0]["installed"][0], "bash 1.2.3-4+deb12u1");
@@ -72,7 +73,8 @@ async fn a_weakness_goes_from_a_carried_file_to_the_page_and_says_by_which_feed(
     let browser = world.session("an", SessionKind::Browser).await;
     let page = world.get(&browser, &format!("/may/{}/lo-hong", seed::host(1))).await;
     assert_eq!(page.status, StatusCode::OK);
-    for words in ["CVE-2026-1001", "1.2.3-4+deb12u2", "đang bị khai thác", "Chưa có bản vá", "debian-tracker"] {
+    for words in ["CVE-2026-1001", "1.2.3-4+deb12u2", "đang bị khai thác", "Chưa có bản vá", "debian-tracker"]
+    {
         assert!(page.text.contains(words), "{words}");
     }
     assert!(!page.text.contains("CVE-2026-1002"), "what is mended is no weakness");

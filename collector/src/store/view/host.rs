@@ -126,12 +126,12 @@ pub fn newest_states(
     host: HostId,
 ) -> anyhow::Result<(Option<HostDescribed>, Option<PatchState>)> {
     let mut latest = latest(db, host)?;
-    let described = latest.remove("host_described").and_then(|(kind, _)| {
-        if let Kind::HostDescribed(it) = kind { Some(it) } else { None }
-    });
-    let patches = latest.remove("patch_state").and_then(|(kind, _)| {
-        if let Kind::PatchState(it) = kind { Some(it) } else { None }
-    });
+    let described = latest
+        .remove("host_described")
+        .and_then(|(kind, _)| if let Kind::HostDescribed(it) = kind { Some(it) } else { None });
+    let patches = latest
+        .remove("patch_state")
+        .and_then(|(kind, _)| if let Kind::PatchState(it) = kind { Some(it) } else { None });
 
     Ok((described, patches))
 }

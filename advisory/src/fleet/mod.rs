@@ -22,7 +22,7 @@ pub use item::Standing;
 use item::{Item, Verdict};
 
 use crate::book::{Book, Place, Span};
-use crate::ecosystem::Ecosystem;
+use crate::ecosystem::{Channel, Ecosystem};
 use crate::kernel::Kernel;
 use crate::origin::{Origin, origin};
 
@@ -208,31 +208,70 @@ impl<H: Ord + Clone> Fleet<H> {
 
     /// Judges again what an import touched, and tells the machines that have any of it with a finding, old or new.
     pub fn judge_again(&mut self, book: &Book, touched: &BTreeSet<Place>) -> Rejudged<H> {
-        let mut numbers = BTreeSet::new();
-        for place in touched {
-            numbers.extend(self.named.get(&*place.package).into_iter().flatten().copied());
-        }
-        let before: Vec<bool> = numbers.iter().map(|number| self.has_findings(*number)).collect();
+        let numbers = self.due(book, touched);
+        let before: Vec<_> = numbers.iter().map(|number| self.told_of(*number)).collect();
         let stale = self.forget(&book.numbers(touched));
         let mut changed = vec![false; self.items.len()];
+        let mut whose = BTreeSet::new();
         let mut rejudged = Rejudged { items: numbers.len(), changed: 0, hosts: Vec::new() };
         for (number, before) in numbers.into_iter().zip(before) {
             self.judge_one(book, number);
-            if before || self.has_findings(number) {
+            let after = self.told_of(number);
+            if before != after || after.0 {
                 rejudged.changed += 1;
                 changed.get_mut(index(number)).into_iter().for_each(|mark| *mark = true);
+                whose.extend(self.items.get(index(number)).map(Item::whose));
             }
         }
+        let has = |host: &Host| {
+            let of = self.ecosystems.iter().position(|known| Some(known) == host.machine.ecosystem.as_ref());
+            of.is_some_and(|of| whose.contains(&of))
+                && host.items.iter().any(|item| changed.get(index(*item)).copied().unwrap_or(false))
+        };
+        rejudged.hosts =
+            self.hosts.iter().filter(|(_, host)| has(host)).map(|(name, _)| name.clone()).collect();
         // Only now does nothing refer to them.
         self.free.extend(stale);
-        let has =
-            |host: &Host| host.items.iter().any(|item| changed.get(index(*item)).copied().unwrap_or(false));
-        if rejudged.changed > 0 {
-            rejudged.hosts =
-                self.hosts.iter().filter(|(_, host)| has(host)).map(|(name, _)| name.clone()).collect();
-        }
 
         rejudged
+    }
+
+    /// The packages that an import may have changed the verdict of: those that it names, and all of an ecosystem that
+    /// a feed speaks for now and none did, or the other way round.
+    fn due(&self, book: &Book, touched: &BTreeSet<Place>) -> BTreeSet<u32> {
+        let mut due = BTreeSet::new();
+        for place in touched {
+            // What is in Ubuntu Pro's archive is of machines with the main one.
+            let ecosystem = if let Ecosystem::Ubuntu(year, month, Channel::Pro) = place.ecosystem {
+                Ecosystem::Ubuntu(year, month, Channel::Main)
+            } else {
+                place.ecosystem.clone()
+            };
+            let Some(whose) = self.ecosystems.iter().position(|known| *known == ecosystem) else { continue };
+            let named = self.named.get(&*place.package).into_iter().flatten();
+            due.extend(
+                named.filter(|number| {
+                    self.items.get(index(**number)).is_some_and(|item| item.whose() == whose)
+                }),
+            );
+        }
+        let covered: Vec<bool> =
+            self.ecosystems.iter().map(|of| book.covering(of).next().is_some()).collect();
+        for (number, item) in (0_u32..).zip(&self.items) {
+            let is_covered = covered.get(item.whose()).copied().unwrap_or(false);
+            let standing = self.verdict(number).map(|verdict| verdict.standing);
+            let was_covered = standing != Some(Standing::NoFeed);
+            if is_covered != was_covered && standing != Some(Standing::KernelCompanion) {
+                due.insert(number);
+            }
+        }
+
+        due
+    }
+
+    /// Whether anything is found of a package, and whether it could be judged.
+    fn told_of(&self, item: u32) -> (bool, Option<Standing>) {
+        (self.has_findings(item), self.verdict(item).map(|verdict| verdict.standing))
     }
 
     fn has_findings(&self, item: u32) -> bool {

@@ -250,6 +250,40 @@ fn an_import_judges_again_what_it_touched_and_tells_whose_it_is() {
 }
 
 #[test]
+fn a_first_feed_makes_known_what_was_unknown() {
+    let mut book = Book::new();
+    let mut fleet = Fleet::new();
+    let packages = [deb("curl", "1", "curl"), deb("bash", "1", "bash")];
+    add(&mut fleet, 1, machine("Debian:12"), &packages);
+    add(&mut fleet, 2, machine("Debian:13"), &packages);
+    fleet.judge(&book);
+    assert_eq!(fleet.counts_of(&1, &book).unknown_packages, 2);
+
+    let touched = put(&mut book, "Debian:12", [row("Debian:12", "curl", "1", "2")]);
+    let again = fleet.judge_again(&book, &touched);
+
+    assert_eq!(again, Rejudged { items: 2, changed: 2, hosts: vec![1] });
+    assert_eq!(fleet.counts_of(&1, &book), Counts { fixable: 1, ..Counts::default() });
+    assert_eq!(fleet.counts_of(&2, &book).unknown_packages, 2, "of another release nothing is known");
+}
+
+#[test]
+fn what_changes_in_pro_touches_machines_of_the_main_archive() {
+    let (main, pro) = ("Ubuntu:22.04:LTS", "Ubuntu:Pro:22.04:LTS");
+    let mut book = Book::new();
+    put(&mut book, main, [row(main, "zip", "1", "")]);
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine(main), &[deb("zip", "3.0-12", "zip")]);
+    fleet.judge(&book);
+    assert_eq!(told(&fleet, &book, 1), [("1".to_owned(), State::NoFix)]);
+
+    let touched = put(&mut book, pro, [row(pro, "zip", "1", "3.0-12+esm1")]);
+    fleet.judge_again(&book, &touched);
+
+    assert_eq!(told(&fleet, &book, 1), [("1".to_owned(), State::FixableInPro)]);
+}
+
+#[test]
 fn two_versions_of_one_package_are_counted_as_they_are_listed() {
     let mut book = Book::new();
     let rows = [row("AlmaLinux:9", "gdbm", "1", "2-1"), row("AlmaLinux:9", "gdbm", "2", "3-1")];

@@ -42,10 +42,12 @@ impl Seen {
 }
 
 fn system(ecosystem: Ecosystem, packages: BTreeMap<String, BTreeSet<String>>) -> System {
-    let vendor = match &ecosystem {
-        Ecosystem::RockyLinux(_) => "Rocky Enterprise Software Foundation",
-        Ecosystem::RedHat(_) => "Red Hat, Inc.",
-        _ => "AlmaLinux",
+    let vendor = if matches!(ecosystem, Ecosystem::RockyLinux(_)) {
+        "Rocky Enterprise Software Foundation"
+    } else if matches!(ecosystem, Ecosystem::RedHat(_)) {
+        "Red Hat, Inc."
+    } else {
+        "AlmaLinux"
     };
     let advised = packages.into_iter().map(|(name, versions)| {
         let before = std::iter::once("0.1-1.el9".to_owned());
@@ -103,7 +105,7 @@ impl System {
             for at in pick(pool, count, salt) {
                 let Some(versions) = pool.get(at) else { continue };
                 let place = u64::try_from(at).unwrap_or(0);
-                let own = drawn(number, place) % 50 == 0;
+                let own = drawn(number, place).is_multiple_of(50);
                 let choice = if own { drawn(number, place + 1) } else { drawn(wave + 1_000, place) };
                 let many = u64::try_from(versions.len()).unwrap_or(1);
                 packages.extend(usize::try_from(choice % many).ok().and_then(|at| versions.get(at)));

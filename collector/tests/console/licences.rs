@@ -115,12 +115,10 @@ fn keep(tx: &rusqlite::Transaction<'_>, host: HostId, seq: u64, at: Timestamp, k
     let word = kind.word();
     let body = Observation { at, kind: kind.clone() }.encode();
     let order = observations::insert(tx, of, Row { seq: Seq(seq), at, kind: word, body: &body }, at).unwrap();
-    match kind {
-        Kind::HostDescribed(_) => observations::set_latest(tx, host, word, order).unwrap(),
-        Kind::PackagesListed(listed) => {
-            packages::list(tx, host, &listed, at, order).unwrap();
-        }
-        other => panic!("{other:?} is not kept here"),
+    if let Kind::PackagesListed(listed) = &kind {
+        packages::list(tx, host, listed, at, order).unwrap();
+    } else {
+        observations::set_latest(tx, host, word, order).unwrap();
     }
 
     order

@@ -83,8 +83,9 @@ fn compare(marked: &BTreeSet<Package>, map: &mut Map<String, Value>) -> anyhow::
     }
     let (mut counts, mut differing) = (BTreeMap::new(), Vec::new());
     let drawn = draw(marked, seed);
+    let told = theirs(&drawn)?;
     for (package, file) in &drawn {
-        let theirs = theirs(file)?;
+        let theirs = told.get(&file.display().to_string()).cloned().unwrap_or_default();
         let ours = ids(package.licence.as_deref().unwrap_or_default());
         let word = match verdict(&ours, &theirs) {
             Verdict::Equal => "agreed_equal",
@@ -127,15 +128,21 @@ fn draw(marked: &BTreeSet<Package>, seed: u64) -> Vec<(&Package, PathBuf)> {
     drawn
 }
 
-fn theirs(file: &Path) -> anyhow::Result<BTreeSet<String>> {
+/// What `licensecheck` tells of all files, in one run.
+fn theirs(drawn: &[(&Package, PathBuf)]) -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
     let output = Command::new("licensecheck")
         .args(["-l", "0", "--shortname-scheme=spdx", "--machine"])
-        .arg(file)
+        .args(drawn.iter().map(|(_, file)| file))
         .output()
         .context("run licensecheck")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
 
-    Ok(ids(text.trim().split('\t').nth(1).unwrap_or_default()))
+    let line = |line: &str| {
+        let (file, licences) = line.split_once('\t')?;
+        Some((file.to_owned(), ids(licences.split('\t').next().unwrap_or_default())))
+    };
+
+    Ok(text.lines().filter_map(line).collect())
 }
 
 /// The names in an expression of either program, brought to one form.

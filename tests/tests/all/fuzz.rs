@@ -7,8 +7,10 @@ use vonggac_tests::fuzz::mutation::{Numbers, mutate};
 use vonggac_tests::fuzz::targets::{TARGETS, Target};
 use vonggac_tests::tidy::tree;
 
-/// Changed copies of each file: enough to reach behind the first check, few enough for every run.
-const COPIES: u64 = 150;
+/// Changed copies of all files of a target together, and of each file at most: enough to reach behind the first check,
+/// few enough for every run.
+const COPIES: usize = 600;
+const COPIES_OF_ONE: usize = 150;
 
 fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     let mut folders = vec![tree::root().join("tests/corpus").join(target)];
@@ -40,7 +42,7 @@ fn replay(name: &str, target: Target) -> Vec<String> {
         run(path.clone(), seed);
         let other = &corpus[(at + 1) % corpus.len()].1;
         let mut numbers = Numbers::new(u64::try_from(at).unwrap());
-        for copy in 0..COPIES {
+        for copy in 0..(COPIES / corpus.len()).clamp(1, COPIES_OF_ONE) {
             run(format!("{path}, change {copy}"), &mutate(seed, other, &mut numbers));
         }
     }

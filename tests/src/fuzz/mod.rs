@@ -9,9 +9,11 @@
 //! | [`link`] | the entries for what a peer shows: certificates, requests, pieces on TCP |
 //! | [`host`] | the entries for what stands on a machine: packages, licences, system files |
 //! | [`judgement`] | the entries for what the collector concludes from, and is handed |
+//! | [`feed`] | the entries for advisories that are carried in |
 //! | [`parts`] | inputs of several texts in one |
 //! | [`mutation`] | the same changes every time |
 
+pub mod feed;
 pub mod host;
 pub mod judgement;
 pub mod link;

@@ -23,13 +23,13 @@ use vonggac_rules::ruleset::{RuleSet, RuleSource};
 use vonggac_rules::trial::run_tests;
 use vonggac_sha256::{Engine, Hasher, Next};
 
-use super::{host, judgement, link};
+use super::{feed, host, judgement, link};
 
 /// An entry: panics if what it holds is broken.
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 32] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -58,6 +58,10 @@ pub const TARGETS: [(&str, Target); 28] = [
     ("judge", judgement::judge),
     ("tables", judgement::tables),
     ("snapshot", judgement::snapshot),
+    ("feed", feed::feed),
+    ("feed_packed", feed::feed_packed),
+    ("feed_bundle", feed::feed_bundle),
+    ("version", feed::version),
 ];
 
 /// The entry of this name.

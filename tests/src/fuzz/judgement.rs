@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use vonggac_collector::entitlements::sheet;
 use vonggac_collector::snapshot::book::Book;
 use vonggac_collector::snapshot::container::{self, Entry};
 use vonggac_collector::snapshot::key::SigningKey;
@@ -111,6 +112,24 @@ fn package(name: &str) -> Package {
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+    }
+}
+
+/// The catalogue of this build.
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::embedded);
+
+/// A ledger of what an agency may use, as CSV: taken whole or refused with every mistake in a line.
+pub fn ledger(bytes: &[u8]) {
+    match sheet::read("so.csv", bytes, "so-y-te", &CATALOGUE) {
+        Ok(rights) => assert!(rights.len() <= sheet::LINES_MAX, "within the limit"),
+        Err(mistakes) => {
+            assert!(!mistakes.is_empty(), "a refusal says why");
+            for mistake in mistakes {
+                for language in [Language::Vi, Language::En] {
+                    assert!(mistake.shown(language).starts_with("so.csv"), "a mistake has a place");
+                }
+            }
+        }
     }
 }
 

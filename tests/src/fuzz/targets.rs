@@ -29,7 +29,7 @@ use super::{feed, host, judgement, link};
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 32] = [
+pub const TARGETS: [(&str, Target); 33] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -58,6 +58,7 @@ pub const TARGETS: [(&str, Target); 32] = [
     ("judge", judgement::judge),
     ("tables", judgement::tables),
     ("snapshot", judgement::snapshot),
+    ("ledger", judgement::ledger),
     ("feed", feed::feed),
     ("feed_packed", feed::feed_packed),
     ("feed_bundle", feed::feed_bundle),

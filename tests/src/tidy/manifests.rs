@@ -48,6 +48,7 @@ const MAY: [(&str, &[&str]); 9] = [
             "vonggac-protocol",
             "vonggac-rules",
             "vonggac-advisory",
+            "vonggac-carrier",
             "vonggac-agent",
             "vonggac-collector",
             "vonggac-demo",

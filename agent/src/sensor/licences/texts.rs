@@ -84,7 +84,8 @@ pub(super) fn licence(text: &[u8]) -> Option<String> {
         return None;
     }
     let mut found = BTreeSet::new();
-    for (grant, tell) in [(MIT, mit as Tell), (BSD, bsd), (SELL, sell), (HPND, hpnd), (NTP, ntp)] {
+    let grants: [(&str, Tell); 5] = [(MIT, mit), (BSD, bsd), (SELL, sell), (HPND, hpnd), (NTP, ntp)];
+    for (grant, tell) in grants {
         for (at, _) in text.match_indices(grant) {
             found.insert(tell(window(&text, at + grant.len()))?);
             if found.len() > GRANTS_MAX {

@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
-use deb_version::compare_versions;
-
 use super::archive::Archive;
 use super::lists::Offer;
+use super::order::compare;
 use super::preferences::{Preferences, Version};
 
 /// The priority of a version that is installed and in no list.
@@ -41,7 +40,7 @@ pub(super) fn candidate<'o>(
 ) -> Option<Candidate<'o>> {
     let mut versions: Vec<&str> = offers.iter().map(|offer| offer.version.as_str()).collect();
     versions.push(installed.version);
-    versions.sort_by(|a, b| compare_versions(b, a).then_with(|| a.cmp(b)));
+    versions.sort_by(|a, b| compare(b, a).then_with(|| a.cmp(b)));
     versions.dedup();
 
     let mut best: Option<(i32, &str)> = None;
@@ -53,13 +52,13 @@ pub(super) fn candidate<'o>(
         {
             continue;
         }
-        let older = compare_versions(version, installed.version) == Ordering::Less;
+        let older = compare(version, installed.version) == Ordering::Less;
         if !(older && priority < DOWNGRADES) {
             best = Some((priority, version));
         }
     }
     let chosen = best.map(|(_, version)| version)?;
-    if compare_versions(chosen, installed.version) != Ordering::Greater {
+    if compare(chosen, installed.version) != Ordering::Greater {
         return None;
     }
     let chosen = offers.iter().find(|offer| offer.version == chosen)?;
@@ -67,8 +66,8 @@ pub(super) fn candidate<'o>(
     let is_security =
         |offer: &&Offer| archives.get(offer.archive).is_some_and(|archive| archive.release.is_security());
     let between = |offer: &&Offer| {
-        compare_versions(&offer.version, installed.version) == Ordering::Greater
-            && compare_versions(&offer.version, &chosen.version) != Ordering::Greater
+        compare(&offer.version, installed.version) == Ordering::Greater
+            && compare(&offer.version, &chosen.version) != Ordering::Greater
     };
     let of_chosen = |offer: &&Offer| offer.version == chosen.version;
     let source = offers.iter().filter(of_chosen).find(is_security).unwrap_or(chosen);

@@ -36,7 +36,7 @@ pub(super) fn read(root: &Path, packages: &BTreeSet<Package>, running: &str) -> 
     }
     let rpm = packages.iter().any(|package| package.manager == Manager::Rpm);
     let order = |a: &str, b: &str| {
-        if rpm { rpm_version::rpm_evr_compare(a, b) } else { deb_version::compare_versions(a, b) }
+        if rpm { rpm_version::rpm_evr_compare(a, b) } else { super::order::compare(a, b) }
     };
     // Flavours such as `cloud-amd64` live side by side: only a kernel of the same flavour replaces the running one.
     let newest = |same_flavour: bool| {

@@ -13,6 +13,7 @@ mod archive;
 mod candidate;
 mod kernel;
 mod lists;
+mod order;
 mod preferences;
 mod state;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use rusqlite::blob::Blob;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::header::Source;
-use crate::sensor::packages::database::{Found, ReadPackagesError};
+use crate::sensor::packages::database::{Found, PACKAGES_MAX, ReadPackagesError};
 
 /// The system's refusals are told apart from damage: a journal, for one, cannot be read where nothing may be written.
 fn damaged(what: &'static str) -> impl Fn(rusqlite::Error) -> ReadPackagesError {
@@ -32,7 +32,11 @@ pub(super) fn read(path: &Path) -> Result<Found, ReadPackagesError> {
         .map_err(damaged("its table of packages cannot be read"))?;
 
     let mut found = Found::default();
-    for row in rows {
+    for (count, row) in rows.enumerate() {
+        // Pages that lead back to themselves make a table without an end.
+        if count > PACKAGES_MAX {
+            return Err(ReadPackagesError::TooMany);
+        }
         let row = row.map_err(damaged("its table of packages cannot be read"))?;
         match database.blob_open(MAIN_DB, "Packages", "blob", row, true) {
             Ok(blob) => found.take_header(&blob)?,

@@ -32,12 +32,17 @@ pub(super) fn read(path: &Path) -> Result<Found, ReadPackagesError> {
         .map_err(damaged("its table of packages cannot be read"))?;
 
     let mut found = Found::default();
+    let mut last = None;
     for (count, row) in rows.enumerate() {
-        // Pages that lead back to themselves make a table without an end.
+        let row = row.map_err(damaged("its table of packages cannot be read"))?;
+        // A sound table gives its numbers in their order; pages that lead back to themselves make one without an end.
+        if last.is_some_and(|last| row <= last) {
+            return Err(damaged("its table of packages leads back to itself")(rusqlite::Error::InvalidQuery));
+        }
+        last = Some(row);
         if count > PACKAGES_MAX {
             return Err(ReadPackagesError::TooMany);
         }
-        let row = row.map_err(damaged("its table of packages cannot be read"))?;
         match database.blob_open(MAIN_DB, "Packages", "blob", row, true) {
             Ok(blob) => found.take_header(&blob)?,
             Err(_) => found.skipped += 1,

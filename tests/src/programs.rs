@@ -115,6 +115,8 @@ impl Drop for Running {
 pub struct Province {
     /// The executable that becomes either program.
     exe: PathBuf,
+    /// The installed agent in its place, for what is measured of the agent's own executable.
+    agent_exe: Option<PathBuf>,
     /// Where everything lies.
     pub dir: PathBuf,
     /// UDP port for agents.
@@ -140,8 +142,14 @@ impl Province {
             Some((port, TcpListener::bind(("127.0.0.1", port)).ok()?))
         })?;
         let http_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut province =
-            Self { exe: exe.to_owned(), dir: dir.to_owned(), link_port, http_port, token: String::new() };
+        let mut province = Self {
+            exe: exe.to_owned(),
+            agent_exe: None,
+            dir: dir.to_owned(),
+            link_port,
+            http_port,
+            token: String::new(),
+        };
         let config = format!(
             "version = 1\ndata_dir = {data:?}\npublic_address = \"127.0.0.1:{link_port}\"\n[link]\nlisten = \"127.0.0.1:{link_port}\"\n[console]\nlisten = \"127.0.0.1:{http_port}\"\n",
             data = dir.join("collector").display().to_string(),
@@ -152,6 +160,22 @@ impl Province {
         province.token = last_word(&province.collector(&["person", "token", "quan-tri"])?)?;
 
         Ok(province)
+    }
+
+    /// Agents are this program from now on, not the harness in its place.
+    pub fn use_agent(&mut self, exe: PathBuf) {
+        self.agent_exe = Some(exe);
+    }
+
+    fn command(&self, program: &str) -> Command {
+        match &self.agent_exe {
+            Some(exe) if program == AS_AGENT => Command::new(exe),
+            _ => {
+                let mut command = Command::new(&self.exe);
+                command.arg(program);
+                command
+            }
+        }
     }
 
     /// Runs one command of the collector and gives what it printed.
@@ -171,9 +195,8 @@ impl Province {
     }
 
     fn run(&self, program: &str, config: &Path, args: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(&self.exe);
-        let output =
-            command.arg(program).arg("--config").arg(config).args(args).output().context("run a program")?;
+        let mut command = self.command(program);
+        let output = command.arg("--config").arg(config).args(args).output().context("run a program")?;
         if !output.status.success() {
             let (told, said) =
                 (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
@@ -323,8 +346,9 @@ impl Province {
         let path = self.dir.join(log);
         let mut log = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
         writeln!(log, "--- start")?;
-        let args: [OsString; 4] = [program.into(), "--config".into(), config.into(), verb.into()];
-        let child = Command::new(&self.exe)
+        let args: [OsString; 3] = ["--config".into(), config.into(), verb.into()];
+        let child = self
+            .command(program)
             .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -1,9 +1,15 @@
 //! What an agent costs while nothing happens: this machine's default paths, real packages and patches.
+//!
+//! The agent is `vonggac-agent` beside this program, as it is installed: this program holds the collector too, and its
+//! pages would count. What was observed meanwhile is told by kind, since a machine on which files change is not idle:
+//! where others work, run it in a root of its own (`chroot ROOT ./measure idle`), on a file system of its own.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rusqlite::OpenFlags;
 use serde_json::{Map, Value};
 
 use super::{progress, rounded, this_executable};
@@ -16,7 +22,10 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
     let seconds: u64 =
         std::env::var("VONGGAC_IDLE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(HOUR);
     let folder = tempfile::tempdir()?;
-    let province = Province::found(&this_executable()?, folder.path())?;
+    let mut province = Province::found(&this_executable()?, folder.path())?;
+    let agent_exe = this_executable()?.with_file_name("vonggac-agent");
+    anyhow::ensure!(agent_exe.exists(), "build the agent first: cargo build --release -p vonggac-agent");
+    province.use_agent(agent_exe);
     let _collector = province.serve()?;
     province.enrol("agent", "")?;
     let agent = province.watch("agent")?;
@@ -25,6 +34,7 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
 
     let status = province.dir.join("agent").join("state").join("status.json");
     let start = instant();
+    let seen_before = observed(&province)?;
     let before = (processor_seconds(agent.id())?, wire(&status)?);
     rest(Duration::from_secs(seconds));
     let after = (processor_seconds(agent.id())?, wire(&status)?);
@@ -38,6 +48,13 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
     map.insert("cpu_percent".to_owned(), rounded((after.0 - before.0) / took * 100.0));
     map.insert("wire_bytes_per_hour".to_owned(), rounded(bytes / took * 3600.0));
     map.insert("wire_bytes_per_day".to_owned(), rounded(bytes / took * 86_400.0));
+    let observed = observed(&province)?
+        .into_iter()
+        .map(|(kind, count)| (count - seen_before.get(&kind).copied().unwrap_or_default(), kind))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| (kind, count.into()))
+        .collect();
+    map.insert("observed".to_owned(), Value::Object(observed));
     if seconds < HOUR {
         map.insert(
             "short_run".to_owned(),
@@ -47,6 +64,16 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
     map.insert("ratio_to".to_owned(), "aims: 25 MiB, 0.2 % of a core, 100 kB a day".into());
 
     Ok(map)
+}
+
+/// How many observations of each kind the collector keeps.
+fn observed(province: &Province) -> anyhow::Result<BTreeMap<String, i64>> {
+    let path = province.dir.join("collector").join("collector.db");
+    let store = rusqlite::Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut query = store.prepare("SELECT kind, count(*) FROM observation GROUP BY kind")?;
+    let kinds = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+
+    Ok(kinds.collect::<Result<_, _>>()?)
 }
 
 /// The first scan, the first inventory and the first delivery are over: the agent uses under 2 % of a core.

@@ -11,6 +11,7 @@ pub mod console;
 pub mod desk;
 pub mod enrol;
 pub mod entitlements;
+pub mod exports;
 pub mod feeds;
 pub mod http;
 pub mod intake;

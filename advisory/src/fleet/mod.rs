@@ -5,10 +5,12 @@
 //! | [`item`] | one distinct package |
 //! | [`count`] | how many findings a machine has, by state |
 //! | [`finding`] | the findings of a machine, with why |
+//! | [`kept`] | a fleet as it is kept while nothing runs |
 
 mod count;
 mod finding;
 mod item;
+pub mod kept;
 #[cfg(test)]
 mod tests;
 

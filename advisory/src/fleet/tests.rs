@@ -392,3 +392,53 @@ fn a_version_that_is_none_is_unknown() {
 
     assert_eq!(fleet.counts_of(&1, &book), Counts { unknown_packages: 1, ..Counts::default() });
 }
+
+#[test]
+fn a_fleet_without_what_nobody_has_tells_the_same() {
+    let mut book = Book::new();
+    put(&mut book, "Debian:12", [row("Debian:12", "openssl", "1", "3"), row("Debian:12", "curl", "2", "9")]);
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine("Debian:12"), &[deb("bash", "1", "bash"), deb("curl", "8", "curl")]);
+    add(&mut fleet, 2, machine("Debian:12"), &[deb("openssl", "2", "openssl"), deb("curl", "8", "curl")]);
+    add(&mut fleet, 1, machine("Debian:12"), &[deb("curl", "10", "curl")]);
+    fleet.judge(&book);
+    assert_eq!((fleet.items(), fleet.unused()), (4, 1));
+
+    let mut less = fleet.compacted();
+    less.judge(&book);
+
+    assert_eq!((less.items(), less.unused()), (3, 0));
+    for host in [1, 2] {
+        assert_eq!(told(&fleet, &book, host), told(&less, &book, host));
+        assert!(less.numbers_of(&host).unwrap().is_sorted());
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_package_changes_only_with_its_form() {
+    let mut fleet = Fleet::<u32>::new();
+    let mut source = deb("libssl3", "3.0-1+b1", "openssl");
+    source.source_version = Some("3.0-1".to_owned());
+    source.in_repository = Some(true);
+    let unlisted = Package { in_repository: Some(false), ..deb("é", "1", "é") };
+    let rpms = [rpm("nginx", "1:1-1.module_el9", "AlmaLinux"), rpm("zoom", "5", "Zoom")];
+    for (system, packages) in [
+        ("Debian:12", vec![source, deb("curl", "8~bpo12+1", "curl"), unlisted]),
+        ("Ubuntu:24.04:LTS", vec![deb("php", "8~ppa1", "php"), deb("linux-image-6.8", "6.8.1", "linux-signed")]),
+        ("AlmaLinux:9", rpms.to_vec()),
+    ] {
+        fleet.number(machine(system).ecosystem.as_ref(), &packages);
+    }
+
+    // FNV-1a: the same with every compiler.
+    let bytes = (0..).map_while(|number| fleet.identity(number)).flatten();
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+
+    assert_eq!(
+        (kept::FORM, hash),
+        (1, 10_254_662_788_896_608_760),
+        "packages are told apart otherwise than before: raise kept::FORM and put both figures here"
+    );
+}

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0008_feeds.sql"),
     include_str!("migrations/0009_entitlements.sql"),
     include_str!("migrations/0011_host_way.sql"),
+    include_str!("migrations/0015_fleet.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

@@ -26,6 +26,7 @@ pub mod certificates;
 pub mod entitlements;
 pub mod feeds;
 pub mod findings;
+pub mod fleet;
 pub mod forbidden;
 pub mod health;
 pub mod hosts;

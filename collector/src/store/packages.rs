@@ -45,14 +45,25 @@ pub fn digest(connection: &Connection, host: HostId) -> anyhow::Result<Option<Di
 /// # Errors
 /// If the store fails.
 pub fn stamps(connection: &Connection) -> anyhow::Result<BTreeMap<HostId, (Digest, i64)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT i.host, i.digest, coalesce((SELECT max(l.observation) FROM latest l WHERE l.host = i.host \
-         AND l.kind IN ('host_described', 'patch_state')), 0) FROM inventory i",
-    )?;
+    let mut statement = connection.prepare_cached(&format!("{STAMP} FROM inventory i"))?;
     let rows =
         statement.query_map([], |row| Ok((HostId(row.get(0)?), (Digest(row.get(1)?), row.get(2)?))))?;
 
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+const STAMP: &str = "SELECT i.host, i.digest, coalesce((SELECT max(l.observation) FROM latest l \
+    WHERE l.host = i.host AND l.kind IN ('host_described', 'patch_state')), 0)";
+
+/// The same of one host; `None` if it has no inventory.
+///
+/// # Errors
+/// If the store fails.
+pub fn stamp(connection: &Connection, host: HostId) -> anyhow::Result<Option<(Digest, i64)>> {
+    Ok(connection
+        .prepare_cached(&format!("{STAMP} FROM inventory i WHERE i.host = ?1"))?
+        .query_row([host.0], |row| Ok((Digest(row.get(1)?), row.get(2)?)))
+        .optional()?)
 }
 
 /// The observation that the kept inventory rests on: its place in the order of arrival, and its id.

@@ -11,6 +11,7 @@ use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::package::Package;
 
+use super::keeping::Keeping;
 use crate::config::FEEDS_DAYS_MAX;
 use crate::store::feeds::Kept;
 
@@ -34,6 +35,7 @@ pub struct Held {
     pub(super) hosts: BTreeMap<HostId, Known>,
     /// Rows left out by feed, because a version of theirs is none.
     pub(super) refused: BTreeMap<String, u64>,
+    pub(super) keeping: Keeping,
 }
 
 impl Held {
@@ -48,16 +50,10 @@ impl Held {
             rows: part.rows,
             covers: part.covers.clone(),
         };
-        let covered = self.feeds.get(&part.name).map(|held| held.part.covers.clone()).unwrap_or_default();
-        let is_same_cover = covered == part.covers;
         let loaded = self.book.put(feed, loading);
         self.refused.insert(part.name.clone(), loaded.refused);
         self.feeds.insert(part.name.clone(), kept);
-        if is_same_cover {
-            self.fleet.judge_again(&self.book, &loaded.touched);
-        } else {
-            self.forget_hosts();
-        }
+        self.fleet.judge_again(&self.book, &loaded.touched);
     }
 
     /// A feed is no longer held.
@@ -72,21 +68,29 @@ impl Held {
             rows: 0,
             covers: BTreeSet::new(),
         };
-        self.book.put(feed, Loading::new());
+        let loaded = self.book.put(feed, Loading::new());
         self.refused.remove(name);
-        self.forget_hosts();
-    }
-
-    /// What was not judged because no feed spoke for it has to be judged now: all machines are read again.
-    fn forget_hosts(&mut self) {
-        self.fleet = Fleet::new();
-        self.hosts.clear();
+        self.fleet.judge_again(&self.book, &loaded.touched);
     }
 
     pub(super) fn host(&mut self, host: HostId, known: Known, packages: &[Package]) {
         let items = self.fleet.number(known.machine.ecosystem.as_ref(), packages);
         self.fleet.set(host, known.machine.clone(), items);
         self.hosts.insert(host, known);
+        self.keeping.changed(host, true);
+    }
+
+    /// The packages are the same; when that was seen is not.
+    pub(super) fn known(&mut self, host: HostId, known: Known) {
+        self.hosts.insert(host, known);
+        self.keeping.changed(host, false);
+    }
+
+    /// A machine is no more.
+    pub(super) fn host_gone(&mut self, host: HostId) {
+        self.hosts.remove(&host);
+        self.fleet.remove(&host);
+        self.keeping.gone(host);
     }
 }
 

@@ -5,10 +5,12 @@
 //! | module | subject |
 //! |---|---|
 //! | [`held`] | book, fleet and marks in memory |
+//! | [`keeping`] | the fleet's numbers in the store, for the next start |
 //! | [`step`] | keeping them in step with the store |
 //! | [`report`] | what is told of one machine |
 
 pub mod held;
+mod keeping;
 pub mod report;
 pub mod step;
 

@@ -18,6 +18,7 @@ use vonggac_protocol::id::HostId;
 
 use super::Vulnerabilities;
 use super::held::Known;
+use super::keeping;
 use crate::feeds::bundle::PART_UNPACKED_MAX;
 use crate::store::feeds::{self, Kept};
 use crate::store::view::host;
@@ -60,13 +61,23 @@ pub async fn keep(shared: Arc<Vulnerabilities>, store: Store, stop: Cancellation
 /// If the store cannot be read or holds a feed that is not as it was let in; the others are in step.
 pub async fn once(shared: &Arc<Vulnerabilities>, store: &Store) -> anyhow::Result<()> {
     let of = Arc::clone(shared);
-    let fed = store.read(move |db| take_feeds(&of, db)).await;
-    loop {
+    let fed = store.read(move |db| Ok(take_feeds(&of, db))).await?;
+    let of = Arc::clone(shared);
+    let mut open = store
+        .read(move |db| {
+            keeping::restore(&of, db);
+            open_hosts(&of, db)
+        })
+        .await?;
+    while !open.is_empty() {
+        let now = open.split_off(open.len().saturating_sub(HOSTS_AT_ONCE));
         let of = Arc::clone(shared);
-        if store.read(move |db| take_hosts(&of, db, None)).await? == 0 {
-            return fed;
-        }
+        store.read(move |db| now.iter().try_for_each(|host| take_host(&of, db, *host)).map(|()| judge(&of))).await?;
+        keeping::keep(shared, store).await?;
     }
+    keeping::keep(shared, store).await?;
+
+    fed
 }
 
 /// Brings feeds and one machine in step, for a program that asks about that one only.
@@ -75,7 +86,8 @@ pub async fn once(shared: &Arc<Vulnerabilities>, store: &Store) -> anyhow::Resul
 /// As [`once`].
 pub fn only(shared: &Vulnerabilities, db: &Connection, host: HostId) -> anyhow::Result<()> {
     take_feeds(shared, db)?;
-    take_hosts(shared, db, Some(host))?;
+    take_host(shared, db, host)?;
+    judge(shared);
 
     Ok(())
 }
@@ -151,46 +163,49 @@ fn priorities<'a>(db: &Connection, feeds: impl Iterator<Item = &'a Kept>) -> any
     Ok(priorities)
 }
 
-/// Takes some machines whose inventory is another than before, or that one; how many.
-fn take_hosts(shared: &Vulnerabilities, db: &Connection, only: Option<HostId>) -> anyhow::Result<usize> {
+/// The machines whose inventory is another than before; those that are no more are taken out.
+fn open_hosts(shared: &Vulnerabilities, db: &Connection) -> anyhow::Result<Vec<HostId>> {
     let now = packages::stamps(db)?;
     let (gone, open) = {
         let held = shared.read();
         let gone: Vec<HostId> = held.hosts.keys().filter(|host| !now.contains_key(*host)).copied().collect();
-        let is_open = |(host, stamp): &(&HostId, &(Digest, i64))| {
-            only.is_none_or(|only| only == **host)
-                && held.hosts.get(*host).is_none_or(|known| (known.inventory, known.observation) != **stamp)
+        let is_open = |host: &HostId, stamp: &(Digest, i64)| {
+            held.hosts.get(host).is_none_or(|known| (known.inventory, known.observation) != *stamp)
         };
-        let open: Vec<(HostId, (Digest, i64))> =
-            now.iter().filter(is_open).map(|(host, stamp)| (*host, *stamp)).take(HOSTS_AT_ONCE).collect();
+        let open = now.iter().filter(|(host, stamp)| is_open(host, stamp)).map(|(host, _)| *host).collect();
         (gone, open)
     };
     for host in gone {
-        let mut held = shared.write();
-        held.hosts.remove(&host);
-        held.fleet.remove(&host);
-    }
-    for (host, (inventory, observation)) in &open {
-        let known = Known { inventory: *inventory, observation: *observation, machine: machine(db, *host)? };
-        let is_same = shared
-            .read()
-            .hosts
-            .get(host)
-            .is_some_and(|before| before.inventory == known.inventory && before.machine == known.machine);
-        if is_same {
-            shared.write().hosts.insert(*host, known);
-            continue;
-        }
-        let packages: Vec<_> = packages::all(db, *host)?.into_iter().collect();
-        shared.write().host(*host, known, &packages);
-    }
-    if !open.is_empty() {
-        let mut held = shared.write();
-        let held = &mut *held;
-        held.fleet.judge(&held.book);
+        shared.write().host_gone(host);
     }
 
-    Ok(open.len())
+    Ok(open)
+}
+
+/// Takes one machine as it is kept at this moment.
+fn take_host(shared: &Vulnerabilities, db: &Connection, host: HostId) -> anyhow::Result<()> {
+    // Read beside the packages: what the numbers are made of has to be what this digest is of.
+    let Some((inventory, observation)) = packages::stamp(db, host)? else { return Ok(()) };
+    let known = Known { inventory, observation, machine: machine(db, host)? };
+    let is_same = shared
+        .read()
+        .hosts
+        .get(&host)
+        .is_some_and(|before| before.inventory == known.inventory && before.machine == known.machine);
+    if is_same {
+        shared.write().known(host, known);
+        return Ok(());
+    }
+    let packages: Vec<_> = packages::all(db, host)?.into_iter().collect();
+    shared.write().host(host, known, &packages);
+
+    Ok(())
+}
+
+fn judge(shared: &Vulnerabilities) {
+    let mut held = shared.write();
+    let held = &mut *held;
+    held.fleet.judge(&held.book);
 }
 
 /// What matters of a machine besides its packages, from its newest observations.

@@ -16,7 +16,7 @@ use super::seed;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-const TRACKER: &str = r#"{
+pub(super) const TRACKER: &str = r#"{
   "bash": {"CVE-2026-1001": {"description": "bash runs what it should not", "releases": {
     "bookworm": {"status": "resolved", "fixed_version": "1.2.3-4+deb12u2", "urgency": "high"}}}},
   "nginx": {"CVE-2026-1002": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "1.2.3-4", "urgency": "low"}}}},
@@ -29,7 +29,7 @@ const KEV: &str = r#"{"title": "x", "catalogVersion": "2026.11.20", "dateRelease
     "knownRansomwareCampaignUse": "Known"}]}"#;
 
 /// Lets a file in, as the command line does, and brings book and fleet in step.
-async fn carry_in(world: &World, folder: &Path, text: &str, days_ago: i64) {
+pub(super) async fn carry_in(world: &World, folder: &Path, text: &str, days_ago: i64) {
     let path = folder.join("carried");
     std::fs::write(&path, text).unwrap();
     let said = Said { dated: Some(Timestamp(NOW.0 - days_ago * DAY)), ..Said::default() };

@@ -85,8 +85,11 @@ impl<H: Ord + Clone> Fleet<H> {
             .collect();
         for (name, host) in &self.hosts {
             // Their order is kept, so they go on to grow.
-            let items =
-                host.items.iter().filter_map(|item| renumbered.get(index(*item)).copied().flatten()).collect();
+            let items = host
+                .items
+                .iter()
+                .filter_map(|item| renumbered.get(index(*item)).copied().flatten())
+                .collect();
             fleet.set(name.clone(), host.machine.clone(), items);
         }
 

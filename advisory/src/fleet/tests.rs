@@ -424,7 +424,10 @@ fn what_is_kept_of_a_package_changes_only_with_its_form() {
     let rpms = [rpm("nginx", "1:1-1.module_el9", "AlmaLinux"), rpm("zoom", "5", "Zoom")];
     for (system, packages) in [
         ("Debian:12", vec![source, deb("curl", "8~bpo12+1", "curl"), unlisted]),
-        ("Ubuntu:24.04:LTS", vec![deb("php", "8~ppa1", "php"), deb("linux-image-6.8", "6.8.1", "linux-signed")]),
+        (
+            "Ubuntu:24.04:LTS",
+            vec![deb("php", "8~ppa1", "php"), deb("linux-image-6.8", "6.8.1", "linux-signed")],
+        ),
         ("AlmaLinux:9", rpms.to_vec()),
     ] {
         fleet.number(machine(system).ecosystem.as_ref(), &packages);

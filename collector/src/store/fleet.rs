@@ -102,9 +102,7 @@ pub fn hosts(db: &Connection, mut each: impl FnMut(KeptHost)) -> anyhow::Result<
                 kernel_running: row.get(5)?,
                 kernel_installed: row.get(6)?,
             },
-            numbers: Some(
-                kept::unpack(row.get_ref(7)?.as_blob()?).context("numbers of packages are none")?,
-            ),
+            numbers: Some(kept::unpack(row.get_ref(7)?.as_blob()?).context("numbers of packages are none")?),
         });
     }
 

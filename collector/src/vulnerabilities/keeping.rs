@@ -141,9 +141,8 @@ pub(super) async fn keep(shared: &Vulnerabilities, store: &Store) -> anyhow::Res
 fn batch(held: &Held) -> Option<(Batch, BTreeSet<HostId>)> {
     let keeping = &held.keeping;
     let from = keeping.items;
-    let identities: Vec<Box<[u8]>> = (from.unwrap_or(0)..)
-        .map_while(|number| held.fleet.identity(number).map(Into::into))
-        .collect();
+    let identities: Vec<Box<[u8]>> =
+        (from.unwrap_or(0)..).map_while(|number| held.fleet.identity(number).map(Into::into)).collect();
     if identities.is_empty() && keeping.hosts.is_empty() && keeping.gone.is_empty() {
         return None;
     }

@@ -72,7 +72,9 @@ pub async fn once(shared: &Arc<Vulnerabilities>, store: &Store) -> anyhow::Resul
     while !open.is_empty() {
         let now = open.split_off(open.len().saturating_sub(HOSTS_AT_ONCE));
         let of = Arc::clone(shared);
-        store.read(move |db| now.iter().try_for_each(|host| take_host(&of, db, *host)).map(|()| judge(&of))).await?;
+        store
+            .read(move |db| now.iter().try_for_each(|host| take_host(&of, db, *host)).map(|()| judge(&of)))
+            .await?;
         keeping::keep(shared, store).await?;
     }
     keeping::keep(shared, store).await?;

@@ -37,7 +37,14 @@ pub fn kernel(package: &Package) -> Kernel {
     match package.manager {
         Manager::Dpkg => deb(package),
         Manager::Rpm => rpm(package),
-        Manager::WindowsUninstall | Manager::WindowsAppx => Kernel::None,
+        Manager::WindowsUninstall
+        | Manager::WindowsAppx
+        | Manager::Apk
+        | Manager::Python
+        | Manager::Npm
+        | Manager::Jar
+        | Manager::Snap
+        | Manager::Flatpak => Kernel::None,
     }
 }
 
@@ -139,6 +146,8 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            place: None,
+            copies: None,
         }
     }
 

@@ -194,6 +194,7 @@ struct AssignmentFile {
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
     daily_budget_kib: Option<Spanned<u32>>,
+    language_roots: Option<Spanned<Vec<String>>>,
     #[serde(default)]
     watch: Vec<Spanned<WatchPath>>,
 }
@@ -488,14 +489,22 @@ impl AssignmentFile {
                 )
             })
             .transpose()?;
+        let roots = self.language_roots.as_ref().map(|roots| roots.get_ref().clone());
         let assignment = |watch: Vec<WatchPath>| Assignment {
             version: 0,
             watch,
+            language_roots: roots.clone(),
             heartbeat_secs,
             inventory_secs,
             rebaseline: None,
             daily_budget_kib,
         };
+        if let Some(roots) = &self.language_roots
+            && assignment(Vec::new()).check().is_err()
+        {
+            let shown = Spanned::new(roots.span(), roots.get_ref().join(" "));
+            return Err(place.wrong("assignment.language_roots", &shown, "absolute paths, at most 256"));
+        }
         for one in &self.watch {
             if assignment(vec![one.get_ref().clone()]).check().is_err() {
                 let shown = Spanned::new(one.span(), one.get_ref().path.clone());

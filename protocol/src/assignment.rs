@@ -47,6 +47,10 @@ pub struct Assignment {
     #[n(7)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_budget_kib: Option<u32>,
+    /// Folders in which packages of languages (Python, npm, Java) are looked for, beside the agent's own. `None`: none.
+    #[n(8)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_roots: Option<Vec<String>>,
 }
 
 /// A named person wants a root measured anew.
@@ -104,6 +108,7 @@ impl Default for Assignment {
             inventory_secs: 3_600,
             rebaseline: None,
             daily_budget_kib: None,
+            language_roots: None,
         }
     }
 }
@@ -123,6 +128,18 @@ impl Assignment {
         };
         if let Some(at) = self.watch.iter().position(|w| !absolute(&w.path) || w.path.len() > PATH_BYTES_MAX)
         {
+            return Err(CheckAssignmentError::Path(at));
+        }
+        let roots = self.language_roots.as_deref().unwrap_or_default();
+        if roots.len() > ASSIGNMENT_PATHS_MAX {
+            return Err(CheckAssignmentError::TooManyPaths(roots.len()));
+        }
+        let is_plain = |root: &str| {
+            absolute(root)
+                && root.len() <= PATH_BYTES_MAX
+                && !root.split(['/', '\\']).any(|part| part == "..")
+        };
+        if let Some(at) = roots.iter().position(|root| !is_plain(root)) {
             return Err(CheckAssignmentError::Path(at));
         }
         let orders = self.rebaseline.as_deref().unwrap_or_default();

@@ -25,6 +25,47 @@ pub enum Manager {
     /// Appx and MSIX packages.
     #[n(3)]
     WindowsAppx,
+    /// Alpine's `/lib/apk/db/installed`.
+    #[n(4)]
+    Apk,
+    /// Metadata of Python wheels and eggs, outside any package manager's own.
+    #[n(5)]
+    Python,
+    /// `package.json` of modules in `node_modules`, outside any package manager's own.
+    #[n(6)]
+    Npm,
+    /// Java archives, by `pom.properties`, their manifest or their name, outside any package manager's own.
+    #[n(7)]
+    Jar,
+    /// `/var/lib/snapd/state.json`.
+    #[n(8)]
+    Snap,
+    /// `/var/lib/flatpak`.
+    #[n(9)]
+    Flatpak,
+}
+
+impl Manager {
+    /// Every one of them, in the order of their numbers.
+    pub const ALL: [Self; 10] = [
+        Self::Dpkg,
+        Self::Rpm,
+        Self::WindowsUninstall,
+        Self::WindowsAppx,
+        Self::Apk,
+        Self::Python,
+        Self::Npm,
+        Self::Jar,
+        Self::Snap,
+        Self::Flatpak,
+    ];
+
+    /// Whether its packages are parts of programs in one language, found under declared roots, not software that the
+    /// system manages. They are judged and listed, and counted apart from the open-source share.
+    #[must_use]
+    pub const fn is_language(self) -> bool {
+        matches!(self, Self::Python | Self::Npm | Self::Jar)
+    }
 }
 
 /// How the licence of a package is known.
@@ -49,6 +90,9 @@ pub enum LicenceBasis {
     /// A catalogue entry (set by the collector, never by an agent).
     #[n(4)]
     Catalogue,
+    /// What the package's own metadata says: apk, wheels, `package.json`, manifests, snaps.
+    #[n(5)]
+    Metadata,
 }
 
 /// One installed package.
@@ -91,6 +135,12 @@ pub struct Package {
     /// Whether a repository known to this machine offers it; `None` where there are no lists to ask.
     #[n(11)]
     pub in_repository: Option<bool>,
+    /// The declared root under which a package of a language lies; of several the first. `None` for what a manager keeps.
+    #[n(15)]
+    pub place: Option<String>,
+    /// How often this very version lies under the declared roots; `None` is once.
+    #[n(16)]
+    pub copies: Option<u32>,
 }
 
 /// What tells two installed packages apart.

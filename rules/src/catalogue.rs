@@ -317,7 +317,14 @@ const NAME_CHARS_MIN: usize = 3;
 /// Names as they are compared: Windows does not tell capitals from small letters.
 fn folded(manager: Manager, name: &str) -> String {
     match manager {
-        Manager::Dpkg | Manager::Rpm => name.to_owned(),
+        Manager::Dpkg
+        | Manager::Rpm
+        | Manager::Apk
+        | Manager::Python
+        | Manager::Npm
+        | Manager::Jar
+        | Manager::Snap
+        | Manager::Flatpak => name.to_owned(),
         Manager::WindowsUninstall | Manager::WindowsAppx => name.to_lowercase(),
     }
 }
@@ -362,6 +369,8 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            place: None,
+            copies: None,
         }
     }
 

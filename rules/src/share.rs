@@ -398,6 +398,8 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            place: None,
+            copies: None,
         }
     }
 

@@ -11,7 +11,9 @@
 //! 5. Otherwise it is unknown, and stays so.
 //!
 //! The strict share is open source among packages whose class is known; parts of systems are in neither. The wide
-//! share counts products that a plan's list names as well. Unknown packages are always told beside both.
+//! share counts products that a plan's list names as well. Unknown packages are always told beside both. Packages of
+//! languages (wheels, npm modules, Java archives) are parts of programs: counted apart, and in neither share, or one web
+//! application would outweigh all that people use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,8 +126,10 @@ pub struct NamedTool {
 /// What a host's packages say.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct SoftwareState {
-    /// Packages by class.
+    /// Packages by class, without those of languages.
     pub packages: ClassCounts,
+    /// Packages of languages by class: parts of programs, in no share.
+    pub languages: ClassCounts,
     /// Open source by licence.
     pub strict: Share,
     /// Open source by licence, or named by a plan's list.
@@ -144,11 +148,15 @@ impl SoftwareState {
         catalogue: &Catalogue,
         entitled: &BTreeSet<String>,
     ) -> Self {
-        let mut counts = ClassCounts::default();
+        let (mut counts, mut languages) = (ClassCounts::default(), ClassCounts::default());
         let mut named_more = 0;
         let mut products: BTreeMap<String, ProductFound> = BTreeMap::new();
         for package in packages {
             let (class, _) = class_of(package, catalogue);
+            if package.manager.is_language() {
+                *languages.of_mut(class) += 1;
+                continue;
+            }
             *counts.of_mut(class) += 1;
             let Some(product) = catalogue.product_of(package) else { continue };
             if class != LicenceClass::OpenSource && !product.named_by.is_empty() {
@@ -171,6 +179,7 @@ impl SoftwareState {
 
         Self {
             packages: counts,
+            languages,
             strict,
             wide: Share { open: strict.open + named_more, ..strict },
             tools: named_tools(catalogue, &products),
@@ -348,6 +357,8 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: Some(true),
+            place: None,
+            copies: None,
         }
     }
 

@@ -232,6 +232,8 @@ mod tests {
             licence_basis: LicenceBasis::CopyrightFile,
             installed_at: None,
             in_repository: None,
+            place: None,
+            copies: None,
         }
     }
 

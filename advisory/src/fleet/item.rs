@@ -44,7 +44,7 @@ pub(super) struct Item {
 
 /// Writes what tells items apart: each text with its length before it, so that no two packages write the same.
 pub(super) fn identity(ecosystem: &str, package: &Package, origin: Origin, out: &mut Vec<u8>) {
-    let manager = MANAGERS.iter().position(|known| *known == package.manager);
+    let manager = Manager::ALL.iter().position(|known| *known == package.manager);
     let origin = ORIGINS.iter().position(|known| *known == origin);
     let number = |at: Option<usize>| at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX);
     out.clear();
@@ -56,7 +56,6 @@ pub(super) fn identity(ecosystem: &str, package: &Package, origin: Origin, out: 
     write_text(package.source_version.as_deref(), out);
 }
 
-const MANAGERS: [Manager; 4] = [Manager::Dpkg, Manager::Rpm, Manager::WindowsUninstall, Manager::WindowsAppx];
 const ORIGINS: [Origin; 4] = [Origin::Distribution, Origin::Backports, Origin::Other, Origin::Unlisted];
 
 fn write_text(text: Option<&str>, out: &mut Vec<u8>) {
@@ -85,7 +84,7 @@ pub(super) fn package_of(identity: &[u8]) -> Option<(Ecosystem, Package, Origin)
     let ecosystem = text()??.parse().ok()?;
     let mut owned = || text().map(|text| text.map(str::to_owned));
     let package = Package {
-        manager: *MANAGERS.get(usize::from(*manager))?,
+        manager: *Manager::ALL.get(usize::from(*manager))?,
         name: owned()??,
         version: owned()??,
         architecture: owned()??,
@@ -97,6 +96,8 @@ pub(super) fn package_of(identity: &[u8]) -> Option<(Ecosystem, Package, Origin)
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        place: None,
+        copies: None,
     };
 
     rest.is_empty().then_some((ecosystem, package, *ORIGINS.get(usize::from(*origin))?))

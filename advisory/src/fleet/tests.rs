@@ -25,6 +25,8 @@ fn deb(name: &str, version: &str, source: &str) -> Package {
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        place: None,
+        copies: None,
     }
 }
 

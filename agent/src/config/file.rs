@@ -46,6 +46,9 @@ struct ConfigFile {
     udp_again_secs: Option<Spanned<u32>>,
     daily_budget_kib: Option<Spanned<u32>>,
     package_root: Option<Spanned<String>>,
+    language_defaults: Option<bool>,
+    #[serde(default)]
+    language_roots: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -131,6 +134,12 @@ impl Check<'_> {
             .into_iter()
             .map(|entry| WatchPath { area: entry.area, path: self.path("watch.path", entry.path) })
             .collect();
+        self.count("language_roots", file.language_roots.len(), ASSIGNMENT_PATHS_MAX);
+        let language_roots = file
+            .language_roots
+            .into_iter()
+            .map(|path| PathBuf::from(self.path("language_roots", path)))
+            .collect();
         let exclude =
             file.exclude.into_iter().map(|path| PathBuf::from(self.path("exclude", path))).collect();
         let (scan_processors, scan_disk_mib_per_second) =
@@ -146,6 +155,8 @@ impl Check<'_> {
             watch,
             exclude: Excluded(exclude),
             package_root,
+            language_defaults: file.language_defaults.unwrap_or(standard.language_defaults),
+            language_roots,
             texts: self.texts(file.text),
             spool_bytes_max: self.range(
                 "spool_bytes_max",

@@ -9,12 +9,13 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vonggac_protocol::assignment::WatchPath;
+use vonggac_protocol::assignment::{Assignment, WatchPath};
 use vonggac_protocol::host::Role;
 
 use crate::machine::NeverEnrol;
 use crate::print::{Lang, Message};
 use crate::sensor::files::{DeclaredText, WatchBy};
+use crate::sensor::packages::Roots;
 
 /// Every default in one block, each with its reason.
 pub mod defaults {
@@ -26,6 +27,21 @@ pub mod defaults {
     pub const PACKAGE_ROOT: &str = "/";
     /// The system's own paths are watched: that is what the program is for.
     pub const WATCH_DEFAULTS: bool = true;
+    /// Where servers have packages of languages that no package manager brought. Homes are not among them: what people
+    /// keep there is not the province's to list.
+    pub const LANGUAGE_ROOTS: [&str; 9] = [
+        "/opt",
+        "/srv",
+        "/usr/lib/node_modules",
+        "/usr/lib/python3/dist-packages",
+        "/usr/local/lib",
+        "/usr/local/share",
+        "/var/lib/tomcat10/webapps",
+        "/var/lib/tomcat9/webapps",
+        "/var/www",
+    ];
+    /// These are looked through: what a public server runs lies there.
+    pub const LANGUAGE_DEFAULTS: bool = true;
     /// About five million file changes: weeks of outage of a busy server, and a small part of any disk of today.
     pub const SPOOL_BYTES_MAX: u64 = 512 * 1024 * 1024;
     /// Content above this is not hashed, only described: larger files are databases, logs and disk images that change
@@ -79,6 +95,10 @@ pub struct Config {
     pub exclude: Excluded,
     /// The system whose package manager's database says what its files should be.
     pub package_root: PathBuf,
+    /// Whether packages of languages are looked for where servers have them.
+    pub language_defaults: bool,
+    /// Folders beside those in which packages of languages are looked for.
+    pub language_roots: Vec<PathBuf>,
     /// Files whose text is kept on the machine to compare.
     pub texts: Vec<DeclaredText>,
     /// Most bytes of disk that the spool may take.
@@ -128,6 +148,8 @@ impl Default for Config {
             watch: Vec::new(),
             exclude: Excluded::default(),
             package_root: PathBuf::from(defaults::PACKAGE_ROOT),
+            language_defaults: defaults::LANGUAGE_DEFAULTS,
+            language_roots: Vec::new(),
             texts: Vec::new(),
             spool_bytes_max: defaults::SPOOL_BYTES_MAX,
             file_bytes_max: defaults::FILE_BYTES_MAX,
@@ -141,6 +163,21 @@ impl Default for Config {
             inventory_secs: defaults::INVENTORY_SECS,
             udp_again_secs: defaults::UDP_AGAIN_SECS,
             daily_budget_kib: None,
+        }
+    }
+}
+
+impl Config {
+    /// Where packages of languages are looked for: by default, as written here, as assigned.
+    #[must_use]
+    pub fn language_roots(&self, assigned: &Assignment) -> Roots {
+        let standard = if self.language_defaults { defaults::LANGUAGE_ROOTS.as_slice() } else { &[] };
+        let assigned = assigned.language_roots.iter().flatten().map(PathBuf::from);
+        let declared = standard.iter().map(PathBuf::from).chain(self.language_roots.clone()).chain(assigned);
+
+        Roots {
+            declared: declared.collect(),
+            excluded: self.exclude.0.iter().cloned().chain([self.state_dir.clone()]).collect(),
         }
     }
 }

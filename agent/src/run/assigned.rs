@@ -28,6 +28,7 @@ impl Assigned {
             inventory_secs: config.inventory_secs,
             rebaseline: None,
             daily_budget_kib: None,
+            language_roots: None,
         };
         let path = state_dir.join(FILENAME);
         let current = match fs::read_to_string(&path) {

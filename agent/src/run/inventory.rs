@@ -17,6 +17,7 @@ use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
 use crate::os::machine;
+use crate::sensor::packages::ReadPackagesError;
 use crate::sensor::{host, licences, packages, patches};
 
 /// What does not change is told again once a day, so that a collector knows it is still so.
@@ -49,6 +50,10 @@ pub(super) struct Inventory {
     /// When patch state and host were told although they might not have changed.
     told_at: Option<Instant>,
     licences: licences::Cache,
+    finder: packages::Finder,
+    roots: packages::Roots,
+    /// What was found of languages the last time.
+    languages: Option<packages::Languages>,
     /// Which sensors cannot work, and why.
     failing: BTreeMap<&'static str, String>,
 }
@@ -80,8 +85,16 @@ impl Inventory {
             role,
             told_at: None,
             licences: licences::Cache::default(),
+            finder: packages::Finder::default(),
+            roots: packages::Roots::default(),
+            languages: None,
             failing: BTreeMap::new(),
         })
+    }
+
+    /// Where packages of languages are looked for from now on.
+    pub(super) fn look_in(&mut self, roots: packages::Roots) {
+        self.roots = roots;
     }
 
     /// Which sensors cannot work.
@@ -110,19 +123,36 @@ impl Inventory {
         let due = self.told_at.is_none_or(|at| instant.duration_since(at) >= TELL_AGAIN);
         let mut reading = Reading::default();
         self.read_host(due, &mut reading);
-        if self.stamps.as_ref() == Some(&stamps) && self.told.is_some() && !due {
+        let languages = self.finder.find(&self.root, &self.roots);
+        self.note("languages", languages.problem.map(str::to_owned), &mut reading);
+        let is_same = self.stamps.as_ref() == Some(&stamps) && self.languages.as_ref() == Some(&languages);
+        if is_same && self.told.is_some() && !due {
             return reading;
         }
-        match packages::read(&self.root) {
-            Ok(found) => {
+        let read = match packages::read(&self.root) {
+            // A system without a database of packages may run programs all the same.
+            Err(error @ ReadPackagesError::NoDatabase) if !languages.packages.is_empty() => {
+                Ok(packages::Inventory { unread: vec![error], ..packages::Inventory::default() })
+            }
+            read => read,
+        };
+        match read {
+            Ok(mut found) => {
                 let unread = found.unread.first().map(ToString::to_string);
                 self.note("packages", unread, &mut reading);
+                if found.unread.iter().any(ReadPackagesError::is_passing) {
+                    // Without what could not be read now the rest would say that it is gone: the next reading tells.
+                    self.stamps = None;
+                    return reading;
+                }
+                found.packages.extend(languages.packages.iter().cloned());
                 let installed = licences::mark(&self.root, found.packages, &mut self.licences);
                 self.read_patches(now, due, installed, &mut reading);
             }
             Err(error) => self.note("packages", Some(error.to_string()), &mut reading),
         }
         self.stamps = Some(stamps);
+        self.languages = Some(languages);
         if due {
             self.told_at = Some(instant);
         }

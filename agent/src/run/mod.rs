@@ -442,6 +442,7 @@ impl Agent {
     fn begin_reading(&mut self) {
         self.due.inventory = Instant::now() + self.inventory_every();
         let Some(mut inventory) = self.inventory.take() else { return };
+        inventory.look_in(self.config.language_roots(self.assigned.current()));
         self.reading = Some(tokio::task::spawn_blocking(move || {
             let reading = inventory.read(clock::now(), clock::instant());
             (inventory, reading)

@@ -239,5 +239,11 @@ fn manager_code(manager: Manager) -> u8 {
         Manager::Rpm => 1,
         Manager::WindowsUninstall => 2,
         Manager::WindowsAppx => 3,
+        Manager::Apk => 4,
+        Manager::Python => 5,
+        Manager::Npm => 6,
+        Manager::Jar => 7,
+        Manager::Snap => 8,
+        Manager::Flatpak => 9,
     }
 }

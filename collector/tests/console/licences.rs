@@ -83,6 +83,8 @@ fn package(name: &str) -> Package {
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        place: None,
+        copies: None,
     }
 }
 

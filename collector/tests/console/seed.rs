@@ -206,6 +206,8 @@ fn sow_packages(
         licence_basis: licence.map_or(LicenceBasis::Unknown, |_| LicenceBasis::CopyrightFile),
         installed_at: Some(now),
         in_repository: Some(true),
+        place: None,
+        copies: None,
     };
     let packages = [
         package("bash", "shells", Some("GPL-3.0-or-later")),

@@ -116,6 +116,10 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         ("hello-line", hello_later(hello(epoch))),
         ("welcome-line", welcome_later(welcome(true))),
         ("assign-3", Frame::Assign(Assignment { daily_budget_kib: Some(512), ..assignment() })),
+        (
+            "assign-4",
+            Frame::Assign(Assignment { language_roots: Some(vec!["/srv/app".to_owned()]), ..assignment() }),
+        ),
         ("outer", Frame::Outer(Outer { address: OUTER.to_owned() })),
         ("goodbye", Frame::Goodbye(Heartbeat { now: AT })),
         (
@@ -277,6 +281,7 @@ fn assignment() -> Assignment {
         inventory_secs: 3600,
         rebaseline: None,
         daily_budget_kib: None,
+        language_roots: None,
     }
 }
 
@@ -360,7 +365,33 @@ fn grown() -> Vec<Kind> {
             before: Some("10.0.0.7:50000".to_owned()),
             ..identity_twice()
         }),
+        Kind::PackagesChanged(PackagesChanged {
+            before: Digest([0x77; 32]),
+            after: Digest([0x78; 32]),
+            added: vec![wheel()],
+            removed: vec![wheel().key()],
+        }),
     ]
+}
+
+/// A package of a language, with all that came later.
+fn wheel() -> Package {
+    Package {
+        manager: Manager::Python,
+        name: "Django".to_owned(),
+        architecture: String::new(),
+        version: "4.2.11".to_owned(),
+        source: None,
+        source_version: None,
+        section: None,
+        vendor: None,
+        licence: Some("BSD-3-Clause".to_owned()),
+        licence_basis: LicenceBasis::Metadata,
+        installed_at: None,
+        in_repository: None,
+        place: Some("/opt".to_owned()),
+        copies: Some(2),
+    }
 }
 
 fn own() -> Vec<Kind> {
@@ -546,6 +577,8 @@ fn software() -> Vec<Kind> {
         licence_basis: LicenceBasis::CopyrightFile,
         installed_at: Some(AT),
         in_repository: Some(true),
+        place: None,
+        copies: None,
     };
     let key: PackageKey = package.key();
     vec![

@@ -143,6 +143,38 @@ impl Dir {
         Ok(listing)
     }
 
+    /// Hands on the names in it, in no order, with what the system says they are without looking at each, until `each`
+    /// wants no more. It must be open [to be listed](Self::open_child_to_list); `buffer` is room that can be used again.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn visit(
+        &self,
+        buffer: &mut Vec<u8>,
+        each: &mut dyn FnMut(&OsStr, Option<FileKind>) -> bool,
+    ) -> io::Result<()> {
+        buffer.reserve(LIST_BYTES);
+        let mut entries = RawDir::new(&self.0, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            let kind = match entry.file_type() {
+                FileType::RegularFile => Some(FileKind::File),
+                FileType::Directory => Some(FileKind::Directory),
+                FileType::Symlink => Some(FileKind::Link),
+                FileType::Unknown => None,
+                FileType::Fifo | FileType::Socket | FileType::CharacterDevice | FileType::BlockDevice => {
+                    Some(FileKind::Other)
+                }
+            };
+            if name != b"." && name != b".." && !each(OsStr::from_bytes(name), kind) {
+                break;
+            }
+        }
+
+        Ok(())
+    }
+
     /// Digest over the sorted extended attributes of the directory itself; `None` if there are none. It must be open
     /// [to be listed](Self::open_child_to_list).
     #[must_use]

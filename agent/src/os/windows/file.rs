@@ -66,6 +66,24 @@ impl Dir {
         self.names().map(Listing)
     }
 
+    /// Hands on the names in it, in no order, until `each` wants no more. What they are is not told here.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn visit(
+        &self,
+        _buffer: &mut Vec<u8>,
+        each: &mut dyn FnMut(&OsStr, Option<FileKind>) -> bool,
+    ) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.0)? {
+            if !each(&entry?.file_name(), None) {
+                break;
+            }
+        }
+
+        Ok(())
+    }
+
     /// Access lists are not read on this system yet: `None`.
     #[must_use]
     pub fn own_attributes(&self) -> Option<Digest> {

@@ -15,7 +15,7 @@ use crate::os::{Mount, Stat};
 
 /// The excluded paths, as written and as they are once links on the way to them are resolved.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bounds {
+pub(in crate::sensor) struct Bounds {
     keys: BTreeSet<Key>,
     /// Excluded regular files by file system and number: another hard link to one is out of bounds too.
     files: BTreeSet<(u64, u64)>,
@@ -27,11 +27,16 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) fn of(settings: &FilesSettings) -> Self {
+        Self::of_paths(settings.excluded.iter().chain(&settings.own).cloned())
+    }
+
+    /// The bounds that these paths make, and those that are never looked at.
+    pub(in crate::sensor) fn of_paths(excluded: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut bounds = Self::default();
         let never = paths::never_watched().iter().map(PathBuf::from);
         // Where the mounts cannot be listed there are none to follow.
         let mounts = Mounts::open().and_then(|mut mounts| mounts.list()).unwrap_or_default();
-        for path in settings.excluded.iter().chain(&settings.own).cloned().chain(never) {
+        for path in excluded.into_iter().chain(never) {
             let resolved = resolve(&path);
             bounds.keys.extend(elsewhere(&resolved, &mounts).iter().map(|path| Key::of(path)));
             let known = stat(&resolved).filter(|stat| stat.inode != 0);
@@ -53,6 +58,11 @@ impl Bounds {
         self.allow_bytes(key.as_bytes())
     }
 
+    /// As [`allow`](Self::allow), for an absolute path.
+    pub(in crate::sensor) fn allow_path(&self, path: &Path) -> bool {
+        self.allow(&Key::of(path))
+    }
+
     /// As [`allow`](Self::allow), for the bytes of a key.
     pub(super) fn allow_bytes(&self, key: &[u8]) -> bool {
         !upwards(key).any(|above| self.keys.contains(above))
@@ -67,7 +77,7 @@ impl Bounds {
 
     /// Whether what stands there may be opened: a hard link to an excluded file may not, nor an excluded directory
     /// mounted elsewhere.
-    pub(super) fn allow_file(&self, found: &Stat) -> bool {
+    pub(in crate::sensor) fn allow_file(&self, found: &Stat) -> bool {
         let identity = (found.device, found.inode);
         if found.kind != FileKind::Directory {
             return !self.files.contains(&identity);

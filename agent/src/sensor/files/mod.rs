@@ -68,7 +68,7 @@
 mod actors;
 mod baseline;
 pub mod behind;
-mod bounds;
+pub(in crate::sensor) mod bounds;
 mod burst;
 mod claims;
 mod compare;

@@ -55,7 +55,13 @@ pub fn mark(root: &Path, packages: BTreeSet<Package>, cache: &mut Cache) -> BTre
                 .take()
                 .and_then(|written| expression::spdx(&written))
                 .map(|licence| (licence, LicenceBasis::RpmTag)),
-            (Manager::Dpkg, None) | (Manager::WindowsUninstall | Manager::WindowsAppx, _) => None,
+            (Manager::Apk | Manager::Python | Manager::Npm | Manager::Jar | Manager::Snap, _) => package
+                .licence
+                .take()
+                .and_then(|written| expression::spdx(&written))
+                .map(|licence| (licence, LicenceBasis::Metadata)),
+            (Manager::Dpkg, None)
+            | (Manager::WindowsUninstall | Manager::WindowsAppx | Manager::Flatpak, _) => None,
         };
         (package.licence, package.licence_basis) = match known {
             Some((licence, basis)) => (Some(licence), basis),

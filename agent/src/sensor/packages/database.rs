@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use vonggac_protocol::limits::{INVENTORY_PART_PACKAGES_MAX, INVENTORY_PARTS_MAX};
 use vonggac_protocol::package::Package;
 
-use super::{dpkg, rpm};
+use super::{apk, dpkg, rpm};
 
 /// How often a database that changes while it is read is read anew before we give up until the next pass.
 const ATTEMPTS_MAX: u32 = 5;
@@ -30,7 +30,7 @@ pub enum ReadPackagesError {
     /// The system refused.
     #[error("the {database} database cannot be read: {reason}")]
     Unreadable {
-        /// `dpkg` or `rpm`.
+        /// `dpkg`, `rpm` or `apk`.
         database: &'static str,
         /// What the system said.
         reason: io::ErrorKind,
@@ -38,7 +38,7 @@ pub enum ReadPackagesError {
     /// It is not what it should be.
     #[error("the {database} database is damaged: {what}")]
     Damaged {
-        /// `dpkg` or `rpm`.
+        /// `dpkg`, `rpm` or `apk`.
         database: &'static str,
         /// What is wrong with it.
         what: &'static str,
@@ -52,6 +52,19 @@ pub enum ReadPackagesError {
 }
 
 impl ReadPackagesError {
+    /// Whether the next try may well succeed: a package manager is at work.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Changing(_) | Self::Unreadable { reason: io::ErrorKind::ResourceBusy, .. } => true,
+            Self::NoDatabase
+            | Self::BerkeleyDb
+            | Self::Unreadable { .. }
+            | Self::Damaged { .. }
+            | Self::TooMany => false,
+        }
+    }
+
     pub(super) fn unreadable(database: &'static str) -> impl Fn(io::Error) -> Self {
         move |error| Self::Unreadable { database, reason: error.kind() }
     }
@@ -87,7 +100,7 @@ impl Stamp {
 /// The stamp of all package databases under this root.
 #[must_use]
 pub fn stamp(root: &Path) -> Stamp {
-    Stamp::of(dpkg::files(root).into_iter().chain(rpm::files(root)))
+    Stamp::of(dpkg::files(root).into_iter().chain(rpm::files(root)).chain(apk::files(root)))
 }
 
 /// Reads what is installed on the system whose files are under `root` (`/` outside tests).
@@ -97,8 +110,8 @@ pub fn stamp(root: &Path) -> Stamp {
 pub fn read(root: &Path) -> Result<Inventory, ReadPackagesError> {
     let mut inventory = Inventory::default();
     let mut seen = false;
-    let databases: [(_, Files, ReadOne); 2] =
-        [("dpkg", dpkg::files, dpkg::read), ("rpm", rpm::files, rpm::read)];
+    let databases: [(_, Files, ReadOne); 3] =
+        [("dpkg", dpkg::files, dpkg::read), ("rpm", rpm::files, rpm::read), ("apk", apk::files, apk::read)];
     for (name, files, read_one) in databases {
         match steady(name, || Stamp::of(files(root)), || read_one(root)) {
             Ok(None) => {}

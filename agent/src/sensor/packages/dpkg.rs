@@ -157,6 +157,8 @@ fn package(paragraph: &Paragraph<7>) -> Option<Package> {
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        place: None,
+        copies: None,
     })
 }
 

@@ -1,11 +1,13 @@
-//! Installed packages, read from the databases of dpkg and rpm as files; no command is run.
+//! Installed packages, read from the databases of dpkg, rpm and apk and from the metadata of languages, as files; no
+//! command is run.
 //!
 //! How `run.rs` uses it, on a thread of its own (all of it blocks):
 //!
 //! ```text
 //! let stamp = packages::stamp(root);                  // cheap; nothing to do while it and patches::stamp stay equal
+//! let languages = finder.find(root, &roots);          // cheap when nothing changed; compare with the last
 //! let read = packages::read(root)?;                   // Err and read.unread => SensorFailed { sensor: "packages" }
-//! let set = licences::mark(root, read.packages, &mut cache);
+//! let set = licences::mark(root, read.packages + languages.packages, &mut cache);
 //! let kernel = os::machine::kernel_release();
 //! let patches = patches::read(root, now, &set, &kernel, previous.as_ref());  // patches.state is the observation
 //! let set = packages::mark_offered(set, patches.offered.as_ref());
@@ -13,10 +15,12 @@
 //! packages::save(&state_dir.join("inventory.cbor"), &set)?;      // only after the spool has it; `load` gives `before`
 //! ```
 
+mod apk;
 mod database;
 mod difference;
 mod dpkg;
 mod kept;
+mod languages;
 mod rpm;
 #[cfg(test)]
 mod tests;
@@ -26,4 +30,5 @@ pub use database::{Inventory, ReadPackagesError, Stamp, mark_offered, read, stam
 pub use difference::{ReportInventoryError, report};
 pub use dpkg::native_architecture;
 pub use kept::{load, save};
+pub use languages::{Finder, Item, Languages, Roots, read_jar, read_npm, read_python};
 pub use rpm::package_of_header;

@@ -217,3 +217,24 @@ fn a_kept_inventory_is_read_back_and_a_damaged_one_is_not() {
     fs::write(&path, bytes).unwrap();
     assert_eq!(load(&path).unwrap(), None);
 }
+
+#[test]
+fn a_database_of_alpine_is_read_with_sources_and_licences() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("lib/apk/db");
+    fs::create_dir_all(&folder).unwrap();
+    let text = "C:Q1abc=\nP:libcrypto3\nV:3.1.4-r5\nA:x86_64\nL:Apache-2.0\no:openssl\nm:A B <a@b.org>\nF:lib\nR:libcrypto.so.3\n\n\
+                P:musl\nV:1.2.4-r2\nA:x86_64\nL:MIT\no:musl\n\nP:no-version\n\nP:two\nP:names\nV:1\n\nrubbish\nP:x\nV:1\n\n\
+                P:last\nV:1-r0";
+    fs::write(folder.join("installed"), text).unwrap();
+
+    let inventory = read(root.path()).unwrap();
+
+    let crypto = named(&inventory.packages, "libcrypto3")[0];
+    assert_eq!((crypto.version.as_str(), crypto.source.as_deref()), ("3.1.4-r5", Some("openssl")));
+    assert_eq!((crypto.licence.as_deref(), crypto.vendor.as_deref()), (Some("Apache-2.0"), Some("A B")));
+    assert_eq!(named(&inventory.packages, "musl")[0].source, None);
+    let names: Vec<&str> = inventory.packages.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(names, ["last", "libcrypto3", "musl"]);
+    assert_eq!(inventory.skipped, 3);
+}

@@ -76,7 +76,14 @@ fn release(package: &Package) -> Option<String> {
                 _ => None,
             }
         }
-        Manager::WindowsUninstall | Manager::WindowsAppx => None,
+        Manager::WindowsUninstall
+        | Manager::WindowsAppx
+        | Manager::Apk
+        | Manager::Python
+        | Manager::Npm
+        | Manager::Jar
+        | Manager::Snap
+        | Manager::Flatpak => None,
     }
 }
 
@@ -107,6 +114,8 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            place: None,
+            copies: None,
         };
 
         names.iter().map(package).collect()

@@ -178,6 +178,8 @@ fn installed(status: &str) -> Vec<Package> {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            place: None,
+            copies: None,
         })
     };
 

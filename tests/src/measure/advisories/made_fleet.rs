@@ -75,6 +75,8 @@ fn package(name: &str, version: &str, vendor: &str) -> Package {
         licence_basis: LicenceBasis::RpmTag,
         installed_at: None,
         in_repository: None,
+        place: None,
+        copies: None,
     }
 }
 

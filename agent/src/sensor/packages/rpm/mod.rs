@@ -113,6 +113,8 @@ fn entry(header: &Header) -> Entry {
         },
         installed_at: header.number(Tag::InstallTime).map(|secs| Timestamp(i64::from(secs) * 1_000)),
         in_repository: None,
+        place: None,
+        copies: None,
     }))
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
     let observations: Vec<Vec<u8>> =
         first_released().into_iter().map(|kind| Observation { at: AT, kind }.encode()).collect();
     let agency = AgencyId::new("so-tttt").expect("a well-formed id");
-    let named: [(&str, Frame); 18] = [
+    let named: [(&str, Frame); 19] = [
         ("hello", hello(epoch)),
         ("welcome", welcome(true)),
         ("welcome-bare", welcome(false)),

@@ -41,7 +41,36 @@ pub fn purl(package: &Package, system: &System) -> Option<String> {
             }
             .text()
         }
-        Manager::WindowsUninstall | Manager::WindowsAppx => {
+        Manager::Apk => Url {
+            kind: "apk",
+            namespace: &lower(&system.id),
+            name: &lower(name),
+            version,
+            qualifiers: &[arch, ("distro", &distro), ("upstream", &upstream(package))],
+        }
+        .text(),
+        Manager::Python => Url {
+            kind: "pypi",
+            namespace: "",
+            name: &lower(name).replace('_', "-"),
+            version,
+            qualifiers: &[],
+        }
+        .text(),
+        Manager::Npm => {
+            let name = lower(name);
+            let (namespace, name) = name.split_once('/').unwrap_or(("", &name));
+            Url { kind: "npm", namespace, name, version, qualifiers: &[] }.text()
+        }
+        Manager::Jar => {
+            let (kind, (namespace, name)) = match name.split_once(':') {
+                Some(both) => ("maven", both),
+                // Without its group it is no name of Maven's.
+                None => ("generic", ("", name.as_str())),
+            };
+            Url { kind, namespace, name, version, qualifiers: &[] }.text()
+        }
+        Manager::WindowsUninstall | Manager::WindowsAppx | Manager::Snap | Manager::Flatpak => {
             Url { kind: "generic", namespace: "", name, version, qualifiers: &[arch] }.text()
         }
     };
@@ -141,6 +170,8 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            place: None,
+            copies: None,
         }
     }
 

@@ -21,6 +21,12 @@ pub const INVENTORY_PARTS_MAX: u32 = 64;
 /// Pending updates in one patch state; the rest is counted, not listed.
 pub const PENDING_UPDATES_MAX: usize = 4_000;
 
+/// Services with replaced libraries in one patch state; the rest is counted, not listed.
+pub const STALE_SERVICES_MAX: usize = 64;
+
+/// Packages named of one such service.
+pub const STALE_PACKAGES_MAX: usize = 8;
+
 /// Bytes of a path as we write it: `PATH_MAX` of Linux, each byte escaped at worst.
 pub const PATH_BYTES_MAX: usize = 4096 * 6;
 

@@ -135,6 +135,17 @@ pub struct Package {
     /// Whether a repository known to this machine offers it; `None` where there are no lists to ask.
     #[n(11)]
     pub in_repository: Option<bool>,
+    /// The archive whose list holds exactly this version, such as `Debian/bookworm-security`; with `<` before it, an
+    /// archive that offers a newer version of the very package, so that this one is probably its former offer. On rpm
+    /// systems the repository that it was installed from. `None`: no archive that the machine knows, or not told.
+    #[n(12)]
+    pub origin: Option<String>,
+    /// Whether it was installed because another needed it (`true`) or was asked for (`false`); `None` if not told.
+    #[n(13)]
+    pub automatic: Option<bool>,
+    /// Module and stream of a modular rpm package, such as `nodejs:18`.
+    #[n(14)]
+    pub module: Option<String>,
     /// The declared root under which a package of a language lies; of several the first. `None` for what a manager keeps.
     #[n(15)]
     pub place: Option<String>,

@@ -63,4 +63,51 @@ pub struct PatchState {
     /// Whether updates install themselves; `None` if it cannot be told.
     #[n(8)]
     pub automatic: Option<bool>,
+    /// When the lists were last fetched with success, be there anything new or not; no earlier than that. `None` if
+    /// nothing tells.
+    #[n(9)]
+    pub refreshed_at: Option<Timestamp>,
+    /// The last time that an installed package was replaced by a newer version; `None` if no history tells.
+    #[n(10)]
+    pub upgraded_at: Option<Timestamp>,
+    /// Whether the system is attached to Ubuntu Pro; `None` where there is no such thing.
+    #[n(11)]
+    pub pro: Option<bool>,
+    /// Version of the package that the running kernel was built as, where it says so: a rebuilt kernel keeps its release.
+    #[n(12)]
+    pub kernel_build: Option<String>,
+    /// Programs that still use libraries which an update has replaced; `None` if it cannot be told.
+    #[n(13)]
+    pub stale: Option<StaleLibraries>,
+}
+
+/// Running programs that use libraries which are no longer on the disk.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+pub struct StaleLibraries {
+    /// By service, at most [`STALE_SERVICES_MAX`](crate::limits::STALE_SERVICES_MAX), in order of their names.
+    #[n(0)]
+    pub services: Vec<StaleService>,
+    /// How many services there are in all.
+    #[n(1)]
+    pub services_count: u64,
+    /// Processes that could not be looked into.
+    #[n(2)]
+    pub unreadable: u64,
+}
+
+/// A service that needs a restart.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+pub struct StaleService {
+    /// Unit of the service manager, such as `nginx.service`, or the program's name where it is in none.
+    #[n(0)]
+    pub name: String,
+    /// How many of its processes.
+    #[n(1)]
+    pub processes: u64,
+    /// Packages whose former libraries these are, at most
+    /// [`STALE_PACKAGES_MAX`](crate::limits::STALE_PACKAGES_MAX), where it can be told.
+    #[n(2)]
+    pub packages: Vec<String>,
 }

@@ -369,6 +369,9 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            origin: None,
+            automatic: None,
+            module: None,
             place: None,
             copies: None,
         }

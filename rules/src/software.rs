@@ -357,6 +357,9 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: Some(true),
+            origin: None,
+            automatic: None,
+            module: None,
             place: None,
             copies: None,
         }

@@ -215,6 +215,11 @@ mod tests {
             kernel_running: "6.1.0-9-amd64".to_owned(),
             kernel_installed: Some("6.1.0-18-amd64".to_owned()),
             automatic: None,
+            refreshed_at: None,
+            upgraded_at: None,
+            pro: None,
+            kernel_build: None,
+            stale: None,
         }
     }
 
@@ -232,6 +237,9 @@ mod tests {
             licence_basis: LicenceBasis::CopyrightFile,
             installed_at: None,
             in_repository: None,
+            origin: None,
+            automatic: None,
+            module: None,
             place: None,
             copies: None,
         }
@@ -279,6 +287,11 @@ mod tests {
             kernel_running: "6.1.0-9-amd64".to_owned(),
             kernel_installed: None,
             automatic: None,
+            refreshed_at: None,
+            upgraded_at: None,
+            pro: None,
+            kernel_build: None,
+            stale: None,
         };
         let state = HostState { described: Some(&described), patches: Some(&patches), packages: None };
 

@@ -38,7 +38,9 @@ pub(super) struct Item {
     pub(super) source: Box<str>,
     pub(super) source_version: Box<str>,
     origin: Origin,
-    stream: Stream<'static>,
+    module: Option<Box<str>>,
+    /// Part of a module that is not named.
+    is_modular: bool,
     pub(super) kernel: Kernel,
 }
 
@@ -54,9 +56,11 @@ pub(super) fn identity(ecosystem: &str, package: &Package, origin: Origin, out: 
     }
     write_text(package.source.as_deref(), out);
     write_text(package.source_version.as_deref(), out);
+    write_text(package.module.as_deref(), out);
 }
 
-const ORIGINS: [Origin; 4] = [Origin::Distribution, Origin::Backports, Origin::Other, Origin::Unlisted];
+const ORIGINS: [Origin; 5] =
+    [Origin::Distribution, Origin::Backports, Origin::Other, Origin::Unlisted, Origin::Local];
 
 fn write_text(text: Option<&str>, out: &mut Vec<u8>) {
     let length = text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(u32::MAX - 1));
@@ -90,12 +94,15 @@ pub(super) fn package_of(identity: &[u8]) -> Option<(Ecosystem, Package, Origin)
         architecture: owned()??,
         source: owned()?,
         source_version: owned()?,
+        module: owned()?,
         section: None,
         vendor: None,
         licence: None,
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        origin: None,
+        automatic: None,
         place: None,
         copies: None,
     };
@@ -130,7 +137,8 @@ impl Item {
             source: source.as_ref().into(),
             source_version: source_version.into(),
             origin,
-            stream: stream(package),
+            module: package.module.as_deref().map(Into::into),
+            is_modular: stream(package) == Stream::Untold,
             kernel: kernel(package),
         }
     }
@@ -151,6 +159,14 @@ impl Item {
     /// The names that rows may speak of it by.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&*self.name).chain((self.source != self.name).then_some(&*self.source))
+    }
+
+    fn stream(&self) -> Stream<'_> {
+        match &self.module {
+            Some(module) => Stream::Named(module),
+            None if self.is_modular => Stream::Untold,
+            None => Stream::None,
+        }
     }
 
     pub(super) fn judge(&self, book: &Book, ecosystem: &Ecosystem) -> (Vec<Span>, Standing) {
@@ -174,7 +190,7 @@ impl Item {
                 package,
                 version,
                 architecture: &self.architecture,
-                stream: self.stream,
+                stream: self.stream(),
             };
             if book.judge(&subject, &mut spans).is_err() {
                 return nothing(Standing::BadVersion);

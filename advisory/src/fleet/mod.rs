@@ -26,7 +26,7 @@ use item::{Item, Verdict};
 use crate::book::{Book, Place, Span};
 use crate::ecosystem::{Channel, Ecosystem};
 use crate::kernel::Kernel;
-use crate::origin::{Origin, origin};
+use crate::origin::{Origin, origin, tells_origins};
 
 /// What matters of a machine besides its packages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -112,20 +112,21 @@ impl<H: Ord + Clone> Fleet<H> {
         self.hosts.len()
     }
 
-    /// The numbers of packages in this fleet, for [`Fleet::set`]; new ones are judged by the next [`Fleet::judge`].
+    /// The numbers of one machine's packages in this fleet, for [`Fleet::set`]; new ones are judged by the next [`Fleet::judge`].
     pub fn number<'a>(
         &mut self,
         ecosystem: Option<&Ecosystem>,
-        packages: impl IntoIterator<Item = &'a Package>,
+        packages: impl IntoIterator<Item = &'a Package, IntoIter: Clone>,
     ) -> Box<[u32]> {
         let Some(ecosystem) = ecosystem else { return Box::default() };
+        let packages = packages.into_iter();
+        let told = tells_origins(packages.clone());
         let whose = self.whose(ecosystem);
         let text = ecosystem.to_string();
         let mut identity = Vec::new();
         let mut numbers: Vec<u32> = packages
-            .into_iter()
             .map(|package| {
-                let origin = origin(package, ecosystem);
+                let origin = origin(package, ecosystem, told);
                 item::identity(&text, package, origin, &mut identity);
                 self.one(whose, package, origin, &identity)
             })

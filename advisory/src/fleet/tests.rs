@@ -25,6 +25,9 @@ fn deb(name: &str, version: &str, source: &str) -> Package {
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        origin: None,
+        automatic: None,
+        module: None,
         place: None,
         copies: None,
     }
@@ -148,6 +151,77 @@ fn what_somebody_else_built_is_unknown_and_not_judged() {
     assert_eq!(unknown(3), [("curl", Standing::NoFeed)]);
     assert_eq!(fleet.counts_of(&1, &book).unknown_packages, 2);
     assert_eq!(fleet.counts_of(&4, &book), Counts::default(), "nobody knows what its packages are");
+}
+
+#[test]
+fn the_archive_of_an_installed_version_decides_whether_it_is_judged() {
+    let mut book = Book::new();
+    put(&mut book, "Debian:12", ["a"].map(|name| row("Debian:12", name, name, "99")));
+    let mut fleet = Fleet::new();
+    let of = |archive: Option<&str>| {
+        let mut package = deb("a", "1", "a");
+        package.in_repository = Some(true);
+        package.origin = archive.map(str::to_owned);
+        package
+    };
+    let mut bash = deb("bash", "5", "bash");
+    bash.origin = Some("Debian/bookworm".to_owned());
+    let cases = [
+        (Some("Debian/bookworm"), None),
+        (Some("Debian/bookworm-security"), None),
+        (Some("<Debian/bookworm-security"), None),
+        (Some("Debian/oldstable"), None),
+        (Some("Debian Backports/bookworm-backports"), Some(Origin::Backports)),
+        (Some("Debian/trixie"), Some(Origin::Other)),
+        (Some("Debian/sid"), Some(Origin::Other)),
+        (Some("Ubuntu/jammy"), Some(Origin::Other)),
+        (Some("packages.example.vn/any"), Some(Origin::Other)),
+        (Some("<nginx/bookworm"), Some(Origin::Other)),
+        (None, Some(Origin::Local)),
+    ];
+    for (host, (archive, _)) in (1..).zip(&cases) {
+        add(&mut fleet, host, machine("Debian:12"), &[of(*archive), bash.clone()]);
+    }
+    add(&mut fleet, 99, machine("Debian:12"), &[of(None), deb("bash", "5", "bash")]);
+    fleet.judge(&book);
+
+    for (host, (archive, foreign)) in (1..).zip(cases) {
+        let standings: Vec<_> = fleet.unknown(&host).map(|(_, standing)| standing).collect();
+        assert_eq!(standings, foreign.map(Standing::Foreign).into_iter().collect::<Vec<_>>(), "{archive:?}");
+        assert_eq!(told(&fleet, &book, host).len(), usize::from(foreign.is_none()), "{archive:?}");
+    }
+    assert_eq!(told(&fleet, &book, 99).len(), 1, "an agent that tells no origins is judged as before");
+}
+
+#[test]
+fn rows_of_a_module_speak_of_the_stream_that_is_installed_only() {
+    let mut book = Book::new();
+    let of_stream = |module: &str| Row {
+        module: Some(module.to_owned()),
+        ..row("AlmaLinux:9", "nodejs", module, "20-1.module_el9")
+    };
+    put(
+        &mut book,
+        "AlmaLinux:9",
+        ["nodejs:18", "nodejs:20", "container-tools:rhel8 nodejs:16"].map(of_stream),
+    );
+    let mut fleet = Fleet::new();
+    let named = |module: Option<&str>| Package {
+        module: module.map(str::to_owned),
+        ..rpm("nodejs", "16-1.module_el9", "AlmaLinux")
+    };
+    for (host, module) in [(1, Some("nodejs:18")), (2, Some("nodejs:16")), (3, Some("nodejs:22")), (4, None)]
+    {
+        add(&mut fleet, host, machine("AlmaLinux:9"), &[named(module)]);
+    }
+    fleet.judge(&book);
+
+    let found = |host| told(&fleet, &book, host);
+    assert_eq!(found(1), [("nodejs:18".to_owned(), State::Fixable)]);
+    assert_eq!(found(2), [("container-tools:rhel8 nodejs:16".to_owned(), State::Fixable)]);
+    assert_eq!(found(3), []);
+    assert_eq!(found(4).len(), 3);
+    assert!(found(4).iter().all(|(_, state)| *state == State::StreamUntold));
 }
 
 #[test]

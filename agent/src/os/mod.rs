@@ -10,6 +10,7 @@
 //! | [`owner`] | names of users and groups |
 //! | [`locks`] | who holds a lock on a file |
 //! | [`machine`] | which machine and kernel this is |
+//! | [`mapped`] | which processes run code that is gone from the disk |
 //! | [`confine`] | keeping one thread from what it is not for |
 //! | [`disk`] | free space |
 //! | [`fanotify`] | notices of whole file systems |
@@ -25,7 +26,7 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{
-    confine, disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges,
+    confine, disk, fanotify, file, locks, machine, mapped, mounts, own, owner, paths, priority, privileges,
     processes, protect, service,
 };
 
@@ -33,7 +34,7 @@ pub use linux::{
 mod windows;
 #[cfg(windows)]
 pub use windows::{
-    confine, disk, fanotify, file, locks, machine, mounts, own, owner, paths, priority, privileges,
+    confine, disk, fanotify, file, locks, machine, mapped, mounts, own, owner, paths, priority, privileges,
     processes, protect, service,
 };
 
@@ -47,6 +48,24 @@ pub enum Protection {
     InForce,
     /// This system's half of the program cannot do it.
     NotAvailable,
+}
+
+/// A process that runs code of files which are gone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mapped {
+    /// Its service, or the program's name.
+    pub name: String,
+    /// The files.
+    pub paths: std::collections::BTreeSet<std::path::PathBuf>,
+}
+
+/// What a look at all processes gave.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MappedSeen {
+    /// Those that run such code.
+    pub processes: Vec<Mapped>,
+    /// How many could not be looked into.
+    pub unreadable: u64,
 }
 
 /// How far a thread is kept from what it is not for.

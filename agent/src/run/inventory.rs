@@ -12,7 +12,7 @@ use vonggac_protocol::host::{HostDescribed, Role};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::observation::{Kind, SensorFailed};
 use vonggac_protocol::package::{Package, inventory_digest};
-use vonggac_protocol::patch::PatchState;
+use vonggac_protocol::patch::{PatchState, StaleLibraries};
 use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
@@ -47,6 +47,8 @@ pub(super) struct Inventory {
     patches: Option<PatchState>,
     host: Option<HostDescribed>,
     role: Option<Role>,
+    /// Paths that are neither opened, named nor counted.
+    excluded: Vec<PathBuf>,
     /// When patch state and host were told although they might not have changed.
     told_at: Option<Instant>,
     licences: licences::Cache,
@@ -70,7 +72,12 @@ pub(super) struct Reading {
 }
 
 impl Inventory {
-    pub(super) fn open(root: &Path, state_dir: &Path, role: Option<Role>) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        root: &Path,
+        state_dir: &Path,
+        role: Option<Role>,
+        excluded: Vec<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let told = read_json(&state_dir.join(TOLD)).context("read which inventory was told")?;
         let patches = read_json(&state_dir.join(PATCHES)).context("read which patch state was told")?;
         let host = read_json(&state_dir.join(HOST)).context("read which host was told")?;
@@ -83,6 +90,7 @@ impl Inventory {
             patches,
             host,
             role,
+            excluded,
             told_at: None,
             licences: licences::Cache::default(),
             finder: packages::Finder::default(),
@@ -127,6 +135,7 @@ impl Inventory {
         self.note("languages", languages.problem.map(str::to_owned), &mut reading);
         let is_same = self.stamps.as_ref() == Some(&stamps) && self.languages.as_ref() == Some(&languages);
         if is_same && self.told.is_some() && !due {
+            self.look_at_services(&mut reading);
             return reading;
         }
         let read = match packages::read(&self.root) {
@@ -168,6 +177,23 @@ impl Inventory {
         }
     }
 
+    /// Services are restarted without a change on the disk: while some were stale, it is looked whether they still are.
+    fn look_at_services(&self, reading: &mut Reading) {
+        let is_stale = |stale: &StaleLibraries| stale.services_count > 0;
+        let Some(told) = self.patches.as_ref().filter(|told| told.stale.as_ref().is_some_and(is_stale))
+        else {
+            return;
+        };
+        let stale = patches::stale(&self.root, &self.excluded);
+        // How many could not be looked into changes all the time.
+        let services = |stale: &Option<StaleLibraries>| stale.as_ref().map(|it| it.services.clone());
+        if services(&stale) != services(&told.stale) {
+            let state = PatchState { stale, ..told.clone() };
+            reading.kinds.push(Kind::PatchState(state.clone()));
+            reading.patches = Some(state);
+        }
+    }
+
     fn read_patches(
         &mut self,
         now: Timestamp,
@@ -175,15 +201,15 @@ impl Inventory {
         installed: BTreeSet<Package>,
         reading: &mut Reading,
     ) {
-        let kernel = machine::kernel_release();
-        let found = patches::read(&self.root, now, &installed, &kernel, self.patches.as_ref());
+        let kernel = patches::Running { release: machine::kernel_release(), build: machine::kernel_build() };
+        let mut found = patches::read(&self.root, now, &installed, &kernel, self.patches.as_ref());
+        found.state.stale = patches::stale(&self.root, &self.excluded);
         let problems = (!found.problems.is_empty()).then(|| found.problems.join("; "));
         self.note("patches", problems, reading);
         if due || self.patches.as_ref() != Some(&found.state) {
             reading.kinds.push(Kind::PatchState(found.state.clone()));
             reading.patches = Some(found.state);
         }
-        let installed = packages::mark_offered(installed, found.offered.as_ref());
         let before = match packages::load(&self.state_dir.join(PACKAGES)) {
             Ok(before) => before,
             Err(error) => {
@@ -191,6 +217,7 @@ impl Inventory {
                 None
             }
         };
+        let installed = packages::mark(installed, &found.marks, before.as_ref());
         match packages::report(before.as_ref(), self.told.map(|told| told.digest), &installed) {
             Ok(kinds) if kinds.is_empty() => {}
             Ok(kinds) => {
@@ -298,11 +325,11 @@ mod tests {
         let (root, state_dir) = (folder.path().join("root"), folder.path().join("state"));
         fs::create_dir_all(&state_dir).unwrap();
         install(&root, &["bash", "nginx"]);
-        let mut inventory = Inventory::open(&root, &state_dir, None).unwrap();
+        let mut inventory = Inventory::open(&root, &state_dir, None, Vec::new()).unwrap();
 
         let first = read_and_confirm(&mut inventory, 5);
         let nothing_new = read_and_confirm(&mut inventory, 6);
-        let mut inventory = Inventory::open(&root, &state_dir, None).unwrap();
+        let mut inventory = Inventory::open(&root, &state_dir, None, Vec::new()).unwrap();
         install(&root, &["bash", "nginx", "curl"]);
         let after_restart = read_and_confirm(&mut inventory, 7);
 
@@ -317,7 +344,7 @@ mod tests {
         let (root, state_dir) = (folder.path().join("root"), folder.path().join("state"));
         fs::create_dir_all(&state_dir).unwrap();
         install(&root, &["bash"]);
-        let mut inventory = Inventory::open(&root, &state_dir, None).unwrap();
+        let mut inventory = Inventory::open(&root, &state_dir, None, Vec::new()).unwrap();
         read_and_confirm(&mut inventory, 5);
         let told = inventory.told.map(|told| told.digest);
 
@@ -331,7 +358,8 @@ mod tests {
     #[test]
     fn a_sensor_that_cannot_work_says_so_once() {
         let folder = tempfile::tempdir().unwrap();
-        let mut inventory = Inventory::open(&folder.path().join("empty"), folder.path(), None).unwrap();
+        let mut inventory =
+            Inventory::open(&folder.path().join("empty"), folder.path(), None, Vec::new()).unwrap();
 
         let words = [read_and_confirm(&mut inventory, 1), read_and_confirm(&mut inventory, 2)];
 

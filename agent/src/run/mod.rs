@@ -199,7 +199,7 @@ impl Agent {
             standing: None,
         };
         let mut agent = Self {
-            inventory: Some(Inventory::open(root, &state_dir, config.role)?),
+            inventory: Some(Inventory::open(root, &state_dir, config.role, config.exclude.0.clone())?),
             writer: Writer::new(spool.clone(), appended),
             due: Due::from(Instant::now()),
             started: (now, Instant::now()),

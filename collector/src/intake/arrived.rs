@@ -4,7 +4,9 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 use vonggac_protocol::frame::{Batch, UnpackBatchError};
 use vonggac_protocol::hello::RefusalCode;
-use vonggac_protocol::limits::{INSTALLED_PACKAGES_MAX, PATH_BYTES_MAX, PENDING_UPDATES_MAX};
+use vonggac_protocol::limits::{
+    INSTALLED_PACKAGES_MAX, PATH_BYTES_MAX, PENDING_UPDATES_MAX, STALE_PACKAGES_MAX, STALE_SERVICES_MAX,
+};
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::time::Timestamp;
 
@@ -80,18 +82,31 @@ fn within_limits(kind: &Kind, body: &[u8]) -> Result<(), String> {
     if !texts_fit(&mut Decoder::new(body), DEPTH_MAX) {
         return Err(format!("a text of more than {PATH_BYTES_MAX} bytes"));
     }
-    let most = if let Kind::PatchState(state) = kind {
-        (state.pending.len(), PENDING_UPDATES_MAX)
-    } else if let Kind::FilesInstalled(installed) = kind {
-        (installed.packages.len(), INSTALLED_PACKAGES_MAX)
-    } else {
-        return Ok(());
-    };
-    if most.0 > most.1 {
-        return Err(format!("a list of {} entries, at most {} are accepted", most.0, most.1));
+    for (entries, most) in lists(kind) {
+        if entries > most {
+            return Err(format!("a list of {entries} entries, at most {most} are accepted"));
+        }
     }
 
     Ok(())
+}
+
+/// The lengths of an observation's lists that have limits, with those.
+fn lists(kind: &Kind) -> Vec<(usize, usize)> {
+    if let Kind::PatchState(state) = kind {
+        let services = state.stale.as_ref().map_or(&[][..], |stale| &stale.services);
+        let packages = services.iter().map(|service| service.packages.len()).max().unwrap_or(0);
+
+        vec![
+            (state.pending.len(), PENDING_UPDATES_MAX),
+            (services.len(), STALE_SERVICES_MAX),
+            (packages, STALE_PACKAGES_MAX),
+        ]
+    } else if let Kind::FilesInstalled(installed) = kind {
+        vec![(installed.packages.len(), INSTALLED_PACKAGES_MAX)]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Whether no text of this item is longer than the longest path. No agent writes lengths that are not said before.

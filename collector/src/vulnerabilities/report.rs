@@ -102,7 +102,7 @@ pub struct Unknown {
     pub package: String,
     /// Its version.
     pub version: String,
-    /// `no_feed`, `backports`, `foreign`, `unlisted`, `bad_version`.
+    /// `no_feed`, `backports`, `foreign`, `unlisted`, `local`, `bad_version`.
     pub why: &'static str,
 }
 
@@ -207,6 +207,7 @@ fn unknown(installed: &Installed<'_>, standing: Standing) -> Unknown {
         Standing::NoFeed => "no_feed",
         Standing::Foreign(Origin::Backports) => "backports",
         Standing::Foreign(Origin::Unlisted) => "unlisted",
+        Standing::Foreign(Origin::Local) => "local",
         Standing::Foreign(Origin::Other | Origin::Distribution) => "foreign",
         Standing::BadVersion => "bad_version",
         Standing::Judged | Standing::KernelCompanion => "judged",

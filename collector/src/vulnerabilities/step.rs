@@ -218,7 +218,7 @@ fn machine(db: &Connection, id: HostId) -> anyhow::Result<Machine> {
 
     Ok(Machine {
         ecosystem,
-        pro: None,
+        pro: patches.as_ref().and_then(|it| it.pro),
         kernel_running: running.or_else(|| described.map(|it| it.kernel)).unwrap_or_default(),
         kernel_installed: patches.and_then(|it| it.kernel_installed),
     })

@@ -206,6 +206,9 @@ fn sow_packages(
         licence_basis: licence.map_or(LicenceBasis::Unknown, |_| LicenceBasis::CopyrightFile),
         installed_at: Some(now),
         in_repository: Some(true),
+        origin: None,
+        automatic: None,
+        module: None,
         place: None,
         copies: None,
     };
@@ -297,6 +300,11 @@ fn patches(n: u8, now: Timestamp) -> PatchState {
         kernel_running: "6.1.0-27-amd64".to_owned(),
         kernel_installed: Some("6.1.0-28-amd64".to_owned()),
         automatic: Some(false),
+        refreshed_at: None,
+        upgraded_at: None,
+        pro: None,
+        kernel_build: None,
+        stale: None,
     }
 }
 

@@ -17,7 +17,7 @@ use vonggac_protocol::observation::*;
 use vonggac_protocol::package::{
     LicenceBasis, Manager, Package, PackageKey, PackagesChanged, PackagesListed,
 };
-use vonggac_protocol::patch::{PatchState, PendingUpdate};
+use vonggac_protocol::patch::{PatchState, PendingUpdate, StaleLibraries, StaleService};
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::renewal::{CertificateEnding, Renew, Renewal, Renewed, Standing};
 use vonggac_protocol::time::Timestamp;
@@ -316,7 +316,8 @@ pub(crate) fn observations() -> Vec<(String, Observation)> {
     let first = kinds.into_iter().map(|kind| (format!("observation-{}.cbor", kind.word()), kind));
     let second = grown().into_iter().map(|kind| (format!("observation-{}-2.cbor", kind.word()), kind));
 
-    let third = third.into_iter().map(|kind| (format!("observation-{}-3.cbor", kind.word()), kind));
+    let third = third.into_iter().chain(software_grown());
+    let third = third.map(|kind| (format!("observation-{}-3.cbor", kind.word()), kind));
 
     first.chain(second).chain(third).map(|(name, kind)| (name, Observation { at: AT, kind })).collect()
 }
@@ -389,6 +390,9 @@ fn wheel() -> Package {
         licence_basis: LicenceBasis::Metadata,
         installed_at: None,
         in_repository: None,
+        origin: None,
+        automatic: None,
+        module: None,
         place: Some("/opt".to_owned()),
         copies: Some(2),
     }
@@ -563,6 +567,46 @@ fn files_later() -> Vec<Kind> {
     ]
 }
 
+/// What is told of packages and patches since origins are.
+fn software_grown() -> Vec<Kind> {
+    let package = |package: Package| Package {
+        origin: Some("Debian/bookworm-security".to_owned()),
+        automatic: Some(true),
+        module: Some("nodejs:18".to_owned()),
+        ..package
+    };
+    let stale = StaleLibraries {
+        services: vec![StaleService {
+            name: "nginx.service".to_owned(),
+            processes: 3,
+            packages: vec!["libssl3".to_owned()],
+        }],
+        services_count: 1,
+        unreadable: 2,
+    };
+    let grow = |kind| match kind {
+        Kind::PackagesListed(it) => Kind::PackagesListed(PackagesListed {
+            packages: it.packages.into_iter().map(package).collect(),
+            ..it
+        }),
+        Kind::PackagesChanged(it) => Kind::PackagesChanged(PackagesChanged {
+            added: it.added.into_iter().map(package).collect(),
+            ..it
+        }),
+        Kind::PatchState(it) => Kind::PatchState(PatchState {
+            refreshed_at: Some(AT),
+            upgraded_at: Some(AT),
+            pro: Some(false),
+            kernel_build: Some("6.1.124-1".to_owned()),
+            stale: Some(stale.clone()),
+            ..it
+        }),
+        other => other,
+    };
+
+    software().into_iter().map(grow).collect()
+}
+
 fn software() -> Vec<Kind> {
     let package = Package {
         manager: Manager::Dpkg,
@@ -577,6 +621,9 @@ fn software() -> Vec<Kind> {
         licence_basis: LicenceBasis::CopyrightFile,
         installed_at: Some(AT),
         in_repository: Some(true),
+        origin: None,
+        automatic: None,
+        module: None,
         place: None,
         copies: None,
     };
@@ -612,6 +659,11 @@ fn software() -> Vec<Kind> {
             kernel_running: "6.1.0-28-amd64".to_owned(),
             kernel_installed: Some("6.1.0-29-amd64".to_owned()),
             automatic: Some(true),
+            refreshed_at: None,
+            upgraded_at: None,
+            pro: None,
+            kernel_build: None,
+            stale: None,
         }),
     ]
 }

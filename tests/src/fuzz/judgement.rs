@@ -112,6 +112,9 @@ fn package(name: &str) -> Package {
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        origin: None,
+        automatic: None,
+        module: None,
         place: None,
         copies: None,
     }

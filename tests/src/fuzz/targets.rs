@@ -303,7 +303,11 @@ pub fn rpm_ndb(bytes: &[u8]) {
 pub(super) fn read_packages(root: &Path) {
     if let Ok(inventory) = vonggac_agent::sensor::packages::read(root) {
         let now = Timestamp(1_795_312_345_678);
-        drop(vonggac_agent::sensor::patches::read(root, now, &inventory.packages, "6.1.0-28-amd64", None));
+        let running = vonggac_agent::sensor::patches::Running {
+            release: "6.1.0-28-amd64".to_owned(),
+            build: Some("6.1.124-1".to_owned()),
+        };
+        drop(vonggac_agent::sensor::patches::read(root, now, &inventory.packages, &running, None));
         drop(vonggac_agent::sensor::packages::report(None, None, &inventory.packages));
     }
 }

@@ -23,7 +23,8 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
     let licences_ms = start.elapsed().as_secs_f64() * 1000.0;
     let now = vonggac_agent::clock::now();
     let start = instant();
-    let state = patches::read(root, now, &marked, &machine::kernel_release(), None).state;
+    let running = patches::Running { release: machine::kernel_release(), build: machine::kernel_build() };
+    let state = patches::read(root, now, &marked, &running, None).state;
     let patches_ms = start.elapsed().as_secs_f64() * 1000.0;
 
     let start = instant();

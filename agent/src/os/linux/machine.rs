@@ -24,6 +24,28 @@ pub fn kernel_release() -> String {
     rustix::system::uname().release().to_string_lossy().into_owned()
 }
 
+/// The version of the package that the running kernel was built as, where the kernel says so (Debian, Ubuntu): one that
+/// was built anew keeps its release.
+#[must_use]
+pub fn kernel_build() -> Option<String> {
+    let version = rustix::system::uname().version().to_string_lossy().into_owned();
+    let signature = std::fs::read_to_string("/proc/version_signature").unwrap_or_default();
+
+    build(&version, &signature)
+}
+
+/// `6.1.124-1` of `#1 SMP PREEMPT_DYNAMIC Debian 6.1.124-1 (2025-01-12)`; `5.15.0-101.111~20.04.1` of
+/// `Ubuntu 5.15.0-101.111~20.04.1-generic 5.15.143`.
+fn build(version: &str, signature: &str) -> Option<String> {
+    if let Some((_, rest)) = version.split_once(" Debian ") {
+        return rest.split_ascii_whitespace().next().map(str::to_owned);
+    }
+    let full = signature.strip_prefix("Ubuntu ")?.split_ascii_whitespace().next()?;
+    let (build, _flavour) = full.rsplit_once(|c: char| c == '-').filter(|(build, _)| build.contains('-'))?;
+
+    Some(build.to_owned())
+}
+
 /// The name the machine calls itself.
 #[must_use]
 pub fn name() -> String {
@@ -54,5 +76,23 @@ pub fn traits() -> MachineTraits {
             .filter_map(firmware)
             .collect(),
         network: cards.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_build_of_a_kernel_is_what_its_packagers_write() {
+        let debian = build("#1 SMP PREEMPT_DYNAMIC Debian 6.1.124-1 (2025-01-12)", "");
+        let ubuntu = build("#111~20.04.1-Ubuntu SMP", "Ubuntu 5.15.0-101.111~20.04.1-generic 5.15.143\n");
+
+        assert_eq!(debian.as_deref(), Some("6.1.124-1"));
+        assert_eq!(ubuntu.as_deref(), Some("5.15.0-101.111~20.04.1"));
+        assert_eq!(
+            [build("#1 SMP", ""), build("", "Ubuntu x"), build("", "Ubuntu a-b c")],
+            [None, None, None]
+        );
     }
 }

@@ -18,6 +18,12 @@ pub fn kernel_release() -> String {
     sysinfo::System::kernel_version().unwrap_or_default()
 }
 
+/// Not said: the version tells it.
+#[must_use]
+pub fn kernel_build() -> Option<String> {
+    None
+}
+
 /// The name the machine calls itself.
 #[must_use]
 pub fn name() -> String {

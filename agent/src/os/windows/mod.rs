@@ -6,6 +6,7 @@ pub mod fanotify;
 pub mod file;
 pub mod locks;
 pub mod machine;
+pub mod mapped;
 pub mod mounts;
 pub mod own;
 pub mod owner;

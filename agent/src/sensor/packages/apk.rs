@@ -172,6 +172,9 @@ impl Paragraph {
             licence: self.licence.clone(),
             installed_at: None,
             in_repository: None,
+            origin: None,
+            automatic: None,
+            module: None,
             place: None,
             copies: None,
         })

@@ -165,23 +165,6 @@ fn steady<T>(
     last
 }
 
-/// Notes of every package whether a repository known to this machine offers it; `None` for all if there are no lists.
-///
-/// `offered` holds names and architectures, as `patches::read` gives them.
-#[must_use]
-pub fn mark_offered(
-    packages: BTreeSet<Package>,
-    offered: Option<&BTreeSet<(String, String)>>,
-) -> BTreeSet<Package> {
-    let mark = |mut package: Package| {
-        let key = (package.name.clone(), package.architecture.clone());
-        package.in_repository = offered.map(|offered| offered.contains(&key));
-        package
-    };
-
-    packages.into_iter().map(mark).collect()
-}
-
 /// A text from a database as it may leave the host: UTF-8, not empty, of bounded length, without control characters.
 pub(crate) fn plain(text: &str) -> Option<String> {
     let text = text.trim();
@@ -191,7 +174,7 @@ pub(crate) fn plain(text: &str) -> Option<String> {
 }
 
 /// The name in `name <address>`; nothing where there is only an address.
-pub(super) fn organisation(maintainer: &str) -> Option<String> {
+pub(crate) fn organisation(maintainer: &str) -> Option<String> {
     let name = maintainer.split('<').next().unwrap_or_default();
     let name = name.trim().trim_matches('"');
 

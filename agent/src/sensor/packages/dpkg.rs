@@ -157,6 +157,9 @@ fn package(paragraph: &Paragraph<7>) -> Option<Package> {
         licence_basis: LicenceBasis::Unknown,
         installed_at: None,
         in_repository: None,
+        origin: None,
+        automatic: None,
+        module: None,
         place: None,
         copies: None,
     })

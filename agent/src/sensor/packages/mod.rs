@@ -10,7 +10,7 @@
 //! let set = licences::mark(root, read.packages + languages.packages, &mut cache);
 //! let kernel = os::machine::kernel_release();
 //! let patches = patches::read(root, now, &set, &kernel, previous.as_ref());  // patches.state is the observation
-//! let set = packages::mark_offered(set, patches.offered.as_ref());
+//! let set = packages::mark(set, &patches.marks, before.as_ref());
 //! for kind in packages::report(before.as_ref(), held_by_collector, &set)? { /* spool it */ }
 //! packages::save(&state_dir.join("inventory.cbor"), &set)?;      // only after the spool has it; `load` gives `before`
 //! ```
@@ -21,14 +21,16 @@ mod difference;
 mod dpkg;
 mod kept;
 mod languages;
+mod marks;
 mod rpm;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use database::plain;
-pub use database::{Inventory, ReadPackagesError, Stamp, mark_offered, read, stamp};
+pub use database::{Inventory, ReadPackagesError, Stamp, read, stamp};
+pub(crate) use database::{organisation, plain};
 pub use difference::{ReportInventoryError, report};
 pub use dpkg::native_architecture;
 pub use kept::{load, save};
 pub use languages::{Finder, Item, Languages, Roots, read_jar, read_npm, read_python};
+pub use marks::{Mark, Marks, mark};
 pub use rpm::package_of_header;

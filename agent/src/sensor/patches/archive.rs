@@ -8,6 +8,9 @@ use crate::sensor::packages::plain;
 /// Bytes of a release file; Debian's own have 150 KiB.
 const RELEASE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// What distributions call themselves in their own release files.
+const DISTRIBUTIONS: [&str; 4] = ["Debian", "Ubuntu", "UbuntuESM", "UbuntuESMApps"];
+
 /// One release of one publisher.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Release {
@@ -29,6 +32,26 @@ pub(super) struct Archive {
     pub(super) component: String,
     /// Architecture that the list is for.
     pub(super) architecture: String,
+}
+
+impl Archive {
+    /// Publisher and part, such as `Debian/bookworm-security`; the host where the release names no publisher.
+    pub(super) fn origin(&self) -> String {
+        let release = &self.release;
+        let publisher = [&release.origin, &self.site].into_iter().find(|text| !text.is_empty());
+        let publisher = publisher.map_or("local", String::as_str).replace('/', " ");
+
+        format!("{publisher}/{}", release.part())
+    }
+
+    /// Which of several archives with one version is named: the distribution's own, before others; security, then
+    /// updates, then what it started with.
+    pub(super) fn rank(&self) -> (bool, bool, bool) {
+        let release = &self.release;
+        let own = DISTRIBUTIONS.contains(&release.origin.as_str()) && !release.not_automatic;
+
+        (own, release.is_security(), release.part().ends_with("-updates"))
+    }
 }
 
 impl Release {
@@ -73,10 +96,16 @@ impl Release {
             || self.codename.ends_with("-security")
     }
 
+    /// The part of its publisher that it is, by the name that does not move: `bookworm-security`, not `stable-security`.
+    fn part(&self) -> &str {
+        let moving = !self.codename.is_empty() && !self.suite.starts_with(self.codename.as_str());
+
+        if moving || self.suite.is_empty() { &self.codename } else { &self.suite }
+    }
+
     /// Name for people, such as `Debian-Security bookworm-security` or `Ubuntu jammy-updates`.
     pub(super) fn title(&self) -> String {
-        let moving = !self.codename.is_empty() && !self.suite.starts_with(self.codename.as_str());
-        let suite = if moving { &self.codename } else { &self.suite };
+        let suite = self.part();
         let publisher = if self.label.is_empty() { &self.origin } else { &self.label };
 
         format!("{publisher} {suite}").trim().to_owned()

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use vonggac_protocol::package::{Manager, Package};
 
+use super::state::Running;
+
 /// Names of packages that carry a kernel image, up to the release that ends them.
 const DPKG_STARTS: [&str; 5] =
     ["linux-image-unsigned-", "linux-image-", "proxmox-kernel-", "pve-kernel-", "linux-image-extra-"];
@@ -24,7 +26,8 @@ pub(super) struct Kernels {
 }
 
 /// Compares the running kernel with those that the packages, or else `/boot`, hold.
-pub(super) fn read(root: &Path, packages: &BTreeSet<Package>, running: &str) -> Kernels {
+pub(super) fn read(root: &Path, packages: &BTreeSet<Package>, kernel: &Running) -> Kernels {
+    let running = kernel.release.as_str();
     let mut releases: BTreeSet<String> = packages.iter().filter_map(release).collect();
     if releases.is_empty() {
         let names = super::lists::file_names(&root.join("boot"));
@@ -45,11 +48,23 @@ pub(super) fn read(root: &Path, packages: &BTreeSet<Package>, running: &str) -> 
     };
     let newest = newest(true).or_else(|| newest(false));
     let outdated = match &newest {
-        Some(newest) if releases.contains(running) => Some(order(newest, running) == Ordering::Greater),
+        Some(newest) if releases.contains(running) => {
+            Some(order(newest, running) == Ordering::Greater || is_rebuilt(packages, kernel))
+        }
         Some(_) | None => None,
     };
 
     Kernels { newest, outdated }
+}
+
+/// Whether the installed kernel of the very release that runs was built later: its package is newer than the one that the
+/// running kernel says it was built as.
+fn is_rebuilt(packages: &BTreeSet<Package>, running: &Running) -> bool {
+    let Some(build) = &running.build else { return false };
+    let is_same = |package: &&Package| release(package).as_deref() == Some(running.release.as_str());
+    let newer = |package: &Package| super::order::compare(&package.version, build) == Ordering::Greater;
+
+    packages.iter().filter(|package| package.manager == Manager::Dpkg).filter(is_same).any(newer)
 }
 
 /// The release of the kernel that a package carries, if it carries one.
@@ -114,11 +129,30 @@ mod tests {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            origin: None,
+            automatic: None,
+            module: None,
             place: None,
             copies: None,
         };
 
         names.iter().map(package).collect()
+    }
+
+    fn running(release: &str) -> Running {
+        Running { release: release.to_owned(), build: None }
+    }
+
+    #[test]
+    fn a_kernel_built_anew_under_the_same_release_makes_the_running_one_outdated() {
+        let root = tempfile::tempdir().unwrap();
+        let installed = packages(Manager::Dpkg, &[("linux-image-6.1.0-40-amd64", "6.1.153-1")]);
+        let outdated = |build: &str| {
+            let kernel = Running { build: Some(build.to_owned()), ..running("6.1.0-40-amd64") };
+            read(root.path(), &installed, &kernel).outdated
+        };
+
+        assert_eq!([outdated("6.1.148-1"), outdated("6.1.153-1")], [Some(true), Some(false)]);
     }
 
     #[test]
@@ -134,8 +168,8 @@ mod tests {
             ],
         );
 
-        let old = read(root.path(), &installed, "6.1.0-9-amd64");
-        let new = read(root.path(), &installed, "6.1.0-40-amd64");
+        let old = read(root.path(), &installed, &running("6.1.0-9-amd64"));
+        let new = read(root.path(), &installed, &running("6.1.0-40-amd64"));
 
         assert_eq!(old, Kernels { newest: Some("6.1.0-40-amd64".into()), outdated: Some(true) });
         assert_eq!(new.outdated, Some(false));
@@ -149,7 +183,7 @@ mod tests {
             &[("linux-image-6.1.0-40-cloud-amd64", "1"), ("linux-image-6.1.0-41-amd64", "1")],
         );
 
-        let kernels = read(root.path(), &installed, "6.1.0-40-cloud-amd64");
+        let kernels = read(root.path(), &installed, &running("6.1.0-40-cloud-amd64"));
 
         assert_eq!(kernels, Kernels { newest: Some("6.1.0-40-cloud-amd64".into()), outdated: Some(false) });
     }
@@ -160,7 +194,7 @@ mod tests {
         std::fs::create_dir(root.path().join("boot")).unwrap();
         std::fs::write(root.path().join("boot/vmlinuz-5.10.0-30-amd64"), "").unwrap();
 
-        let kernels = read(root.path(), &BTreeSet::new(), "6.18.44-fc");
+        let kernels = read(root.path(), &BTreeSet::new(), &running("6.18.44-fc"));
 
         assert_eq!(kernels, Kernels { newest: Some("5.10.0-30-amd64".into()), outdated: None });
     }
@@ -173,7 +207,7 @@ mod tests {
             &[("kernel-core", "5.14.0-503.11.1.el9_5"), ("kernel-core", "5.14.0-570.1.1.el9_6")],
         );
 
-        let kernels = read(root.path(), &installed, "5.14.0-503.11.1.el9_5.x86_64");
+        let kernels = read(root.path(), &installed, &running("5.14.0-503.11.1.el9_5.x86_64"));
 
         assert_eq!(kernels.newest.as_deref(), Some("5.14.0-570.1.1.el9_6.x86_64"));
         assert_eq!(kernels.outdated, Some(true));

@@ -9,7 +9,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::archive::{Archive, Release};
 use crate::sensor::deb822::{Paragraph, Reader};
-use crate::sensor::packages::plain;
+use crate::sensor::packages::{organisation, plain};
 
 /// Files in the folder of lists that are looked at.
 const FILES_MAX: usize = 4_096;
@@ -53,10 +53,15 @@ pub(super) struct Offer {
     pub(super) archive: usize,
     /// Source package, for pins that name one.
     pub(super) source: Option<String>,
+    /// Whether it names the maintainer that the installed package names.
+    pub(super) same_maintainer: bool,
 }
 
 /// A name and the architecture apt files it under: that of the system for packages of architecture `all`.
 pub(super) type Key = (String, String);
+
+/// Names and architectures that matter, with the maintainer of what is installed.
+pub(super) type Wanted<'p> = BTreeMap<(&'p str, &'p str), Option<&'p str>>;
 
 /// What the lists offer of the names asked for.
 #[derive(Debug, Default)]
@@ -75,7 +80,7 @@ pub(super) fn folder(root: &Path) -> PathBuf {
 }
 
 /// Reads all lists; `installed` says which names and architectures matter, `native` is the architecture of the system.
-pub(super) fn read(root: &Path, installed: &BTreeSet<(&str, &str)>, native: &str) -> Lists {
+pub(super) fn read(root: &Path, installed: &Wanted<'_>, native: &str) -> Lists {
     let names = file_names(&folder(root));
     let releases = releases(root, &names);
     let mut lists = Lists { newest: newest(root, &names), ..Lists::default() };
@@ -106,18 +111,19 @@ impl Lists {
         &mut self,
         path: &Path,
         packing: Packing,
-        installed: &BTreeSet<(&str, &str)>,
+        installed: &Wanted<'_>,
         native: &str,
     ) -> Result<(), &'static str> {
         let unreadable = |_| "a list cannot be read";
         let archive = self.archives.len() - 1;
-        let mut reader = Reader::new(["Package", "Version", "Architecture", "Source"]);
-        let mut each = |paragraph: &Paragraph<4>| {
-            let Some((key, version)) = wanted(paragraph, installed, native) else {
+        let mut reader = Reader::new(["Package", "Version", "Architecture", "Source", "Maintainer"]);
+        let mut each = |paragraph: &Paragraph<5>| {
+            let Some((key, version, maintainer)) = wanted(paragraph, installed, native) else {
                 return;
             };
             let source = paragraph.text(3).and_then(|text| text.split_whitespace().next()).map(str::to_owned);
-            self.offers.entry(key).or_default().push(Offer { version, archive, source });
+            let same_maintainer = paragraph.text(4).and_then(organisation).as_deref() == maintainer;
+            self.offers.entry(key).or_default().push(Offer { version, archive, source, same_maintainer });
         };
         let mut list = unpacked(path, packing)?.take(LIST_BYTES_MAX);
         let mut piece = vec![0; 64 * 1024];
@@ -139,18 +145,20 @@ impl Lists {
     }
 }
 
-fn wanted(
-    paragraph: &Paragraph<4>,
-    installed: &BTreeSet<(&str, &str)>,
+fn wanted<'p>(
+    paragraph: &Paragraph<5>,
+    installed: &Wanted<'p>,
     native: &str,
-) -> Option<(Key, String)> {
+) -> Option<(Key, String, Option<&'p str>)> {
     let name = paragraph.text(0)?;
     let architecture = filed_under(paragraph.text(2)?, native);
-    if paragraph.is_spoilt() || !installed.contains(&(name, architecture)) {
+    if paragraph.is_spoilt() {
         return None;
     }
+    let maintainer = *installed.get(&(name, architecture))?;
+    let version = paragraph.text(1).and_then(plain)?;
 
-    Some(((name.to_owned(), architecture.to_owned()), paragraph.text(1).and_then(plain)?))
+    Some(((name.to_owned(), architecture.to_owned()), version, maintainer))
 }
 
 /// The architecture apt files a package under.
@@ -253,6 +261,17 @@ pub(super) fn file_names(folder: &Path) -> Vec<String> {
             .then(|| entry.file_name().into_string().ok())?
     };
     let mut names: Vec<String> = entries.take(FILES_MAX).filter_map(name).collect();
+    names.sort();
+
+    names
+}
+
+/// The names in a folder that end so, at most `most`, in order.
+pub(super) fn names_ending(folder: &Path, end: &str, most: usize) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
+    let mut names: Vec<String> =
+        entries.filter_map(name).filter(|name| name.ends_with(end)).take(most).collect();
     names.sort();
 
     names

@@ -11,12 +11,16 @@
 mod apt_conf;
 mod archive;
 mod candidate;
+mod history;
 mod kernel;
 mod lists;
 mod order;
+mod origin;
 mod preferences;
+mod stale;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use state::{Patches, read, stamp};
+pub use stale::stale;
+pub use state::{Patches, Running, read, stamp};

@@ -10,21 +10,32 @@ use vonggac_protocol::time::Timestamp;
 
 use super::apt_conf::AptConf;
 use super::candidate::{Installed, candidate};
+use super::history;
 use super::kernel::{self, Kernels};
-use super::lists::{self, Lists, filed_under};
+use super::lists::{self, Lists, Wanted, filed_under};
+use super::origin;
 use super::preferences::Preferences;
-use crate::sensor::packages::{Stamp, native_architecture};
+use crate::sensor::packages::{Marks, Stamp, native_architecture};
 
 /// How often lists that change while they are read are read anew; after that the answer is given with a problem noted.
 const ATTEMPTS_MAX: u32 = 3;
+
+/// The kernel that runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Running {
+    /// As `uname -r` gives it.
+    pub release: String,
+    /// Version of the package it was built as, where it says so.
+    pub build: Option<String>,
+}
 
 /// What one pass found.
 #[derive(Debug)]
 pub struct Patches {
     /// The patch state.
     pub state: PatchState,
-    /// Names and architectures that some list offers; `None` if there are no lists.
-    pub offered: Option<BTreeSet<(String, String)>>,
+    /// What archives, lists and histories tell of the packages.
+    pub marks: Marks,
     /// What could not be read or understood, in English, without names of what is watched.
     pub problems: Vec<&'static str>,
 }
@@ -40,6 +51,10 @@ pub fn stamp(root: &Path) -> Stamp {
         "etc/apt/apt.conf.d",
         "run/reboot-required",
         "boot",
+        "var/lib/apt/extended_states",
+        "var/lib/apt/periodic/update-success-stamp",
+        "var/lib/apt/periodic/update-stamp",
+        "var/lib/ubuntu-advantage/private/machine-token.json",
     ];
     let lists =
         lists::file_names(&lists::folder(root)).into_iter().map(|name| lists::folder(root).join(name));
@@ -49,13 +64,13 @@ pub fn stamp(root: &Path) -> Stamp {
 
 /// Reads the patch state of the system whose files are under `root`.
 ///
-/// `packages` is what is installed; `kernel_running` what `uname -r` says; `previous` the state told last.
+/// `packages` is what is installed; `previous` the state told last.
 #[must_use]
 pub fn read(
     root: &Path,
     now: Timestamp,
     packages: &BTreeSet<Package>,
-    kernel_running: &str,
+    running: &Running,
     previous: Option<&PatchState>,
 ) -> Patches {
     let conf = AptConf::read(root);
@@ -79,7 +94,7 @@ pub fn read(
     pending.truncate(PENDING_UPDATES_MAX);
     pending.sort();
 
-    let kernels = kernel::read(root, packages, kernel_running);
+    let kernels = kernel::read(root, packages, running);
     let state = PatchState {
         lists_at: lists.newest,
         last_update: packages.iter().filter_map(|package| package.installed_at).max(),
@@ -87,12 +102,18 @@ pub fn read(
         pending_count,
         security_count: told.then_some(security),
         reboot_needed: reboot_needed(root, &kernels),
-        kernel_running: kernel_running.to_owned(),
+        kernel_running: running.release.clone(),
         kernel_installed: kernels.newest,
         automatic: automatic(root, packages, &conf),
+        refreshed_at: known.then(|| history::refreshed_at(root)).flatten(),
+        upgraded_at: history::upgraded_at(root),
+        pro: pro(root, packages),
+        kernel_build: running.build.clone(),
+        // Of the running system, not of what is under the root: the caller looks.
+        stale: None,
     };
 
-    Patches { state, offered: known.then(|| offered(packages, &lists, &native)), problems }
+    Patches { state, marks: origin::marks(root, packages, &lists, &native), problems }
 }
 
 fn count(length: usize) -> u64 {
@@ -109,12 +130,8 @@ fn steady_lists(
     native: &str,
     problems: &mut Vec<&'static str>,
 ) -> Lists {
-    let key = |package: &'_ Package| -> (String, String) {
-        (package.name.clone(), filed_under(&package.architecture, native).to_owned())
-    };
-    let keys: BTreeSet<(String, String)> = of_dpkg(packages).map(key).collect();
-    let keys: BTreeSet<(&str, &str)> =
-        keys.iter().map(|(name, arch)| (name.as_str(), arch.as_str())).collect();
+    let key = |package| wanted(package, native);
+    let keys: Wanted<'_> = of_dpkg(packages).map(key).collect();
     if keys.is_empty() {
         return Lists::default();
     }
@@ -128,6 +145,10 @@ fn steady_lists(
     problems.push("the lists kept changing while they were read");
 
     lists::read(root, &keys, native)
+}
+
+fn wanted<'p>(package: &'p Package, native: &'p str) -> ((&'p str, &'p str), Option<&'p str>) {
+    ((&package.name, filed_under(&package.architecture, native)), package.vendor.as_deref())
 }
 
 fn pending(
@@ -179,18 +200,6 @@ fn keep_first_seen(pending: &mut [PendingUpdate], previous: &[PendingUpdate]) {
     }
 }
 
-fn offered(packages: &BTreeSet<Package>, lists: &Lists, native: &str) -> BTreeSet<(String, String)> {
-    let is_offered = |package: &&Package| {
-        let architecture = filed_under(&package.architecture, native).to_owned();
-        lists.offers.contains_key(&(package.name.clone(), architecture))
-    };
-
-    of_dpkg(packages)
-        .filter(is_offered)
-        .map(|package| (package.name.clone(), package.architecture.clone()))
-        .collect()
-}
-
 /// Whether a restart is due: a package asked for one, or an installed kernel is newer than the running one.
 fn reboot_needed(root: &Path, kernels: &Kernels) -> Option<bool> {
     let asked =
@@ -215,6 +224,22 @@ fn automatic(root: &Path, packages: &BTreeSet<Package>, conf: &AptConf) -> Optio
             && on("apt::periodic::unattended-upgrade", false)
             && !masked,
     )
+}
+
+/// Whether the system is attached to Ubuntu Pro, by the presence of its token; what is in that file is never read. `None`
+/// where the service's client is not installed.
+fn pro(root: &Path, packages: &BTreeSet<Package>) -> Option<bool> {
+    let client =
+        |package: &Package| matches!(package.name.as_str(), "ubuntu-pro-client" | "ubuntu-advantage-tools");
+    let folder = root.join("var/lib/ubuntu-advantage/private");
+    let here = |path: &Path| match std::fs::symlink_metadata(path) {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(false),
+        // Who may not look does not know.
+        Err(_) => None,
+    };
+
+    of_dpkg(packages).any(client).then(|| here(&folder.join("machine-token.json")))?
 }
 
 #[cfg(test)]

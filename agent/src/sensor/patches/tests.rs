@@ -52,7 +52,7 @@ fn this_machines_pending_updates_are_those_that_apt_lists() {
     };
     let installed = packages::read(root).unwrap().packages;
 
-    let patches = read(root, Timestamp(0), &installed, "none", None);
+    let patches = read(root, Timestamp(0), &installed, &Running::default(), None);
 
     if patches.state.lists_at.is_none() {
         eprintln!("apt has no lists on this machine: nothing was compared");
@@ -177,7 +177,7 @@ fn apt_is_here() -> bool {
 fn same_as_apt(preferences: &[(&str, &str)]) -> Patches {
     let root = host(preferences);
     let installed = packages::read(root.path()).unwrap().packages;
-    let patches = read(root.path(), Timestamp(0), &installed, "none", None);
+    let patches = read(root.path(), Timestamp(0), &installed, &Running::default(), None);
     if apt_is_here() {
         let theirs = apt_says(root.path()).unwrap();
         assert_eq!(ours(&patches), theirs, "ours left, apt's right, with {preferences:?}");
@@ -186,6 +186,134 @@ fn same_as_apt(preferences: &[(&str, &str)]) -> Patches {
     }
 
     patches
+}
+
+/// Names and architectures of installed versions that apt finds in no list, only as installed here.
+fn apt_finds_nowhere(root: &Path) -> Option<BTreeSet<(String, String)>> {
+    let output = Command::new("apt")
+        .args(["list", "--installed", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="])
+        .arg("-o")
+        .arg(format!("Dir={}", root.display()))
+        .arg("-o")
+        .arg(format!("Dir::State::status={}", root.join("var/lib/dpkg/status").display()))
+        .env("LC_ALL", "C")
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).unwrap();
+    let nowhere = |line: &str| {
+        let (name, rest) = line.split_once('/')?;
+        let mut words = rest.split_whitespace();
+        let (archives, architecture) = (words.next()?, words.nth(1)?);
+        (archives == "now").then(|| (name.to_owned(), architecture.to_owned()))
+    };
+
+    Some(text.lines().filter_map(nowhere).collect())
+}
+
+fn exact(mark: &packages::Mark) -> bool {
+    mark.origin.as_deref().is_some_and(|origin| !origin.starts_with('<'))
+}
+
+#[test]
+fn versions_of_this_machine_without_an_archive_are_those_that_apt_finds_nowhere() {
+    let root = Path::new("/");
+    let Some(theirs) = apt_finds_nowhere(root) else {
+        eprintln!("no apt on this machine: nothing was compared");
+        return;
+    };
+    let installed = packages::read(root).unwrap().packages;
+
+    let patches = read(root, Timestamp(0), &installed, &Running::default(), None);
+
+    if patches.state.lists_at.is_none() {
+        eprintln!("apt has no lists on this machine: nothing was compared");
+        return;
+    }
+    let ours: BTreeSet<(String, String)> = patches
+        .marks
+        .iter()
+        .filter(|(_, mark)| !exact(mark))
+        .map(|(key, _)| (key.name.clone(), key.architecture.clone()))
+        .collect();
+    assert_eq!(ours, theirs);
+    let former = patches.marks.values().filter(|mark| mark.origin.is_some() && !exact(mark)).count();
+    eprintln!("in no list: {}, of these former versions of an archive's own: {former}", theirs.len());
+}
+
+#[test]
+fn every_installed_version_has_the_archive_that_lists_it_the_distributions_own_first() {
+    let root = host(&[]);
+    let installed = packages::read(root.path()).unwrap().packages;
+
+    let marks = read(root.path(), Timestamp(0), &installed, &Running::default(), None).marks;
+
+    let origin = |name: &str| {
+        let mark = marks.iter().find(|(key, _)| key.name == name).map(|(_, mark)| mark).unwrap();
+        mark.origin.clone()
+    };
+    let expected = [
+        ("same", Some("Debian/stable")),
+        ("was-back", Some("Debian Backports/stable-backports")),
+        ("was-exp", Some("Debian/rc-buggy")),
+        ("plain", Some("<Debian/stable-security")),
+        ("tilde", Some("<Debian/stable")),
+        ("vend", Some("<Vendor/vendor")),
+        ("newer", None),
+        ("epoch", Some("<Debian/stable")),
+        ("dpkg", None),
+    ];
+    assert_eq!(
+        expected.map(|(name, _)| (name, origin(name))),
+        expected.map(|(name, it)| (name, it.map(str::to_owned)))
+    );
+    assert_eq!(
+        apt_is_here().then(|| apt_finds_nowhere(root.path()).unwrap()),
+        apt_is_here().then(|| {
+            let nowhere = marks.iter().filter(|(_, mark)| !exact(mark));
+            nowhere.map(|(key, _)| (key.name.clone(), key.architecture.clone())).collect()
+        })
+    );
+}
+
+#[test]
+fn a_local_package_with_the_name_of_the_distributions_has_no_archive() {
+    let root = host(&[]);
+    let status = root.path().join("var/lib/dpkg/status");
+    let text = std::fs::read_to_string(&status).unwrap();
+    let other = text.replace("Package: plain\n", "Package: plain\nX-Mark: x\n").replace(
+        "Architecture: amd64\nMaintainer: x <x@y>\nDescription: x\n\nPackage: epoch",
+        "Architecture: amd64\nMaintainer: Somebody <s@z>\nDescription: x\n\nPackage: epoch",
+    );
+    assert_ne!(text, other);
+    std::fs::write(&status, other).unwrap();
+    let installed = packages::read(root.path()).unwrap().packages;
+
+    let marks = read(root.path(), Timestamp(0), &installed, &Running::default(), None).marks;
+
+    let plain = marks.iter().find(|(key, _)| key.name == "plain").map(|(_, mark)| mark.clone()).unwrap();
+    assert_eq!((plain.origin, plain.offered), (None, Some(true)));
+}
+
+#[test]
+fn what_apt_installed_by_itself_is_told_from_what_was_asked_for() {
+    let root = host(&[]);
+    let mark = |name: &str| {
+        let installed = packages::read(root.path()).unwrap().packages;
+        let marks = read(root.path(), Timestamp(0), &installed, &Running::default(), None).marks;
+        marks.iter().find(|(key, _)| key.name == name).and_then(|(_, mark)| mark.automatic)
+    };
+    let without_notes = mark("both");
+    std::fs::write(
+        root.path().join("var/lib/apt/extended_states"),
+        "Package: both\nArchitecture: amd64\nAuto-Installed: 1\n\nPackage: skip\nArchitecture: amd64\nAuto-Installed: 0\n",
+    )
+    .unwrap();
+
+    assert_eq!(
+        (without_notes, mark("both"), mark("skip"), mark("plain")),
+        (None, Some(true), Some(false), Some(false))
+    );
 }
 
 fn candidate(patches: &Patches, name: &str) -> Option<String> {
@@ -299,9 +427,10 @@ fn without_lists_nothing_is_known_and_that_is_said() {
     std::fs::write(root.path().join("var/lib/dpkg/status"), status).unwrap();
     let installed = packages::read(root.path()).unwrap().packages;
 
-    let patches = read(root.path(), Timestamp(0), &installed, "6.1.0", None);
+    let patches = read(root.path(), Timestamp(0), &installed, &Running::default(), None);
 
-    assert_eq!((patches.state.lists_at, patches.state.security_count, patches.offered), (None, None, None));
+    assert_eq!((patches.state.lists_at, patches.state.security_count), (None, None));
+    assert!(patches.marks.values().all(|mark| mark.offered.is_none() && mark.origin.is_none()));
     assert_eq!((patches.state.reboot_needed, patches.state.automatic), (None, None));
 }
 
@@ -339,10 +468,10 @@ fn packed_lists_read_like_plain_ones_and_a_damaged_one_is_a_problem() {
         std::fs::write(&packed, pack(&text)).unwrap();
         let installed = packages::read(root.path()).unwrap().packages;
 
-        let whole = read(root.path(), Timestamp(0), &installed, "none", None);
+        let whole = read(root.path(), Timestamp(0), &installed, &Running::default(), None);
         let bytes = std::fs::read(&packed).unwrap();
         std::fs::write(&packed, &bytes[..bytes.len() / 2]).unwrap();
-        let cut = read(root.path(), Timestamp(0), &installed, "none", None);
+        let cut = read(root.path(), Timestamp(0), &installed, &Running::default(), None);
 
         assert_eq!(ours(&whole), ours(&plain), "{end}");
         assert!(whole.problems.is_empty(), "{end}: {:?}", whole.problems);

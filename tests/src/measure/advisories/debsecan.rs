@@ -178,6 +178,9 @@ fn installed(status: &str) -> Vec<Package> {
             licence_basis: LicenceBasis::Unknown,
             installed_at: None,
             in_repository: None,
+            origin: None,
+            automatic: None,
+            module: None,
             place: None,
             copies: None,
         })

@@ -75,6 +75,9 @@ fn package(name: &str, version: &str, vendor: &str) -> Package {
         licence_basis: LicenceBasis::RpmTag,
         installed_at: None,
         in_repository: None,
+        origin: None,
+        automatic: None,
+        module: None,
         place: None,
         copies: None,
     }

@@ -163,6 +163,9 @@ fn package(
         licence: licence.map(String::from),
         installed_at: None,
         in_repository: None,
+        origin: None,
+        automatic: None,
+        module: None,
         place: Some(place),
         copies: (copies > 1).then_some(copies),
     }

@@ -28,6 +28,7 @@ pub(super) enum Tag {
     Group,
     Architecture,
     SourceRpm,
+    Modularity,
 }
 
 impl Tag {
@@ -43,6 +44,7 @@ impl Tag {
             1016 => Self::Group,
             1022 => Self::Architecture,
             1044 => Self::SourceRpm,
+            5096 => Self::Modularity,
             _ => return None,
         };
 

@@ -113,9 +113,21 @@ fn entry(header: &Header) -> Entry {
         },
         installed_at: header.number(Tag::InstallTime).map(|secs| Timestamp(i64::from(secs) * 1_000)),
         in_repository: None,
+        origin: None,
+        automatic: None,
+        module: text(Tag::Modularity).as_deref().and_then(stream),
         place: None,
         copies: None,
     }))
+}
+
+/// `nodejs:18` of `nodejs:18:8080020230915:e7ba6a2b`, as modular packages are labelled.
+fn stream(label: &str) -> Option<String> {
+    let mut parts = label.split(':');
+    let (name, stream) = (parts.next()?, parts.next()?);
+
+    plain(&format!("{name}:{stream}"))
+        .filter(|it| !name.is_empty() && !stream.is_empty() && !it.contains(char::is_whitespace))
 }
 
 /// Name and version of `name-version-release.src.rpm`.

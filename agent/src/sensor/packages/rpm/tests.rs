@@ -64,6 +64,18 @@ fn an_rpm_database_is_read_as_rpm_itself_reads_it() {
 }
 
 #[test]
+fn the_label_of_a_module_gives_its_name_and_stream() {
+    let of = |label: &str| {
+        let texts = [(1000, "nodejs"), (1001, "18"), (1002, "1"), (5096, label)];
+        crate::sensor::packages::package_of_header(&header(&texts, &[])).unwrap().module
+    };
+
+    assert_eq!(of("nodejs:18:8080020230915:e7ba6a2b").as_deref(), Some("nodejs:18"));
+    assert_eq!(of("perl:5.32"), Some("perl:5.32".to_owned()));
+    assert_eq!([of("(none)"), of(":"), of("a b:c:d"), of("")], [None, None, None, None]);
+}
+
+#[test]
 fn reading_leaves_nothing_beside_the_database() {
     let root = host("usr/lib/sysimage/rpm/rpmdb.sqlite", DATABASE);
 

@@ -49,4 +49,5 @@ vuln-why-no_feed = no feed speaks for this system
 vuln-why-backports = a backport
 vuln-why-foreign = a third party's package
 vuln-why-unlisted = in no archive that the host knows
+vuln-why-local = this version is in no archive that the host knows, nor was it
 vuln-why-bad_version = a version that cannot be read

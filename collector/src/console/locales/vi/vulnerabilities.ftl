@@ -49,4 +49,5 @@ vuln-why-no_feed = không nguồn tin nào nói về hệ điều hành này
 vuln-why-backports = gói backports
 vuln-why-foreign = gói của bên thứ ba
 vuln-why-unlisted = không kho nào của máy có gói này
+vuln-why-local = phiên bản này không có và chưa từng có trong kho nào của máy
 vuln-why-bad_version = phiên bản không đọc được

@@ -7,7 +7,7 @@
 //! | [`id`] | names of hosts, agencies, epochs, sequences, lanes, observations |
 //! | [`time`], [`digest`], [`path`] | small values that everything else is made of |
 //! | [`observation`] | a fact seen on a host at a time; the closed list of kinds |
-//! | [`mod@file`], [`package`], [`patch`], [`host`] | what the kinds carry |
+//! | [`mod@file`], [`package`], [`patch`], [`host`], [`windows`] | what the kinds carry |
 //! | [`assignment`] | what a collector asks a host to watch |
 //! | [`hello`], [`enrolment`] | the first words of a connection, and of a host |
 //! | [`renewal`] | a certificate replaced before it ends; new roots |
@@ -35,3 +35,4 @@ pub mod patch;
 pub mod path;
 pub mod renewal;
 pub mod time;
+pub mod windows;

@@ -27,6 +27,9 @@ pub const STALE_SERVICES_MAX: usize = 64;
 /// Packages named of one such service.
 pub const STALE_PACKAGES_MAX: usize = 8;
 
+/// Numbers of installed updates, and missing updates, in one state of a Windows host; an old server has some hundreds.
+pub const WINDOWS_UPDATES_MAX: usize = 4_000;
+
 /// Bytes of a path as we write it: `PATH_MAX` of Linux, each byte escaped at worst.
 pub const PATH_BYTES_MAX: usize = 4096 * 6;
 

@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
+use crate::windows::WindowsState;
 
 /// One update that waits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
@@ -79,6 +80,9 @@ pub struct PatchState {
     /// Programs that still use libraries which an update has replaced; `None` if it cannot be told.
     #[n(13)]
     pub stale: Option<StaleLibraries>,
+    /// What a Windows host tells of its system and its updates; `None` elsewhere.
+    #[n(20)]
+    pub windows: Option<WindowsState>,
 }
 
 /// Running programs that use libraries which are no longer on the disk.

@@ -220,6 +220,7 @@ mod tests {
             pro: None,
             kernel_build: None,
             stale: None,
+            windows: None,
         }
     }
 
@@ -292,6 +293,7 @@ mod tests {
             pro: None,
             kernel_build: None,
             stale: None,
+            windows: None,
         };
         let state = HostState { described: Some(&described), patches: Some(&patches), packages: None };
 

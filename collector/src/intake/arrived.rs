@@ -6,7 +6,9 @@ use vonggac_protocol::frame::{Batch, UnpackBatchError};
 use vonggac_protocol::hello::RefusalCode;
 use vonggac_protocol::limits::{
     INSTALLED_PACKAGES_MAX, PATH_BYTES_MAX, PENDING_UPDATES_MAX, STALE_PACKAGES_MAX, STALE_SERVICES_MAX,
+    WINDOWS_UPDATES_MAX,
 };
+use vonggac_protocol::windows::WindowsState;
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::time::Timestamp;
 
@@ -101,12 +103,26 @@ fn lists(kind: &Kind) -> Vec<(usize, usize)> {
             (state.pending.len(), PENDING_UPDATES_MAX),
             (services.len(), STALE_SERVICES_MAX),
             (packages, STALE_PACKAGES_MAX),
+            (state.windows.as_ref().map_or(0, longest), WINDOWS_UPDATES_MAX),
         ]
     } else if let Kind::FilesInstalled(installed) = kind {
         vec![(installed.packages.len(), INSTALLED_PACKAGES_MAX)]
     } else {
         Vec::new()
     }
+}
+
+/// Entries of the longest list in what a Windows host tells.
+fn longest(windows: &WindowsState) -> usize {
+    let missing = windows.search.as_ref().map(|search| &search.missing);
+    let numbers = missing.into_iter().flatten().map(|update| update.numbers.len());
+    let lists = [
+        windows.installed.as_ref().map_or(0, Vec::len),
+        missing.map_or(0, Vec::len),
+        windows.components.as_ref().map_or(0, Vec::len),
+    ];
+
+    lists.into_iter().chain(numbers).max().unwrap_or(0)
 }
 
 /// Whether no text of this item is longer than the longest path. No agent writes lengths that are not said before.

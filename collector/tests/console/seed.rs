@@ -305,6 +305,7 @@ fn patches(n: u8, now: Timestamp) -> PatchState {
         pro: None,
         kernel_build: None,
         stale: None,
+        windows: None,
     }
 }
 

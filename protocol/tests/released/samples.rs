@@ -21,6 +21,7 @@ use vonggac_protocol::patch::{PatchState, PendingUpdate, StaleLibraries, StaleSe
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::renewal::{CertificateEnding, Renew, Renewal, Renewed, Standing};
 use vonggac_protocol::time::Timestamp;
+use vonggac_protocol::windows::{MissingUpdate, UpdateSearch, WindowsState};
 
 /// Numbers of the kinds of observations there are.
 pub(crate) const KINDS: [u8; 24] =
@@ -319,7 +320,55 @@ pub(crate) fn observations() -> Vec<(String, Observation)> {
     let third = third.into_iter().chain(software_grown());
     let third = third.map(|kind| (format!("observation-{}-3.cbor", kind.word()), kind));
 
-    first.chain(second).chain(third).map(|(name, kind)| (name, Observation { at: AT, kind })).collect()
+    let windows = [("observation-patch_state-windows.cbor".to_owned(), of_windows())];
+
+    first
+        .chain(second)
+        .chain(third)
+        .chain(windows)
+        .map(|(name, kind)| (name, Observation { at: AT, kind }))
+        .collect()
+}
+
+/// A patch state with what only Windows has.
+fn of_windows() -> Kind {
+    Kind::PatchState(PatchState {
+        lists_at: None,
+        last_update: Some(AT),
+        pending: Vec::new(),
+        pending_count: 0,
+        security_count: None,
+        reboot_needed: Some(true),
+        kernel_running: "10.0.19045.4291".to_owned(),
+        kernel_installed: None,
+        automatic: None,
+        refreshed_at: None,
+        upgraded_at: None,
+        pro: None,
+        kernel_build: None,
+        stale: None,
+        windows: Some(WindowsState {
+            build: 19_045,
+            revision: Some(4_291),
+            product_name: "Windows 10 Pro".to_owned(),
+            display_version: Some("22H2".to_owned()),
+            edition: Some("Professional".to_owned()),
+            installation: Some("Client".to_owned()),
+            architecture: "x64".to_owned(),
+            service_pack: Some(0),
+            installed: Some(vec![5_036_892, 5_037_240]),
+            search: Some(UpdateSearch {
+                at: AT,
+                data_at: Some(AT),
+                missing: vec![MissingUpdate {
+                    numbers: vec![5_055_518],
+                    title: "Bản cập nhật tích lũy".to_owned(),
+                    security: Some(true),
+                }],
+            }),
+            components: Some(vec!["Internet Explorer 11".to_owned()]),
+        }),
+    })
 }
 
 /// The kinds of the first release; the released batch holds them in this order.
@@ -664,6 +713,7 @@ fn software() -> Vec<Kind> {
             pro: None,
             kernel_build: None,
             stale: None,
+            windows: None,
         }),
     ]
 }

@@ -111,6 +111,7 @@ pub fn read(
         kernel_build: running.build.clone(),
         // Of the running system, not of what is under the root: the caller looks.
         stale: None,
+        windows: None,
     };
 
     Patches { state, marks: origin::marks(root, packages, &lists, &native), problems }

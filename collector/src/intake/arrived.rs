@@ -8,9 +8,9 @@ use vonggac_protocol::limits::{
     INSTALLED_PACKAGES_MAX, PATH_BYTES_MAX, PENDING_UPDATES_MAX, STALE_PACKAGES_MAX, STALE_SERVICES_MAX,
     WINDOWS_UPDATES_MAX,
 };
-use vonggac_protocol::windows::WindowsState;
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::time::Timestamp;
+use vonggac_protocol::windows::WindowsState;
 
 use crate::store::observations::UNKNOWN_KIND;
 

@@ -11,6 +11,7 @@
 //! | [`book`] | all rows, by package, sorted so that what touches a version is the rest of a list |
 //! | [`origin`], [`kernel`] | what is not judged: what somebody else built; what of a kernel does not run |
 //! | [`fleet`] | every distinct package judged once, told to the machines that have it |
+//! | [`windows`] | Windows by build, by updates and by its own word |
 //! | [`priority`] | what to mend first |
 //! | [`feed`] | the readers of feeds: bytes in, rows out |
 
@@ -24,3 +25,4 @@ pub mod priority;
 pub mod row;
 pub mod source;
 pub mod version;
+pub mod windows;

@@ -44,6 +44,9 @@ pub enum Verdict {
     Fixed(String),
     /// Affected up to and with this version; the mended one is not named.
     LastAffected(String),
+    /// Affected until [`Row::update`], or an update that takes its place, is installed; which version that brings is not
+    /// told (older Windows, parts of it).
+    ByUpdate,
     /// Affected in every version, no fix is known yet (deferred and postponed ones too: say so in [`Row::note`]).
     NoFix,
     /// Affected, and the publisher said that it will not be mended.

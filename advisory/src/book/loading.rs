@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::REFUSED_NAMED_MAX;
 use super::shelf::{Draft, Extra, Said};
 use crate::ecosystem::Ecosystem;
+use crate::feed::Superseded;
 use crate::row::{Advisory, Names, Row, Verdict};
 use crate::version::Key;
 
@@ -16,6 +17,7 @@ pub struct Loading {
     pub(super) no_weakness: u64,
     pub(super) refused: u64,
     pub(super) refused_named: Vec<String>,
+    pub(super) superseded: Vec<Superseded>,
 }
 
 impl Loading {
@@ -23,6 +25,11 @@ impl Loading {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Takes word that an update has taken the place of another.
+    pub fn superseded(&mut self, edge: Superseded) {
+        self.superseded.push(edge);
     }
 
     /// Takes one row; one whose version has no place in the ecosystem's order is counted and left out.
@@ -88,6 +95,7 @@ fn placed(row: &Row) -> Result<Placed, String> {
     let (said, version) = match &row.verdict {
         Verdict::Fixed(version) => (Said::Fixed, Some(version)),
         Verdict::LastAffected(version) => (Said::LastAffected, Some(version)),
+        Verdict::ByUpdate => (Said::ByUpdate, None),
         Verdict::NoFix => (Said::NoFix, None),
         Verdict::WillNotFix => (Said::WillNotFix, None),
         Verdict::EndOfLife => (Said::EndOfLife, None),

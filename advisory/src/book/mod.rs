@@ -22,6 +22,7 @@ pub use loading::Loading;
 pub use shelf::{Entry, Said};
 
 use crate::ecosystem::Ecosystem;
+use crate::feed::Superseded;
 use crate::row::Names;
 use crate::source::Feed;
 use shelf::{Draft, Shelf};
@@ -59,8 +60,10 @@ pub const REFUSED_NAMED_MAX: usize = 50;
 #[derive(Default)]
 pub struct Book {
     feeds: Vec<Feed>,
-    aisles: BTreeMap<(Ecosystem, Names), HashMap<Arc<str>, u32>>,
+    aisles: BTreeMap<Ecosystem, BTreeMap<Names, HashMap<Arc<str>, u32>>>,
     shelves: Vec<(Place, Shelf)>,
+    /// Which updates take the place of which, by the number of the feed that says so.
+    superseded: BTreeMap<u16, Vec<Superseded>>,
 }
 
 impl Book {
@@ -102,6 +105,7 @@ impl Book {
             .filter(|(_, shelf)| shelf.is_of(number))
             .map(|(place, _)| place.clone())
             .collect();
+        self.superseded.remove(&number);
         let mut loaded = self.take(number, loading, &mut gone);
         for place in gone {
             self.replace(&place, number, Vec::new());
@@ -119,6 +123,9 @@ impl Book {
     }
 
     fn take(&mut self, number: u16, loading: Loading, gone: &mut BTreeSet<Place>) -> Loaded {
+        if !loading.superseded.is_empty() {
+            self.superseded.entry(number).or_default().extend(loading.superseded);
+        }
         let mut loaded = Loaded {
             rows: loading.rows,
             no_weakness: loading.no_weakness,
@@ -147,7 +154,9 @@ impl Book {
             None => {
                 let at = u32::try_from(self.shelves.len()).expect("fewer than four billion packages");
                 self.aisles
-                    .entry((place.ecosystem.clone(), place.names))
+                    .entry(place.ecosystem.clone())
+                    .or_default()
+                    .entry(place.names)
                     .or_default()
                     .insert(Arc::clone(&place.package), at);
                 self.shelves.push((place.clone(), Shelf::default()));
@@ -176,17 +185,32 @@ impl Book {
     }
 
     fn find(&self, ecosystem: &Ecosystem, names: Names, package: &str) -> Option<u32> {
-        // One of a handful: cheaper than building a key.
-        self.aisles
-            .iter()
-            .find(|((known, of), _)| known == ecosystem && *of == names)
-            .and_then(|(_, aisle)| aisle.get(package))
-            .copied()
+        self.aisles.get(ecosystem)?.get(&names)?.get(package).copied()
     }
 
     /// The numbers of packages that it has or had rows of.
     pub(crate) fn numbers(&self, places: &BTreeSet<Place>) -> BTreeSet<u32> {
         places.iter().filter_map(|place| self.find(&place.ecosystem, place.names, &place.package)).collect()
+    }
+
+    /// Which updates take the place of which, by all feeds together.
+    pub fn superseded(&self) -> impl Iterator<Item = &Superseded> {
+        self.superseded.values().flatten()
+    }
+
+    /// The packages of Windows' products that it has rows of, with their numbers.
+    pub(crate) fn of_windows(&self) -> impl Iterator<Item = (&Place, u32)> {
+        let is_windows = |place: &Place| matches!(place.ecosystem, Ecosystem::Windows(_));
+
+        (0_u32..)
+            .zip(&self.shelves)
+            .filter(move |(_, (place, shelf))| is_windows(place) && !shelf.rows().is_empty())
+            .map(|(at, (place, _))| (place, at))
+    }
+
+    /// All rows of a package but those that clear it, each with the version it speaks of.
+    pub(crate) fn rows_at(&self, at: u32) -> impl Iterator<Item = (&Entry, Option<&str>)> {
+        self.shelf(at).into_iter().flat_map(|shelf| shelf.rows().iter().map(|row| (row, shelf.version(row))))
     }
 
     fn shelf(&self, at: u32) -> Option<&Shelf> {

@@ -15,6 +15,8 @@ pub enum Said {
     Fixed,
     /// Affected up to and with a version; the mended one is not named.
     LastAffected,
+    /// Mended by an update that is known by its number only.
+    ByUpdate,
     /// No fix is known.
     NoFix,
     /// The publisher will not mend it.

@@ -12,8 +12,8 @@ use crate::row::{Names, Row, Verdict};
 /// Disagreements told in words; the others are counted.
 const EXAMPLES_MAX: usize = 6;
 
-/// What two statements must share to be about one thing.
-type Key = (Ecosystem, String, Names, Option<String>, Vec<String>, Option<String>);
+/// What two statements must share to be about one thing. Of Windows two updates may each mend it.
+type Key = (Ecosystem, String, Names, Option<String>, Vec<String>, Option<String>, Option<String>);
 
 /// A disagreement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +50,7 @@ impl fmt::Display for Told<'_> {
         match self.0 {
             Verdict::Fixed(version) => write!(f, "fixed in {version}"),
             Verdict::LastAffected(version) => write!(f, "affected up to {version}"),
+            Verdict::ByUpdate => f.write_str("fixed by an update"),
             Verdict::NoFix => f.write_str("no fix"),
             Verdict::WillNotFix => f.write_str("will not be fixed"),
             Verdict::EndOfLife => f.write_str("no longer supported"),
@@ -79,6 +80,7 @@ impl Careful {
             row.module.clone(),
             row.architectures.clone(),
             row.introduced.clone(),
+            row.update.clone(),
         );
         match self.places.get(&key).and_then(|at| self.rows.get_mut(*at)) {
             None => {
@@ -142,7 +144,7 @@ fn is_more_careful(one: &Row, other: &Row) -> bool {
 fn rank(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::NoFix | Verdict::WillNotFix | Verdict::EndOfLife => 2,
-        Verdict::Fixed(_) | Verdict::LastAffected(_) => 1,
+        Verdict::Fixed(_) | Verdict::LastAffected(_) | Verdict::ByUpdate => 1,
         Verdict::NotAffected => 0,
     }
 }
@@ -150,6 +152,10 @@ fn rank(verdict: &Verdict) -> u8 {
 fn version(verdict: &Verdict) -> Option<&str> {
     match verdict {
         Verdict::Fixed(version) | Verdict::LastAffected(version) => Some(version),
-        Verdict::NoFix | Verdict::WillNotFix | Verdict::EndOfLife | Verdict::NotAffected => None,
+        Verdict::ByUpdate
+        | Verdict::NoFix
+        | Verdict::WillNotFix
+        | Verdict::EndOfLife
+        | Verdict::NotAffected => None,
     }
 }

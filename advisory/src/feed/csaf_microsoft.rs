@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::csaf::{Csaf, Product, Products, Vulnerability};
 use super::json::{cves, moment};
 use super::reading::Reading;
+use super::windows::{number, product_name};
 use crate::ecosystem::Ecosystem;
 use crate::row::{Advisory, Names, Row, Verdict};
 use crate::source::FeedError;
@@ -40,16 +41,22 @@ pub(super) fn rows(
                 continue;
             };
             let below = product.path.last().and_then(|(_, text)| text.strip_prefix('<'));
-            let verdict = below.map_or(Verdict::NoFix, |build| Verdict::Fixed(build.trim().to_owned()));
+            let update = updates.get(&**affected).cloned();
+            let verdict = match (below, &update) {
+                (Some(build), _) => Verdict::Fixed(build.trim().to_owned()),
+                (None, Some(_)) => Verdict::ByUpdate,
+                (None, None) => Verdict::NoFix,
+            };
+            let name = product_name(name);
             reading.row(Row {
-                ecosystem: Ecosystem::Windows(name.to_owned()),
-                package: name.to_owned(),
+                ecosystem: Ecosystem::Windows(name.clone()),
+                package: name,
                 names: Names::Binary,
                 module: None,
                 architectures: Vec::new(),
                 introduced: None,
                 verdict,
-                update: updates.get(&**affected).cloned(),
+                update,
                 note: String::new(),
                 advisory: Arc::clone(&advisory),
             })?;
@@ -71,11 +78,9 @@ fn updates<'a>(vulnerability: &'a Vulnerability<'_>) -> BTreeMap<&'a str, String
     for remediation in
         vulnerability.remediations.iter().filter(|remediation| remediation.category == "vendor_fix")
     {
-        let number = remediation.url.as_deref().and_then(|url| url.trim_end_matches('/').rsplit('/').next());
-        let is_number =
-            |text: &&str| (6..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        if let Some(number) = number.filter(is_number) {
-            found.extend(remediation.product_ids.iter().map(|id| (&**id, number.to_owned())));
+        let last = remediation.url.as_deref().and_then(|url| url.trim_end_matches('/').rsplit('/').next());
+        if let Some(number) = last.and_then(number) {
+            found.extend(remediation.product_ids.iter().map(|id| (&**id, number.to_string())));
         }
     }
 

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::sync::Arc;
 
+use super::item::{Item, Superseded};
 use super::json::{cves, moment};
 use super::reading::Reading;
+use super::windows::{number, numbers, product_name};
 use super::xml::{Piece, Xml};
 use crate::ecosystem::Ecosystem;
 use crate::row::{Advisory, Names, Row, Verdict};
@@ -29,11 +31,14 @@ struct Remediation {
     description: String,
     products: Vec<String>,
     build: Option<String>,
+    /// Numbers of the updates that this one takes the place of.
+    before: Vec<u32>,
 }
 
 /// Reads a month.
 pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Result<(), FeedError> {
     let mut xml = Xml::new(body);
+    let mut told = BTreeSet::new();
     let mut products: BTreeMap<String, String> = BTreeMap::new();
     let (mut product, mut published) = (String::new(), None);
     loop {
@@ -44,12 +49,13 @@ pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Res
                 "Vulnerability" => {
                     let found = vulnerability(&mut xml)?;
                     rows(&found, &products, published, reading)?;
+                    superseded(&found, &products, &mut told, reading)?;
                 }
                 "FullProductName" => product = element.attribute_or_empty("ProductID").to_owned(),
                 _ => {}
             },
             Piece::Text(text) => match xml.path().last().map(String::as_str) {
-                Some("FullProductName") => drop(products.insert(product.clone(), text)),
+                Some("FullProductName") => drop(products.insert(product.clone(), product_name(&text))),
                 Some("InitialReleaseDate") => published = moment(&text),
                 Some("CurrentReleaseDate") => reading.dated(moment(&text)),
                 Some(_) | None => {}
@@ -96,6 +102,7 @@ fn words(found: &mut Vulnerability, path: &[String], text: &str) {
                 "Description" => remediation.description = text.to_owned(),
                 "ProductID" => remediation.products.push(text.to_owned()),
                 "FixedBuild" => remediation.build = Some(text.to_owned()),
+                "Supercedence" => remediation.before.extend(numbers(text)),
                 _ => {}
             }
         }
@@ -130,23 +137,43 @@ fn rows(
             .iter()
             .filter(|it| it.kind == "Vendor Fix" && it.products.contains(id))
             .collect();
-        let mut builds = fixes.iter().filter_map(|it| Some((build(it.build.as_deref()?)?, it))).peekable();
-        if builds.peek().is_none() {
-            // A fix without a build is known by its number only; a product without any has none.
-            if fixes.is_empty() {
-                reading.row(row(name, Verdict::NoFix, None, &advisory))?;
-            } else {
-                reading.skip("fix without a build");
-            }
-            continue;
+        if fixes.is_empty() {
+            reading.row(row(name, Verdict::NoFix, None, &advisory))?;
         }
-        for (version, fix) in builds {
-            let number = fix.description.trim();
-            let is_number =
-                (6..=8).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
-            let update = is_number.then(|| number.to_owned());
-            if given.insert((id, version)) {
-                reading.row(row(name, Verdict::Fixed(version.to_owned()), update, &advisory))?;
+        for fix in fixes {
+            let update = number(&fix.description).map(|number| number.to_string());
+            let verdict = match (fix.build.as_deref().and_then(build), &update) {
+                (Some(version), _) => Verdict::Fixed(version.to_owned()),
+                (None, Some(_)) => Verdict::ByUpdate,
+                (None, None) => {
+                    reading.skip("fix without a build and without a number");
+                    continue;
+                }
+            };
+            if given.insert((id, verdict.clone(), update.clone())) {
+                reading.row(row(name, verdict, update, &advisory))?;
+            }
+        }
+    }
+
+    Ok(())
+}
+
+/// Tells once which updates take the place of which, product by product.
+fn superseded(
+    found: &Vulnerability,
+    products: &BTreeMap<String, String>,
+    told: &mut BTreeSet<Superseded>,
+    reading: &mut Reading<'_, '_>,
+) -> Result<(), FeedError> {
+    for fix in found.remediations.iter().filter(|it| it.kind == "Vendor Fix") {
+        let Some(update) = number(&fix.description) else { continue };
+        for name in fix.products.iter().filter_map(|id| products.get(id)) {
+            for before in fix.before.iter().copied().filter(|before| *before != update) {
+                let edge = Superseded { product: name.clone(), update, before };
+                if told.insert(edge.clone()) {
+                    reading.give(Item::Superseded(edge))?;
+                }
             }
         }
     }

@@ -16,6 +16,19 @@ pub enum Item {
     Score(Score),
     /// Until when a product gets fixes.
     Ended(Ended),
+    /// An update that takes the place of another.
+    Superseded(Superseded),
+}
+
+/// An update that holds all that an earlier one brought.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Superseded {
+    /// The product of which that is said, as its publisher names it.
+    pub product: String,
+    /// Number of the update: 5034122.
+    pub update: u32,
+    /// Number of the one that it takes the place of.
+    pub before: u32,
 }
 
 /// A mark of the list of exploited vulnerabilities. It orders work and never detects.

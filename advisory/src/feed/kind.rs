@@ -26,6 +26,8 @@ pub enum Kind {
     CsafMicrosoft,
     /// Microsoft's month, as CVRF.
     CvrfMicrosoft,
+    /// Microsoft's updates as wesng's tables.
+    Wesng,
     /// CISA's list of exploited vulnerabilities.
     Kev,
     /// Scores of EPSS.
@@ -36,7 +38,7 @@ pub enum Kind {
 
 /// What a refusal says of a file of no known kind.
 pub(super) const EXPECTED: &str = "OSV (JSON, zip, tar.gz), the Debian tracker's JSON, OVAL of Ubuntu, Red Hat or AlmaLinux, \
-    CSAF of Red Hat or Microsoft, CVRF of Microsoft, the KEV list's JSON, EPSS scores as CSV, or endoflife.date's JSON";
+    CSAF of Red Hat or Microsoft, CVRF of Microsoft, wesng's definitions, the KEV list's JSON, EPSS scores as CSV, or endoflife.date's JSON";
 
 impl Kind {
     /// The word for it, as in file names.
@@ -51,6 +53,7 @@ impl Kind {
             Self::CsafRedHat => "csaf-redhat",
             Self::CsafMicrosoft => "csaf-microsoft",
             Self::CvrfMicrosoft => "cvrf-microsoft",
+            Self::Wesng => "wesng",
             Self::Kev => "kev",
             Self::Epss => "epss",
             Self::Support => "support",
@@ -75,6 +78,7 @@ impl Kind {
         let found = match text.first() {
             Some(b'{') => of_json(text),
             Some(b'<') => of_xml(text),
+            Some(b'"') if text.starts_with(super::wesng::BEGINNING) => Some(Self::Wesng),
             Some(b'#' | b'c') if text.starts_with(b"#model_version") || text.starts_with(b"cve,epss") => {
                 Some(Self::Epss)
             }

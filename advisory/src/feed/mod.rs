@@ -17,6 +17,8 @@
 //! | [`oval`], [`oval_rows`] | OVAL of Ubuntu, Red Hat and AlmaLinux |
 //! | [`csaf`], [`csaf_redhat`], [`csaf_microsoft`] | CSAF; rows of Red Hat's advisories and VEX; of Microsoft's |
 //! | [`cvrf`] | Microsoft's month, as CVRF |
+//! | [`wesng`], [`csv`] | Microsoft's updates since 1998, as wesng's tables; tables with commas |
+//! | [`mod@windows`] | what readers of Microsoft's advisories share |
 //! | [`kev`], [`epss`] | what is exploited; what probably will be |
 //! | [`support`] | ends of support |
 //! | [`careful`] | two statements about one thing |
@@ -26,6 +28,7 @@ mod careful;
 mod csaf;
 mod csaf_microsoft;
 mod csaf_redhat;
+mod csv;
 mod cvrf;
 mod debian;
 mod epss;
@@ -44,10 +47,12 @@ mod tar;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod wesng;
+mod windows;
 mod xml;
 
 pub use careful::{Careful, Disagreement};
-pub use item::{Ended, Exploited, Item, Score};
+pub use item::{Ended, Exploited, Item, Score, Superseded};
 pub use kind::Kind;
 pub use limits::Limits;
 pub use packed::{Packer, read_packed};

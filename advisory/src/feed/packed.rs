@@ -9,14 +9,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::item::{Ended, Exploited, Item, Score};
+use super::item::{Ended, Exploited, Item, Score, Superseded};
 use super::unpack::torn;
 use crate::ecosystem::Ecosystem;
 use crate::row::{Advisory, Names, Row, Verdict};
 use crate::source::{FeedError, Place};
 
-/// The form that this program writes and reads.
-const FORM: u32 = 1;
+/// The form that this program writes; 2 brought updates that take each other's place, and rows known by an update only.
+const FORM: u32 = 2;
+
+/// The oldest form that it reads.
+const FORM_OLDEST: u32 = 1;
 
 /// How hard zstd tries: feeds are written once and read at every start.
 const LEVEL: i32 = 9;
@@ -38,6 +41,8 @@ enum Line {
     Score(Score),
     #[serde(rename = "e")]
     Ended(Ended),
+    #[serde(rename = "b")]
+    Superseded(Superseded),
     #[serde(rename = "end")]
     End { things: u64 },
 }
@@ -96,6 +101,7 @@ impl<W: Write> Packer<W> {
             Item::Exploited(mark) => self.line(&Line::Exploited(mark)),
             Item::Score(score) => self.line(&Line::Score(score)),
             Item::Ended(dates) => self.line(&Line::Ended(dates)),
+            Item::Superseded(edge) => self.line(&Line::Superseded(edge)),
             Item::Row(row) => {
                 if self.advisory.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &row.advisory)) {
                     self.line(&Line::Advisory(Advisory::clone(&row.advisory)))?;
@@ -146,13 +152,17 @@ pub fn read_packed(
     decoder.window_log_max(27).map_err(|error| torn("packed feed", &error))?;
     let mut lines = Lines { input: BufReader::new(decoder.take(most)), line: Vec::new(), number: 0 };
     match lines.next()? {
-        Line::Head { form: FORM } => {}
-        Line::Head { form } => return Err(lines.wrong(&format!("form {FORM}"), &format!("form {form}"))),
+        Line::Head { form: FORM_OLDEST..=FORM } => {}
+        Line::Head { form } => {
+            let expected = format!("form {FORM_OLDEST} to {FORM}");
+            return Err(lines.wrong(&expected, &format!("form {form}")));
+        }
         Line::Advisory(_)
         | Line::Row(_)
         | Line::Exploited(_)
         | Line::Score(_)
         | Line::Ended(_)
+        | Line::Superseded(_)
         | Line::End { .. } => {
             return Err(lines.wrong("the form of a packed feed", "something else"));
         }
@@ -174,6 +184,7 @@ pub fn read_packed(
             Line::Exploited(mark) => Item::Exploited(mark),
             Line::Score(score) => Item::Score(score),
             Line::Ended(dates) => Item::Ended(dates),
+            Line::Superseded(edge) => Item::Superseded(edge),
             Line::End { things: announced } if announced == things => break,
             Line::End { things: announced } => {
                 return Err(lines.wrong(&format!("{announced} things"), &things.to_string()));

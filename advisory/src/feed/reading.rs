@@ -7,7 +7,7 @@ use vonggac_protocol::time::Timestamp;
 use super::item::Item;
 use super::kind::{EXPECTED, Kind};
 use super::unpack::{Document, unpack};
-use super::{Limits, csaf, csaf_microsoft, csaf_redhat, cvrf, debian, epss, kev, osv, oval, support};
+use super::{Limits, csaf, csaf_microsoft, csaf_redhat, cvrf, debian, epss, kev, osv, oval, support, wesng};
 use crate::ecosystem::Ecosystem;
 use crate::row::Row;
 use crate::source::{FeedError, Place, Summary};
@@ -107,6 +107,7 @@ impl Reading<'_, '_> {
             Kind::CsafMicrosoft => csaf::read(body, csaf_microsoft::rows, self),
             Kind::OvalUbuntu | Kind::OvalRedHat | Kind::OvalAlmaLinux => oval::read(body, kind, self),
             Kind::CvrfMicrosoft => cvrf::read(body, self),
+            Kind::Wesng => wesng::read(body, self),
         };
 
         read.map_err(within)

@@ -32,6 +32,7 @@ fn told(bytes: &[u8]) -> Vec<String> {
             }
             Item::Exploited(it) => format!("{} {} {}", it.cve, it.added, it.ransomware),
             Item::Score(it) => format!("{} {} {:?}", it.cve, it.millionths, it.percentile),
+            Item::Superseded(edge) => format!("{} {} before {}", edge.product, edge.update, edge.before),
             Item::Ended(it) => {
                 format!("{} {} {:?} {:?} {}", it.product, it.release, it.standard, it.extended, it.ended)
             }

@@ -81,6 +81,8 @@ pub(super) const fn plain_state(said: Said, doubt: Doubt) -> State {
         (_, Said::WillNotFix) => State::WillNotFix,
         (_, Said::EndOfLife) => State::EndOfLife,
         (_, Said::NoFix | Said::NotAffected | Said::LastAffected) => State::NoFix,
+        // Windows is judged elsewhere: no package has such rows.
+        (_, Said::ByUpdate) => State::Fixable,
         (Doubt::Pro, Said::Fixed) => State::FixableInPro,
         (Doubt::None, Said::Fixed) => State::Fixable,
     }

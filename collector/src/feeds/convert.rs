@@ -123,7 +123,7 @@ fn pack(mut file: File, limits: &Limits) -> anyhow::Result<Packed> {
                 }
                 careful.take(row).into_iter().try_for_each(|row| put(Item::Row(row)))
             }
-            item @ (Item::Exploited(_) | Item::Score(_) | Item::Ended(_)) => put(item),
+            item @ (Item::Exploited(_) | Item::Score(_) | Item::Ended(_) | Item::Superseded(_)) => put(item),
         })?;
         careful.end().into_iter().try_for_each(|row| put(Item::Row(row)))?;
         given
@@ -156,7 +156,7 @@ fn digest_of(file: &mut File) -> io::Result<Digest> {
 fn name_of(given: &Given, ecosystems: &BTreeSet<Ecosystem>) -> String {
     let word = given.kind.word();
     match given.kind {
-        Kind::DebianTracker | Kind::Kev | Kind::Epss | Kind::Support => word.to_owned(),
+        Kind::DebianTracker | Kind::Kev | Kind::Epss | Kind::Support | Kind::Wesng => word.to_owned(),
         // A single advisory must not take the place of all the others.
         Kind::Osv | Kind::CsafRedHat | Kind::CsafMicrosoft if given.documents == 1 => {
             format!("{word}-{}", plain(given.first.as_deref().unwrap_or("one")))

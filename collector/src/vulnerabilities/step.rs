@@ -135,8 +135,10 @@ fn loading(db: &Connection, name: &str) -> anyhow::Result<Loading> {
     let bytes = feeds::content(db, name)?;
     let mut loading = Loading::new();
     read_packed(bytes.as_slice(), PART_UNPACKED_MAX, &mut |item| {
-        if let Item::Row(row) = item {
-            loading.push(row);
+        match item {
+            Item::Row(row) => loading.push(row),
+            Item::Superseded(edge) => loading.superseded(edge),
+            Item::Exploited(_) | Item::Score(_) | Item::Ended(_) => {}
         }
         Ok(())
     })
@@ -155,7 +157,7 @@ fn priorities<'a>(db: &Connection, feeds: impl Iterator<Item = &'a Kept>) -> any
             match item {
                 Item::Exploited(mark) => priorities.exploited(mark),
                 Item::Score(score) => priorities.score(score),
-                Item::Row(_) | Item::Ended(_) => {}
+                Item::Row(_) | Item::Ended(_) | Item::Superseded(_) => {}
             }
             Ok(())
         })

@@ -108,7 +108,6 @@ struct Weakness<'a> {
 /// What does not differ from weakness to weakness.
 struct Machine<'a> {
     state: &'a WindowsState,
-    product: &'a Product,
     recorded: Option<BTreeSet<u32>>,
     recorded_revision: Option<u32>,
     offered: BTreeSet<u32>,
@@ -274,7 +273,7 @@ impl<'a> Machine<'a> {
         let is_known = |update: &u32| product.updates.contains(update) || product.supersedence.knows(*update);
         let strange = missing
             .clone()
-            .any(|update| update.security != Some(false) && !update.numbers.iter().any(|it| is_known(it)));
+            .any(|update| update.security != Some(false) && !update.numbers.iter().any(is_known));
         let asked = match &state.search {
             None => Err(Silence::NotAsked),
             Some(_) if strange => Err(Silence::UnknownUpdates),
@@ -283,8 +282,7 @@ impl<'a> Machine<'a> {
 
         Self {
             state,
-            product,
-            recorded_revision: recorded.as_ref().and_then(|recorded| brought(recorded)),
+            recorded_revision: recorded.as_ref().and_then(brought),
             recorded,
             held_revision: brought(&held),
             offered,

@@ -20,9 +20,10 @@ pub(super) async fn of_host(
     client: Client,
     Path(id): Path<String>,
 ) -> Result<Json<Report>, Problem> {
-    let host = found(&desk, &client, &id).await?.line.id;
+    let found = found(&desk, &client, &id).await?;
+    let (host, patches) = (found.line.id, found.patches);
     let (shared, now) = (desk.settings.vulnerabilities.clone(), desk.now());
-    let report = tokio::task::spawn_blocking(move || Report::of(&shared, host, now));
+    let report = tokio::task::spawn_blocking(move || Report::of(&shared, host, patches.as_ref(), now));
 
     Ok(Json(report.await.map_err(|error| client.ours(&error.into()))?))
 }

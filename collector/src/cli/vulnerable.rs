@@ -5,9 +5,14 @@ use std::fmt::Display;
 use super::Setting;
 use crate::clock;
 use crate::print::{line, plain};
+use crate::store::view::host::newest_states;
 use crate::store::{Store, hosts};
 use crate::vulnerabilities::report::{Line, Report};
+use crate::vulnerabilities::windows::WindowsReport;
 use crate::vulnerabilities::{Vulnerabilities, step};
+
+/// Updates named of one disagreement; the API names all.
+const UPDATES_SHOWN: usize = 12;
 
 /// Prints the report of a host.
 pub(super) async fn show(setting: &Setting, store: &Store, text: &str) -> anyhow::Result<()> {
@@ -18,7 +23,8 @@ pub(super) async fn show(setting: &Setting, store: &Store, text: &str) -> anyhow
             let host = hosts::named(db, &named)?;
             let shared = Vulnerabilities::new(days);
             step::only(&shared, db, host.id)?;
-            Ok((host.name, Report::of(&shared, host.id, now)))
+            let (_, patches) = newest_states(db, host.id)?;
+            Ok((host.name, Report::of(&shared, host.id, patches.as_ref(), now)))
         })
         .await?;
     if setting.json {
@@ -43,6 +49,9 @@ fn tell(setting: &Setting, name: &str, report: &Report) {
             [("name", &feed.name), ("dated", &feed.dated), ("days", &feed.age_days)];
         setting.tell(if feed.too_old { "vuln-feed-old" } else { "vuln-feed" }, &values);
     }
+    if let Some(windows) = &report.windows {
+        tell_windows(setting, windows);
+    }
     setting.tell("vuln-with-fix", &[("count", &report.with_fix.len())]);
     lines(setting, &report.with_fix);
     setting.tell("vuln-without-fix", &[("count", &report.without_fix.len())]);
@@ -50,6 +59,48 @@ fn tell(setting: &Setting, name: &str, report: &Report) {
     setting.tell("vuln-unknown", &[("count", &report.unknown.len())]);
     for it in &report.unknown {
         line(format!("  {}\t{}\t{}", plain(&it.package), plain(&it.version), it.why));
+    }
+}
+
+fn tell_windows(setting: &Setting, windows: &WindowsReport) {
+    let product = windows.product.as_deref().unwrap_or("-");
+    setting.tell("vuln-windows", &[("product", &product), ("build", &windows.build)]);
+    if let Some(why) = windows.not_judged {
+        setting.tell(&format!("vuln-windows-{why}"), &[]);
+        return;
+    }
+    let counts: [(&'static str, &dyn Display); 3] =
+        [("mended", &windows.mended), ("absent", &windows.absent), ("missing", &windows.missing.join(" "))];
+    setting.tell("vuln-windows-counts", &counts);
+    if windows.recorded.is_none() {
+        setting.tell("vuln-windows-no-record", &[]);
+    }
+    match (windows.searched_at, windows.searched_missing) {
+        (Some(at), Some(count)) => setting.tell("vuln-windows-searched", &[("at", &at), ("count", &count)]),
+        (_, _) => setting.tell("vuln-windows-not-searched", &[]),
+    }
+    for it in &windows.disagreements {
+        let says = |word: &str| setting.say(&format!("vuln-says-{word}"), &[]);
+        let (build, record, system) =
+            (says(it.sources.build), says(it.sources.record), says(it.sources.system));
+        let updates: Vec<&str> = it.updates.iter().take(UPDATES_SHOWN).map(String::as_str).collect();
+        let values: [(&'static str, &dyn Display); 5] = [
+            ("build", &build),
+            ("record", &record),
+            ("system", &system),
+            ("count", &it.advisories.len()),
+            ("updates", &updates.join(" ")),
+        ];
+        setting.tell("vuln-windows-differ", &values);
+    }
+}
+
+/// The version that mends it, and the update that brings it.
+fn fixed(line: &Line) -> String {
+    match (&line.fixed, &line.update) {
+        (Some(fixed), Some(update)) => format!("{fixed} ({update})"),
+        (Some(text), None) | (None, Some(text)) => text.clone(),
+        (None, None) => "-".to_owned(),
     }
 }
 
@@ -62,7 +113,7 @@ fn lines(setting: &Setting, lines: &[Line]) {
             plain(&it.advisory),
             plain(&it.cves.join(" ")),
             plain(&it.installed.join(", ")),
-            plain(it.fixed.as_deref().unwrap_or("-")),
+            plain(&fixed(it)),
             it.epss_percent(),
             it.feed,
             it.feed_dated.map(|at| at.to_string()).unwrap_or_default()

@@ -41,7 +41,8 @@ pub(super) async fn of_host(State(desk): State<Desk>, reader: Reader, Path(id): 
         Err(answer) => return Ok(answer),
     };
     let (shared, host, now) = (desk.settings.vulnerabilities.clone(), it.line.id, desk.now());
-    let report = tokio::task::spawn_blocking(move || Report::of(&shared, host, now));
+    let patches = it.patches.clone();
+    let report = tokio::task::spawn_blocking(move || Report::of(&shared, host, patches.as_ref(), now));
     let report = report.await.map_err(|error| Trouble(error.into()))?;
     let first = |lines: &[Line]| lines.iter().take(SHOWN).cloned().collect();
 

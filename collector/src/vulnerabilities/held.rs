@@ -7,6 +7,7 @@ use vonggac_advisory::book::{Book, Loading};
 use vonggac_advisory::fleet::{Fleet, Machine};
 use vonggac_advisory::priority::Priorities;
 use vonggac_advisory::source::Feed;
+use vonggac_advisory::windows::Shelves;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::package::Package;
@@ -35,6 +36,8 @@ pub struct Held {
     pub(super) hosts: BTreeMap<HostId, Known>,
     /// Rows left out by feed, because a version of theirs is none.
     pub(super) refused: BTreeMap<String, u64>,
+    /// The book's rows of Windows, in order.
+    pub(super) shelves: Shelves,
     pub(super) keeping: Keeping,
 }
 

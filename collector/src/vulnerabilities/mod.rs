@@ -8,10 +8,12 @@
 //! | [`keeping`] | the fleet's numbers in the store, for the next start |
 //! | [`step`] | keeping them in step with the store |
 //! | [`report`] | what is told of one machine |
+//! | [`windows`] | likewise, of Windows |
 
 pub mod held;
 mod keeping;
 pub mod report;
 pub mod step;
+pub mod windows;
 
 pub use held::Vulnerabilities;

@@ -5,9 +5,11 @@ use utoipa::ToSchema;
 use vonggac_advisory::fleet::{Finding, Installed, Standing, State};
 use vonggac_advisory::origin::Origin;
 use vonggac_protocol::id::HostId;
+use vonggac_protocol::patch::PatchState;
 use vonggac_protocol::time::Timestamp;
 
 use super::Vulnerabilities;
+use super::windows::{self, Sources, WindowsReport};
 use crate::feeds::age;
 
 /// How a machine stands.
@@ -27,6 +29,8 @@ pub struct Report {
     pub without_fix: Vec<Line>,
     /// Packages that were not judged, and why.
     pub unknown: Vec<Unknown>,
+    /// Of a Windows host, what it was judged as and where its sources differ.
+    pub windows: Option<WindowsReport>,
 }
 
 /// A feed and its age.
@@ -65,7 +69,7 @@ pub struct Line {
     /// Number of the update that brings it, where it has one.
     pub update: Option<String>,
     /// `fixable`, `fixable_in_pro`, `reboot_pending`, `not_running`, `no_fix`, `will_not_fix`, `end_of_life`,
-    /// `stream_untold`.
+    /// `stream_untold`, `component_untold`, `untold`.
     pub state: &'static str,
     /// The publisher's remark.
     pub note: String,
@@ -80,6 +84,8 @@ pub struct Line {
     pub exploited: bool,
     /// The highest probability of exploitation of its CVEs, in millionths; 0 if none has a score.
     pub epss_millionths: u32,
+    /// Of Windows, what each of three sources says.
+    pub sources: Option<Sources>,
 }
 
 impl Line {
@@ -113,14 +119,20 @@ impl Report {
         self.feeds.iter().any(|feed| feed.too_old)
     }
 
-    /// The report of a machine; the caller has the right to it.
+    /// The report of a machine by what it last told of its updates; the caller has the right to it.
     #[must_use]
-    pub fn of(shared: &Vulnerabilities, host: HostId, now: Timestamp) -> Self {
+    pub fn of(shared: &Vulnerabilities, host: HostId, patches: Option<&PatchState>, now: Timestamp) -> Self {
         let held = shared.read();
         let machine = held.hosts.get(&host).map(|known| &known.machine);
-        let ecosystem = machine.and_then(|machine| machine.ecosystem.as_ref());
-        let feeds =
-            held.feeds.values().filter(|kept| ecosystem.is_some_and(|it| kept.part.covers.contains(it)));
+        let told = windows::told(&held, patches);
+        let ecosystem = match &told {
+            Some(told) => told.ecosystem.as_ref(),
+            None => machine.and_then(|machine| machine.ecosystem.as_ref()),
+        };
+        let feeds = held
+            .feeds
+            .values()
+            .filter(|kept| ecosystem.is_some_and(|it| windows::speaks_for(&kept.part.covers, it)));
         let feeds: Vec<FeedAge> = feeds
             .map(|kept| {
                 let age = age::Aged::of(kept, shared.days_max, now);
@@ -138,6 +150,13 @@ impl Report {
             let line = line(&finding);
             if finding.fixed.is_some() { with_fix.push(line) } else { without_fix.push(line) }
         }
+        let (ecosystem, has_inventory) =
+            (ecosystem.map(ToString::to_string), told.is_some() || machine.is_some());
+        let windows = told.map(|told| {
+            with_fix.extend(told.with_fix);
+            without_fix.extend(told.without_fix);
+            told.report
+        });
         for lines in [&mut with_fix, &mut without_fix] {
             lines.sort_by_key(|line| {
                 (std::cmp::Reverse((line.exploited, line.epss_millionths)), rank(line.state))
@@ -145,9 +164,9 @@ impl Report {
         }
 
         Self {
-            ecosystem: ecosystem.map(ToString::to_string),
+            ecosystem,
             covered: !feeds.is_empty(),
-            has_inventory: machine.is_some(),
+            has_inventory,
             feeds,
             with_fix,
             without_fix,
@@ -156,6 +175,7 @@ impl Report {
                 .unknown(&host)
                 .map(|(installed, standing)| unknown(&installed, standing))
                 .collect(),
+            windows,
         }
     }
 }
@@ -186,6 +206,7 @@ fn line(finding: &Finding<'_>) -> Line {
         contradicted_by: finding.contradicted_by.map(|feed| feed.name.clone()),
         exploited: finding.priority.exploited,
         epss_millionths: finding.priority.epss_millionths,
+        sources: None,
     }
 }
 

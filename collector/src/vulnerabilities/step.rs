@@ -13,6 +13,7 @@ use vonggac_advisory::ecosystem::Ecosystem;
 use vonggac_advisory::feed::{Item, read_packed};
 use vonggac_advisory::fleet::Machine;
 use vonggac_advisory::priority::Priorities;
+use vonggac_advisory::windows::Shelves;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::HostId;
 
@@ -125,7 +126,9 @@ fn take_feeds(shared: &Vulnerabilities, db: &Connection) -> anyhow::Result<()> {
     }
     if marks_changed {
         let priorities = priorities(db, now.values())?;
-        shared.write().priorities = priorities;
+        let mut held = shared.write();
+        held.priorities = priorities;
+        held.shelves = Shelves::of(&held.book);
     }
 
     failed

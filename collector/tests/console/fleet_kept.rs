@@ -21,7 +21,7 @@ async fn judged(folder: &Path) -> (World, Vec<Report>) {
 }
 
 fn reports(shared: &Vulnerabilities) -> Vec<Report> {
-    (1..=6).map(|n| Report::of(shared, seed::host(n), NOW)).collect()
+    (1..=6).map(|n| Report::of(shared, seed::host(n), None, NOW)).collect()
 }
 
 /// A collector that starts on this store.

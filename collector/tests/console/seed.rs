@@ -141,6 +141,19 @@ impl Spool<'_> {
     }
 }
 
+/// A host tells of its patches anew.
+pub(crate) fn tell_patches(
+    tx: &rusqlite::Transaction<'_>,
+    n: u8,
+    at: Timestamp,
+    patches: PatchState,
+) -> anyhow::Result<()> {
+    let mut spool = Spool { tx, host: host(n), next: 1_000 + u64::try_from(at.0 % 1_000)? };
+    spool.keep(at, Kind::PatchState(patches))?;
+
+    Ok(())
+}
+
 fn sow_host(
     tx: &rusqlite::Transaction<'_>,
     name: &str,
@@ -277,7 +290,7 @@ fn baseline() -> BaselineTaken {
     }
 }
 
-fn patches(n: u8, now: Timestamp) -> PatchState {
+pub(crate) fn patches(n: u8, now: Timestamp) -> PatchState {
     let old = now.minus(Duration::from_secs(86_400 * 40));
     let update = |name: &str, security: bool| PendingUpdate {
         name: name.to_owned(),

@@ -9,7 +9,9 @@ use vonggac_collector::feeds::convert::{Said, convert};
 use vonggac_collector::store::feeds;
 use vonggac_collector::store::sessions::SessionKind;
 use vonggac_collector::vulnerabilities::step;
+use vonggac_protocol::patch::PatchState;
 use vonggac_protocol::time::Timestamp;
+use vonggac_protocol::windows::{MissingUpdate, UpdateSearch, WindowsState};
 
 use super::ask::{NOW, World};
 use super::seed;
@@ -112,4 +114,106 @@ async fn a_feed_that_was_dropped_takes_its_findings_along_and_a_new_one_is_judge
     assert_eq!(after["covered"], false);
     assert_eq!(after["without_fix"].as_array().unwrap().len(), 0);
     assert!(after["unknown"].as_array().unwrap().iter().all(|it| it["why"] == "no_feed"));
+}
+
+const MONTH: &str = r#"<cvrf:cvrfdoc xmlns:cvrf="c" xmlns:v="v"><DocumentPublisher>secure@microsoft.com</DocumentPublisher>
+  <InitialReleaseDate>2026-11-10T08:00:00</InitialReleaseDate><CurrentReleaseDate>2026-11-20T08:00:00</CurrentReleaseDate>
+  <FullProductName ProductID="7">Windows 10 Version 22H2 for x64-based Systems</FullProductName>
+  <v:Vulnerability><v:Title>Kernel</v:Title><v:CVE>CVE-2026-2001</v:CVE><v:ProductStatuses><v:Status Type="Known Affected"><v:ProductID>7</v:ProductID></v:Status></v:ProductStatuses>
+    <v:Remediations><v:Remediation Type="Vendor Fix"><v:Description>5090001</v:Description><v:Supercedence>5080001</v:Supercedence><v:ProductID>7</v:ProductID><v:FixedBuild>10.0.19045.6600</v:FixedBuild></v:Remediation></v:Remediations></v:Vulnerability>
+  <v:Vulnerability><v:Title>Print</v:Title><v:CVE>CVE-2026-2000</v:CVE><v:ProductStatuses><v:Status Type="Known Affected"><v:ProductID>7</v:ProductID></v:Status></v:ProductStatuses>
+    <v:Remediations><v:Remediation Type="Vendor Fix"><v:Description>5080001</v:Description><v:Supercedence>5070001</v:Supercedence><v:ProductID>7</v:ProductID><v:FixedBuild>10.0.19045.6500</v:FixedBuild></v:Remediation></v:Remediations></v:Vulnerability>
+  </cvrf:cvrfdoc>"#;
+
+/// A desk with Windows 10 whose build is that of October, while no update but September's is recorded.
+fn windows(revision: u32) -> PatchState {
+    PatchState {
+        reboot_needed: Some(false),
+        windows: Some(WindowsState {
+            build: 19_045,
+            revision: Some(revision),
+            product_name: "Windows 10 Pro".to_owned(),
+            display_version: Some("22H2".to_owned()),
+            edition: Some("Professional".to_owned()),
+            installation: Some("Client".to_owned()),
+            architecture: "x64".to_owned(),
+            service_pack: None,
+            installed: Some(vec![5_070_001]),
+            search: Some(UpdateSearch {
+                at: NOW,
+                data_at: None,
+                missing: vec![MissingUpdate {
+                    numbers: vec![5_090_001],
+                    title: "x".to_owned(),
+                    security: Some(true),
+                }],
+            }),
+            components: None,
+        }),
+        ..seed::patches(1, NOW)
+    }
+}
+
+#[tokio::test]
+async fn a_windows_host_is_judged_by_its_build_and_sources_that_differ_are_told() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let token = world.session("an", SessionKind::Token).await;
+    let path = format!("/api/v1/hosts/{}/vulnerabilities", seed::host(1));
+    carry_in(&world, folder.path(), MONTH, 2).await;
+    let store = &world.seed.desk.store;
+    store.write(|tx| seed::tell_patches(tx, 1, NOW, windows(6_500))).await.unwrap();
+
+    let report = world.call(&token, "GET", &path, None, "").await.json();
+
+    assert_eq!(report["ecosystem"], "Windows:Windows 10 Version 22H2 for x64-based Systems");
+    assert_eq!(
+        (&report["covered"], &report["feeds"][0]["name"]),
+        (&true.into(), &"cvrf-microsoft-2026-11".into())
+    );
+    let with_fix = report["with_fix"].as_array().unwrap();
+    assert_eq!(with_fix.len(), 1, "{report}");
+    assert_eq!(with_fix[0]["advisory"], "CVE-2026-2001");
+    assert_eq!(
+        (&with_fix[0]["fixed"], &with_fix[0]["update"]),
+        (&"10.0.19045.6600".into(), &"KB5090001".into())
+    );
+    assert_eq!(with_fix[0]["sources"]["decided_by"], "build");
+    assert_eq!(with_fix[0]["sources"]["system"], "open");
+    let windows = &report["windows"];
+    assert_eq!((&windows["mended"], &windows["missing"][0]), (&1.into(), &"KB5090001".into()));
+    // The build holds October, and no record of October's update is there.
+    assert_eq!(windows["disagreements"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(windows["disagreements"][0]["advisories"][0], "CVE-2026-2000");
+    assert_eq!(windows["disagreements"][0]["sources"]["build"], "mended");
+    assert_eq!(windows["disagreements"][0]["sources"]["record"], "open");
+    let browser = world.session("an", SessionKind::Browser).await;
+    let page = world.get(&browser, &format!("/may/{}/lo-hong", seed::host(1))).await.text;
+    for words in ["CVE-2026-2001", "KB5090001", "10.0.19045.6600", "Các nguồn khác nhau", "19045.6500"] {
+        assert!(page.contains(words), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_windows_host_without_a_feed_or_with_a_strange_build_is_told_as_not_judged() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let token = world.session("an", SessionKind::Token).await;
+    let path = format!("/api/v1/hosts/{}/vulnerabilities", seed::host(1));
+    let store = &world.seed.desk.store;
+    store.write(|tx| seed::tell_patches(tx, 1, NOW, windows(6_500))).await.unwrap();
+    let without = world.call(&token, "GET", &path, None, "").await.json();
+    carry_in(&world, folder.path(), MONTH, 2).await;
+    let mut preview = windows(1);
+    if let Some(state) = &mut preview.windows {
+        state.build = 27_000;
+    }
+    store.write(|tx| seed::tell_patches(tx, 1, Timestamp(NOW.0 + 1), preview)).await.unwrap();
+
+    let strange = world.call(&token, "GET", &path, None, "").await.json();
+
+    assert_eq!((&without["covered"], &without["windows"]["not_judged"]), (&false.into(), &"no_feed".into()));
+    assert_eq!(
+        (&strange["covered"], &strange["windows"]["not_judged"]),
+        (&false.into(), &"unknown_build".into())
+    );
+    assert_eq!(strange["with_fix"].as_array().unwrap().len(), 0);
 }

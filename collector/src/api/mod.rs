@@ -8,6 +8,7 @@
 //! | [`budgets`] | what hosts may move in a day |
 //! | [`licences`] | software held against entitlements, open source |
 //! | [`vulnerabilities`] | weaknesses of a host; the feeds behind them |
+//! | [`risks`] | accepted risks |
 //! | [`admission`] | who comes in at the other door |
 //! | [`enrolments`] | who wants to come in, and what is decided |
 //! | [`alive`] | whether the process lives and can work |
@@ -35,6 +36,7 @@ mod incidents;
 mod licences;
 mod overview;
 mod problem;
+mod risks;
 mod vulnerabilities;
 mod windows;
 
@@ -83,6 +85,9 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(hosts::packages))
         .routes(routes!(vulnerabilities::of_host))
         .routes(routes!(vulnerabilities::feeds))
+        .routes(routes!(risks::list, risks::accept))
+        .routes(routes!(risks::one))
+        .routes(routes!(risks::withdraw))
         .routes(routes!(hosts::rebaseline))
         .routes(routes!(enrolments::list))
         .routes(routes!(enrolments::decide))

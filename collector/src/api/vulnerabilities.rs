@@ -8,10 +8,10 @@ use super::hosts::found;
 use super::problem::Problem;
 use crate::desk::Desk;
 use crate::feeds::age::Aged;
-use crate::store::feeds as kept;
+use crate::store::{feeds as kept, risks};
 use crate::vulnerabilities::report::Report;
 
-/// The weaknesses of a host: with a fix, without one, and what could not be judged. Empty lists mean something only
+/// The weaknesses of a host: with a fix, without one, accepted by a person, and what could not be judged. Empty lists mean something only
 /// where `covered` and `has_inventory` are true; how old the feeds are stands in `feeds`.
 #[utoipa::path(get, path = "/api/v1/hosts/{id}/vulnerabilities", tag = "hosts", params(("id" = String, Path)),
     responses((status = 200, body = Report), (status = 401, body = Problem), (status = 404, body = Problem)))]
@@ -23,9 +23,12 @@ pub(super) async fn of_host(
     let found = found(&desk, &client, &id).await?;
     let (host, patches) = (found.line.id, found.patches);
     let (shared, now) = (desk.settings.vulnerabilities.clone(), desk.now());
-    let report = tokio::task::spawn_blocking(move || Report::of(&shared, host, patches.as_ref(), now));
+    let report = desk.store.read(move |db| {
+        let risks = risks::of_host(db, host, now)?;
+        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks))
+    });
 
-    Ok(Json(report.await.map_err(|error| client.ours(&error.into()))?))
+    Ok(Json(report.await.map_err(|error| client.ours(&error))?))
 }
 
 /// The feeds that are held, with the age of their data. They name no host and no agency, so everybody who may sign in

@@ -25,6 +25,7 @@ mod init;
 mod licence;
 mod owner;
 mod person;
+mod risk;
 mod rules;
 mod running;
 mod snapshot;
@@ -87,6 +88,9 @@ enum Command {
     /// Nguồn tin lỗ hổng / feeds of advisories
     #[command(subcommand)]
     Feed(feed::Feed),
+    /// Rủi ro được chấp nhận / accepted risks
+    #[command(subcommand)]
+    Risk(risk::RiskCommand),
     /// Sổ bản quyền phần mềm / ledgers of software entitlements
     #[command(subcommand)]
     Entitlement(entitlement::EntitlementCommand),
@@ -130,6 +134,7 @@ impl Command {
             | Self::Entitlement(_)
             | Self::Licence(_)
             | Self::Feed(_)
+            | Self::Risk(_)
             | Self::Person(_)
             | Self::Audit(_)
             | Self::Authority(_) => true,
@@ -225,6 +230,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Incident(incident) => incident.run(&setting).await?,
             Command::Window(window) => window.run(&setting).await?,
             Command::Feed(feed) => feed.run(&setting).await?,
+            Command::Risk(risk) => risk.run(&setting).await?,
             Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
             Command::Licence(licence) => licence.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),

@@ -6,7 +6,7 @@ use super::Setting;
 use crate::clock;
 use crate::print::{line, plain};
 use crate::store::view::host::newest_states;
-use crate::store::{Store, hosts};
+use crate::store::{Store, hosts, risks};
 use crate::vulnerabilities::report::{Line, Report};
 use crate::vulnerabilities::windows::WindowsReport;
 use crate::vulnerabilities::{Vulnerabilities, step};
@@ -24,7 +24,8 @@ pub(super) async fn show(setting: &Setting, store: &Store, text: &str) -> anyhow
             let shared = Vulnerabilities::new(days);
             step::only(&shared, db, host.id)?;
             let (_, patches) = newest_states(db, host.id)?;
-            Ok((host.name, Report::of(&shared, host.id, patches.as_ref(), now)))
+            let risks = risks::of_host(db, host.id, now)?;
+            Ok((host.name, Report::of(&shared, host.id, patches.as_ref(), now).accepting(&risks)))
         })
         .await?;
     if setting.json {
@@ -56,6 +57,8 @@ fn tell(setting: &Setting, name: &str, report: &Report) {
     lines(setting, &report.with_fix);
     setting.tell("vuln-without-fix", &[("count", &report.without_fix.len())]);
     lines(setting, &report.without_fix);
+    setting.tell("vuln-accepted", &[("count", &report.accepted.len())]);
+    lines(setting, &report.accepted);
     setting.tell("vuln-unknown", &[("count", &report.unknown.len())]);
     for it in &report.unknown {
         line(format!("  {}\t{}\t{}", plain(&it.package), plain(&it.version), it.why));
@@ -118,5 +121,12 @@ fn lines(setting: &Setting, lines: &[Line]) {
             it.feed,
             it.feed_dated.map(|at| at.to_string()).unwrap_or_default()
         ));
+        for accepted in &it.accepted {
+            let (name, by, reason) =
+                (plain(&accepted.name), plain(&accepted.by), plain(&accepted.reason));
+            let values: [(&'static str, &dyn Display); 4] =
+                [("name", &name), ("day", &accepted.last_day), ("by", &by), ("reason", &reason)];
+            line(format!("    {}", setting.say("vuln-accepted-until", &values)));
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`windows`], [`journal`] | one page each |
 //! | [`admission`] | who wants to come in |
 //! | [`balance`] | software held against entitlements, agency by agency |
+//! | [`risks`] | accepted risks |
 //! | [`vulnerabilities`] | weaknesses of a host; feeds |
 //! | [`difference`], [`licences`] | a file before and after; licences of a host's software |
 
@@ -37,6 +38,7 @@ mod journal;
 mod licences;
 mod live;
 mod overview;
+mod risks;
 mod rules;
 mod sign_in;
 mod vulnerabilities;
@@ -67,6 +69,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/may/{id}", get(host::show))
         .route("/may/{id}/phan-mem", get(host::software))
         .route("/may/{id}/lo-hong", get(vulnerabilities::of_host))
+        .route("/rui-ro", get(risks::show).post(risks::accept))
+        .route("/rui-ro/{id}/rut", post(risks::withdraw))
         .route("/nguon-tin", get(vulnerabilities::feeds))
         .route("/ghi-danh", get(admission::show))
         .route("/ghi-danh/{id}", post(admission::act))

@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::extract::{Path, State};
 
-use super::frame::{Answer, Page, Reader, Trouble, shown};
+use super::frame::{Answer, Page, Reader, shown};
 use super::host::found;
 use crate::desk::Desk;
 use crate::feeds::age::Aged;
-use crate::store::feeds as kept;
+use crate::store::{feeds as kept, risks};
 use crate::store::view::host::Host;
 use crate::vulnerabilities::report::{Line, Report, Unknown};
 
@@ -23,6 +23,8 @@ struct HostPage {
     report: Report,
     with_fix: Vec<Line>,
     without_fix: Vec<Line>,
+    accepted: Vec<Line>,
+    can_accept: bool,
     unknown: Vec<Unknown>,
 }
 
@@ -42,14 +44,19 @@ pub(super) async fn of_host(State(desk): State<Desk>, reader: Reader, Path(id): 
     };
     let (shared, host, now) = (desk.settings.vulnerabilities.clone(), it.line.id, desk.now());
     let patches = it.patches.clone();
-    let report = tokio::task::spawn_blocking(move || Report::of(&shared, host, patches.as_ref(), now));
-    let report = report.await.map_err(|error| Trouble(error.into()))?;
+    let report = desk.store.read(move |db| {
+        let risks = risks::of_host(db, host, now)?;
+        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks))
+    });
+    let report = report.await?;
     let first = |lines: &[Line]| lines.iter().take(SHOWN).cloned().collect();
 
     Ok(shown(&HostPage {
         p: reader.page_titled("hosts", it.line.name.clone()),
         with_fix: first(&report.with_fix),
         without_fix: first(&report.without_fix),
+        accepted: first(&report.accepted),
+        can_accept: reader.caller.person.role.may_accept_risks(),
         unknown: report.unknown.iter().take(SHOWN).cloned().collect(),
         it,
         report,

@@ -12,6 +12,7 @@
 //! | [`casework`] | what people do to incidents |
 //! | [`machines`] | letting machines in, deciding which keeps an identity |
 //! | [`budgets`] | what hosts may move in a day |
+//! | [`risks`] | accepting risks, and taking that back |
 //! | [`licences`] | software held against entitlements |
 //! | [`windows`] | opening and closing change windows |
 //! | [`words`] | every word in two languages; moments and numbers as people write them |
@@ -28,6 +29,7 @@ pub(crate) mod licences;
 pub mod machines;
 pub mod origin;
 pub mod password;
+pub mod risks;
 pub mod sentence;
 pub mod state;
 pub mod throttle;

@@ -178,6 +178,30 @@ pub struct Licence {
     pub entitlement: Entitlement,
 }
 
+/// A weakness that a person decided to live with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedRisk {
+    /// Its number.
+    pub id: i64,
+    /// The advisory or CVE.
+    pub name: String,
+    /// The package as the advisory names it.
+    pub package: String,
+    /// Every host of this agency; `None` beside no host: the whole province.
+    pub agency: Option<String>,
+    /// This host alone.
+    pub host: Option<HostId>,
+    /// Why.
+    pub reason: String,
+    /// Who accepted it.
+    pub accepted_by: String,
+    /// When.
+    pub accepted_at: Timestamp,
+    /// The first moment at which it no longer holds by itself.
+    pub ends_at: Timestamp,
+}
+
 /// Everything that clause states are worked out from.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Facts {
@@ -195,6 +219,8 @@ pub struct Facts {
     pub statements: Vec<Statement>,
     /// Lines of ledgers in force, by agency.
     pub entitlements: Vec<Licence>,
+    /// Accepted risks in force, by number: exceptions that people made.
+    pub accepted_risks: Vec<AcceptedRisk>,
     /// The evidence: exact bytes.
     pub observations: BTreeMap<ObservationId, Vec<u8>>,
 }

@@ -13,10 +13,11 @@ use vonggac_protocol::observation::Observation;
 use vonggac_protocol::time::Timestamp;
 
 use super::facts::{
-    Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Licence, Statement, Text,
+    AcceptedRisk, Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Licence, Statement, Text,
 };
 use super::inventory::Fold;
-use crate::store::entitlements;
+use crate::store::view::Scope;
+use crate::store::{entitlements, risks};
 
 /// Kinds whose newest observation describes a state that clauses rest on.
 const STATES: [&str; 7] = [
@@ -42,6 +43,7 @@ pub fn gather(db: &Connection, as_of: Timestamp) -> anyhow::Result<Facts> {
         incidents: Vec::new(),
         statements: statements(db, as_of)?,
         entitlements: licences(db, as_of)?,
+        accepted_risks: accepted_risks(db, as_of)?,
         observations: BTreeMap::new(),
     };
     for (id, agency, enrolled_at) in hosts_in_scope(db, as_of)? {
@@ -215,6 +217,23 @@ fn licences(db: &Connection, as_of: Timestamp) -> anyhow::Result<Vec<Licence>> {
     lines.sort_unstable();
 
     Ok(lines)
+}
+
+/// Risks that were accepted by then, and neither ended nor withdrawn.
+fn accepted_risks(db: &Connection, as_of: Timestamp) -> anyhow::Result<Vec<AcceptedRisk>> {
+    let risks = risks::in_force(db, &Scope::All, as_of)?.into_iter().map(|risk| AcceptedRisk {
+        id: risk.id,
+        name: risk.name,
+        package: risk.package,
+        agency: risk.agency.filter(|_| risk.host.is_none()),
+        host: risk.host,
+        reason: risk.reason,
+        accepted_by: risk.accepted_by,
+        accepted_at: risk.accepted_at,
+        ends_at: risk.ends_at,
+    });
+
+    Ok(risks.collect())
 }
 
 fn incidents(db: &Connection, as_of: Timestamp, facts: &mut Facts) -> anyhow::Result<()> {

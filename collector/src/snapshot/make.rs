@@ -37,6 +37,8 @@ pub const INCIDENTS: &str = "incidents.json";
 pub const STATEMENTS: &str = "statements.json";
 /// Ledgers of software entitlements.
 pub const ENTITLEMENTS: &str = "entitlements.json";
+/// Accepted risks.
+pub const ACCEPTED_RISKS: &str = "accepted-risks.json";
 
 const GUIDE_TEXT: &str = include_str!("kiem-tra.md");
 
@@ -136,6 +138,7 @@ pub(super) fn content(facts: &Facts, book: &Book, states: &[ClauseState]) -> any
         Entry { name: INCIDENTS.to_owned(), bytes: json(&facts.incidents)? },
         Entry { name: STATEMENTS.to_owned(), bytes: json(&facts.statements)? },
         Entry { name: ENTITLEMENTS.to_owned(), bytes: json(&facts.entitlements)? },
+        Entry { name: ACCEPTED_RISKS.to_owned(), bytes: json(&facts.accepted_risks)? },
     ];
     for (id, bytes) in &facts.observations {
         let reading = Observation::decode(bytes).with_context(|| format!("read observation {id}"))?;
@@ -180,6 +183,7 @@ pub(super) fn counts(facts: &Facts, states: &[ClauseState]) -> BTreeMap<String, 
         ("incidents_open", number(facts.incidents.iter().filter(|incident| incident.is_open()).count())),
         ("statements", number(facts.statements.len())),
         ("entitlements", number(facts.entitlements.len())),
+        ("accepted_risks", number(facts.accepted_risks.len())),
         ("clauses", number(states.len())),
         ("clauses_met", of(State::Met)),
         ("clauses_not_met", of(State::NotMet)),

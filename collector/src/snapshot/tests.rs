@@ -423,3 +423,35 @@ fn the_rules_and_plans_of_this_build_make_a_snapshot_of_every_clause() {
         assert!(verify(&altered, Some(&key.public())).is_err(), "byte {at}");
     }
 }
+
+#[test]
+fn accepted_risks_are_listed_as_they_stood_and_cannot_be_stretched() {
+    let db = story();
+    let accept = |minutes: i64, ends: i64, withdrawn: Option<i64>| {
+        let at = |minutes: i64| NOW.0 + minutes * 60_000;
+        db.execute(
+            "INSERT INTO accepted_risk (name, package, host, reason, accepted_by, accepted_at, ends_at, withdrawn_by, \
+             withdrawn_at, withdrawn_reason) VALUES ('CVE-1', 'bash', ?1, 'Thay máy', 'an', ?2, ?3, ?4, ?5, ?4)",
+            params![HOST.0, at(minutes), at(ends), withdrawn.map(|_| "x"), withdrawn.map(at)],
+        )
+        .unwrap();
+    };
+    accept(2, 100, None);
+    accept(3, 100, Some(20));
+    accept(4, 12, None);
+    let ids = |minutes: i64| -> Vec<i64> {
+        as_of(&db, minutes).accepted_risks.iter().map(|risk| risk.id).collect()
+    };
+
+    assert_eq!([ids(1), ids(2), ids(5), ids(15), ids(25)], [vec![], vec![1], vec![1, 2, 3], vec![1, 2], vec![1]]);
+    let (made, key) = made(&as_of(&db, 15));
+    verify(&made.bytes, Some(&key)).unwrap();
+    assert_eq!(made.manifest.counts["accepted_risks"], 2);
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::make(folder.path()).unwrap();
+    let signed = make::make(&as_of(&db, 15), &book(), &key, "Tỉnh X", NOW).unwrap();
+    let ends = Timestamp(NOW.0 + 100 * 60_000).to_string();
+    let over = Timestamp(NOW.0 + 14 * 60_000).to_string();
+    let fault = verify(&resigned(&signed, &key, make::ACCEPTED_RISKS, &ends, &over), None).unwrap_err();
+    assert_eq!(fault.part, make::ACCEPTED_RISKS);
+}

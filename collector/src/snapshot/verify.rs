@@ -14,11 +14,11 @@ use vonggac_rules::words::Language;
 use super::book::Book;
 use super::clauses;
 use super::container::{self, Entry};
-use super::facts::{Facts, Text};
+use super::facts::{AcceptedRisk, Facts, Text};
 use super::gather::stood;
 use super::key::{self, Unsigned};
 use super::make::{
-    self, AGENCIES, ENTITLEMENTS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE, STATEMENTS, SUMS,
+    self, ACCEPTED_RISKS, AGENCIES, ENTITLEMENTS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE, STATEMENTS, SUMS,
 };
 
 /// What was found wrong, and in which part of the file.
@@ -172,8 +172,29 @@ fn facts(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Facts,
         incidents: parse(INCIDENTS, text(entries, INCIDENTS)?)?,
         statements: parse(STATEMENTS, text(entries, STATEMENTS)?)?,
         entitlements: parse(ENTITLEMENTS, text(entries, ENTITLEMENTS)?)?,
+        accepted_risks: accepted_risks(entries, manifest)?,
         observations,
     })
+}
+
+/// Exceptions that people made; each was in force at that moment.
+fn accepted_risks(
+    entries: &BTreeMap<&str, &Entry>,
+    manifest: &Manifest,
+) -> Result<Vec<AcceptedRisk>, Fault> {
+    let risks: Vec<AcceptedRisk> = parse(ACCEPTED_RISKS, text(entries, ACCEPTED_RISKS)?)?;
+    let is_in_force = |risk: &AcceptedRisk| {
+        (risk.accepted_at..risk.ends_at).contains(&manifest.as_of) && !risk.reason.trim().is_empty()
+    };
+    if let Some(risk) = risks.iter().find(|risk| !is_in_force(risk)) {
+        return Err(fault(
+            ACCEPTED_RISKS,
+            format!("rủi ro số {} không có hiệu lực tại thời điểm đó", risk.id),
+            format!("risk {} was not in force at that moment", risk.id),
+        ));
+    }
+
+    Ok(risks)
 }
 
 fn check_manifest(manifest: &Manifest, book: &Book) -> Result<(), Fault> {

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0009_entitlements.sql"),
     include_str!("migrations/0011_host_way.sql"),
     include_str!("migrations/0015_fleet.sql"),
+    include_str!("migrations/0010_accepted_risks.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

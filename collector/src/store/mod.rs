@@ -38,6 +38,7 @@ pub mod orders;
 pub mod packages;
 pub mod people;
 pub mod refusals;
+pub mod risks;
 pub mod rule_sets;
 pub mod sessions;
 pub mod tokens;

@@ -4,12 +4,14 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`accepted`] | which findings accepted risks answer |
 //! | [`held`] | book, fleet and marks in memory |
 //! | [`keeping`] | the fleet's numbers in the store, for the next start |
 //! | [`step`] | keeping them in step with the store |
 //! | [`report`] | what is told of one machine |
 //! | [`windows`] | likewise, of Windows |
 
+pub mod accepted;
 pub mod held;
 mod keeping;
 pub mod report;

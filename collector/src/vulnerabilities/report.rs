@@ -9,6 +9,7 @@ use vonggac_protocol::patch::PatchState;
 use vonggac_protocol::time::Timestamp;
 
 use super::Vulnerabilities;
+use super::accepted::Acceptance;
 use super::windows::{self, Sources, WindowsReport};
 use crate::feeds::age;
 
@@ -27,6 +28,8 @@ pub struct Report {
     pub with_fix: Vec<Line>,
     /// No fix is known, or there will be none.
     pub without_fix: Vec<Line>,
+    /// Findings that a person accepted, until a day; they are in neither of the lists above.
+    pub accepted: Vec<Line>,
     /// Packages that were not judged, and why.
     pub unknown: Vec<Unknown>,
     /// Of a Windows host, what it was judged as and where its sources differ.
@@ -86,6 +89,8 @@ pub struct Line {
     pub epss_millionths: u32,
     /// Of Windows, what each of three sources says.
     pub sources: Option<Sources>,
+    /// What a person accepted of it: in an open finding, some of its CVEs only.
+    pub accepted: Vec<Acceptance>,
 }
 
 impl Line {
@@ -119,7 +124,8 @@ impl Report {
         self.feeds.iter().any(|feed| feed.too_old)
     }
 
-    /// The report of a machine by what it last told of its updates; the caller has the right to it.
+    /// The report of a machine by what it last told of its updates, with nothing accepted yet ([`Report::accepting`]); the
+    /// caller has the right to it.
     #[must_use]
     pub fn of(shared: &Vulnerabilities, host: HostId, patches: Option<&PatchState>, now: Timestamp) -> Self {
         let held = shared.read();
@@ -170,6 +176,7 @@ impl Report {
             feeds,
             with_fix,
             without_fix,
+            accepted: Vec::new(),
             unknown: held
                 .fleet
                 .unknown(&host)
@@ -207,6 +214,7 @@ fn line(finding: &Finding<'_>) -> Line {
         exploited: finding.priority.exploited,
         epss_millionths: finding.priority.epss_millionths,
         sources: None,
+        accepted: Vec::new(),
     }
 }
 

@@ -169,6 +169,7 @@ fn line(held: &Held, judged: &Judged<'_>, finding: &Finding<'_>, build: &str) ->
         exploited: priority.exploited,
         epss_millionths: priority.epss_millionths,
         sources: Some(sources(&finding.opinions)),
+        accepted: Vec::new(),
     }
 }
 

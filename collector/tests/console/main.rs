@@ -9,6 +9,7 @@ mod fleet_kept;
 mod licences;
 mod pages;
 mod programs;
+mod risks;
 mod scope;
 mod seed;
 mod signing_in;

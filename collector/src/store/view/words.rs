@@ -143,6 +143,12 @@ impl Role {
         matches!(self, Self::Admin | Self::Agency)
     }
 
+    /// Whether it may accept a risk, or take that back, for hosts in view.
+    #[must_use]
+    pub fn may_accept_risks(self) -> bool {
+        matches!(self, Self::Admin | Self::Analyst | Self::Agency)
+    }
+
     /// Whether it may let machines in and decide which of two keeps an identity.
     #[must_use]
     pub fn may_admit(self) -> bool {

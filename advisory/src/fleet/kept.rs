@@ -4,7 +4,7 @@ use super::{Fleet, index};
 
 /// The form of [`Fleet::identity`] and of what follows from it. Whoever changes what is written there, or how a number
 /// is found for a package, raises it: fleets of another form are told anew. A test notices a change that does not.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// Writes numbers that grow: each as its distance from the one before, seven bits a byte, the lowest first.
 #[must_use]

@@ -146,9 +146,7 @@ pub(super) async fn accept(
     let Accepting { name, package, host, agency, until, reason } = body(&client, accepting)?;
     let extent = match (host, agency) {
         (Some(_), Some(_)) => return Err(client.malformed("host, agency: expected one of them at most")),
-        (Some(text), None) => {
-            Extent::Host(text.parse::<HostId>().map_err(|_| Problem::absent(client.t))?)
-        }
+        (Some(text), None) => Extent::Host(text.parse::<HostId>().map_err(|_| Problem::absent(client.t))?),
         (None, Some(agency)) => Extent::Agency(agency),
         (None, None) => Extent::Province,
     };

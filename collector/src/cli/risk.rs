@@ -76,9 +76,7 @@ impl RiskCommand {
         match self {
             Self::Accept { name, package, host, agency, province: _, until, reason, by } => {
                 let extent = match (host, agency) {
-                    (Some(text), _) => {
-                        Extent::Host(store.read(move |db| hosts::named(db, &text)).await?.id)
-                    }
+                    (Some(text), _) => Extent::Host(store.read(move |db| hosts::named(db, &text)).await?.id),
                     (None, Some(agency)) => Extent::Agency(agency.to_string()),
                     (None, None) => Extent::Province,
                 };

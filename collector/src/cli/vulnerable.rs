@@ -122,8 +122,7 @@ fn lines(setting: &Setting, lines: &[Line]) {
             it.feed_dated.map(|at| at.to_string()).unwrap_or_default()
         ));
         for accepted in &it.accepted {
-            let (name, by, reason) =
-                (plain(&accepted.name), plain(&accepted.by), plain(&accepted.reason));
+            let (name, by, reason) = (plain(&accepted.name), plain(&accepted.by), plain(&accepted.reason));
             let values: [(&'static str, &dyn Display); 4] =
                 [("name", &name), ("day", &accepted.last_day), ("by", &by), ("reason", &reason)];
             line(format!("    {}", setting.say("vuln-accepted-until", &values)));

@@ -13,8 +13,8 @@ use vonggac_protocol::id::HostId;
 use vonggac_rules::entitlement::day_of;
 
 use super::frame::{Answer, Page, Reader, Told, Trouble, shown};
-use crate::desk::risks::{self as desk_risks, Worked};
 use crate::desk::Desk;
+use crate::desk::risks::{self as desk_risks, Worked};
 use crate::store::risks::{self, DAYS_MAX, Done, Extent, Filter, NAME_MAX, Risk, Wanted};
 use crate::store::view::agencies;
 use crate::store::view::page::{Cursor, ROWS};
@@ -155,7 +155,11 @@ async fn list(
 }
 
 /// Accepts one.
-pub(super) async fn accept(State(desk): State<Desk>, reader: Reader, Form(form): Form<AcceptingForm>) -> Answer {
+pub(super) async fn accept(
+    State(desk): State<Desk>,
+    reader: Reader,
+    Form(form): Form<AcceptingForm>,
+) -> Answer {
     let t = reader.t();
     let extent = match (form.may.trim(), form.don_vi.trim()) {
         ("", "") => Extent::Province,

@@ -7,8 +7,8 @@ use super::frame::{Answer, Page, Reader, shown};
 use super::host::found;
 use crate::desk::Desk;
 use crate::feeds::age::Aged;
-use crate::store::{feeds as kept, risks};
 use crate::store::view::host::Host;
+use crate::store::{feeds as kept, risks};
 use crate::vulnerabilities::report::{Line, Report, Unknown};
 
 /// Rows of each list on the page; the API gives all.

@@ -13,7 +13,8 @@ use vonggac_protocol::observation::Observation;
 use vonggac_protocol::time::Timestamp;
 
 use super::facts::{
-    AcceptedRisk, Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Licence, Statement, Text,
+    AcceptedRisk, Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Licence, Statement,
+    Text,
 };
 use super::inventory::Fold;
 use crate::store::view::Scope;

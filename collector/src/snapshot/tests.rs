@@ -443,7 +443,10 @@ fn accepted_risks_are_listed_as_they_stood_and_cannot_be_stretched() {
         as_of(&db, minutes).accepted_risks.iter().map(|risk| risk.id).collect()
     };
 
-    assert_eq!([ids(1), ids(2), ids(5), ids(15), ids(25)], [vec![], vec![1], vec![1, 2, 3], vec![1, 2], vec![1]]);
+    assert_eq!(
+        [ids(1), ids(2), ids(5), ids(15), ids(25)],
+        [vec![], vec![1], vec![1, 2, 3], vec![1, 2], vec![1]]
+    );
     let (made, key) = made(&as_of(&db, 15));
     verify(&made.bytes, Some(&key)).unwrap();
     assert_eq!(made.manifest.counts["accepted_risks"], 2);

@@ -18,7 +18,8 @@ use super::facts::{AcceptedRisk, Facts, Text};
 use super::gather::stood;
 use super::key::{self, Unsigned};
 use super::make::{
-    self, ACCEPTED_RISKS, AGENCIES, ENTITLEMENTS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE, STATEMENTS, SUMS,
+    self, ACCEPTED_RISKS, AGENCIES, ENTITLEMENTS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE,
+    STATEMENTS, SUMS,
 };
 
 /// What was found wrong, and in which part of the file.
@@ -178,10 +179,7 @@ fn facts(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Facts,
 }
 
 /// Exceptions that people made; each was in force at that moment.
-fn accepted_risks(
-    entries: &BTreeMap<&str, &Entry>,
-    manifest: &Manifest,
-) -> Result<Vec<AcceptedRisk>, Fault> {
+fn accepted_risks(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Vec<AcceptedRisk>, Fault> {
     let risks: Vec<AcceptedRisk> = parse(ACCEPTED_RISKS, text(entries, ACCEPTED_RISKS)?)?;
     let is_in_force = |risk: &AcceptedRisk| {
         (risk.accepted_at..risk.ends_at).contains(&manifest.as_of) && !risk.reason.trim().is_empty()

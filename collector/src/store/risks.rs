@@ -259,16 +259,7 @@ fn insert(
     tx.execute(
         "INSERT INTO accepted_risk (name, package, agency, host, reason, accepted_by, accepted_at, ends_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            name,
-            package,
-            of_agency,
-            host.map(|host| host.0),
-            reason,
-            doer.person,
-            doer.at.0,
-            ends_at.0
-        ],
+        params![name, package, of_agency, host.map(|host| host.0), reason, doer.person, doer.at.0, ends_at.0],
     )
     .context("keep an accepted risk")?;
     let id = tx.last_insert_rowid();

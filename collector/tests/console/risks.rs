@@ -64,7 +64,8 @@ async fn an_accepted_finding_leaves_the_open_list_stays_visible_and_comes_back_b
     assert_eq!(told["accepted"][0]["last_day"], "2026-12-31");
     assert_eq!(counts(&report(&world, &token, 2).await), [1, 1, 0], "another host's is open");
     let page = world.get(&browser, &format!("/may/{}/lo-hong", seed::host(1))).await.text;
-    for words in ["Đã chấp nhận rủi ro (1)", "chấp nhận đến hết ngày 31/12/2026 bởi binh: Máy sắp thay"] {
+    for words in ["Đã chấp nhận rủi ro (1)", "chấp nhận đến hết ngày 31/12/2026 bởi binh: Máy sắp thay"]
+    {
         assert!(page.contains(words), "{words}");
     }
 
@@ -216,7 +217,10 @@ async fn an_acceptance_has_a_finding_a_reason_and_an_end_within_a_year() {
     let typed = "ma=CVE-2026-1001&goi=bash&den_ngay=2030-01-01&ly_do=giu+lai";
     let page = world.post(&browser, "/rui-ro", typed).await;
     assert_eq!(page.status, unfit);
-    assert!(page.text.contains("giu lai") && page.text.contains("không quá 366 ngày"), "what was typed stays");
+    assert!(
+        page.text.contains("giu lai") && page.text.contains("không quá 366 ngày"),
+        "what was typed stays"
+    );
     for day in ["2026-11-22", "2027-11-23"] {
         accept(&world, &token, &body("", "CVE-1", "bash", day)).await;
     }

@@ -69,6 +69,8 @@ pub(super) struct Reading {
     packages: Option<BTreeSet<Package>>,
     patches: Option<PatchState>,
     host: Option<HostDescribed>,
+    /// A package manager was at work: read again soon.
+    pub(super) soon: bool,
 }
 
 impl Inventory {
@@ -152,13 +154,17 @@ impl Inventory {
                 if found.unread.iter().any(ReadPackagesError::is_passing) {
                     // Without what could not be read now the rest would say that it is gone: the next reading tells.
                     self.stamps = None;
+                    reading.soon = true;
                     return reading;
                 }
                 found.packages.extend(languages.packages.iter().cloned());
                 let installed = licences::mark(&self.root, found.packages, &mut self.licences);
                 self.read_patches(now, due, installed, &mut reading);
             }
-            Err(error) => self.note("packages", Some(error.to_string()), &mut reading),
+            Err(error) => {
+                reading.soon = error.is_passing();
+                self.note("packages", Some(error.to_string()), &mut reading);
+            }
         }
         self.stamps = Some(stamps);
         self.languages = Some(languages);

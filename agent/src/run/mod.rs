@@ -80,6 +80,9 @@ const HEALTH_EVERY: Duration = Duration::from_secs(15 * 60);
 /// A status is at most so old when something has changed.
 const STATUS_DELAY: Duration = Duration::from_secs(2);
 
+/// After how long databases of packages that were being written to are read again.
+const READ_AGAIN: Duration = Duration::from_secs(60);
+
 /// How long what is left in the spool is sent after a stop was asked for; the rest is sent after the next start.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
@@ -450,6 +453,9 @@ impl Agent {
     }
 
     async fn handle_reading(&mut self, mut inventory: Inventory, reading: Reading) -> anyhow::Result<()> {
+        if reading.soon {
+            self.due.inventory_within(READ_AGAIN);
+        }
         let places = self.spool(reading.kinds.clone()).await?;
         let epoch = self.spool.lock().unwrap_or_else(PoisonError::into_inner).epoch();
         let confirmed = tokio::task::spawn_blocking(move || {

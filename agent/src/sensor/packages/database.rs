@@ -24,9 +24,6 @@ pub enum ReadPackagesError {
     /// None of the databases that we know is there.
     #[error("no package database of a kind this program reads was found")]
     NoDatabase,
-    /// An rpm database in the format of rpm before 4.16.
-    #[error("the rpm database is in Berkeley DB format, which this program cannot read yet")]
-    BerkeleyDb,
     /// The system refused.
     #[error("the {database} database cannot be read: {reason}")]
     Unreadable {
@@ -57,11 +54,7 @@ impl ReadPackagesError {
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Changing(_) | Self::Unreadable { reason: io::ErrorKind::ResourceBusy, .. } => true,
-            Self::NoDatabase
-            | Self::BerkeleyDb
-            | Self::Unreadable { .. }
-            | Self::Damaged { .. }
-            | Self::TooMany => false,
+            Self::NoDatabase | Self::Unreadable { .. } | Self::Damaged { .. } | Self::TooMany => false,
         }
     }
 

@@ -1,16 +1,20 @@
-//! rpm's database in its two present forms: SQLite (Fedora, RHEL 9 and later and their kin) and ndb (SUSE). The older
-//! Berkeley DB form is recognised and refused by name.
+//! rpm's database in its three forms: SQLite (Fedora, RHEL 9 and later and their kin), ndb (SUSE), and Berkeley DB (RHEL 8
+//! and earlier). While rpm holds its lock nothing is read: the next reading tells.
 
+mod bdb;
 mod header;
 mod ndb;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use vonggac_protocol::package::{LicenceBasis, Manager, Package};
 use vonggac_protocol::time::Timestamp;
+
+use crate::os::locks;
 
 use super::database::{Found, PACKAGES_MAX, ReadPackagesError, organisation, plain};
 use header::{Header, Source, Tag};
@@ -30,6 +34,10 @@ pub(super) fn read(root: &Path) -> Result<Option<Found>, ReadPackagesError> {
     // One folder is often a link to the other, so the first that has a database is the one.
     for folder in FOLDERS {
         let folder = root.join(folder);
+        // rpm's own lock, for all three forms; where there is none, none is held.
+        if matches!(locks::holder(&folder.join(".rpm.lock")), Ok(Some(_))) {
+            return Err(ReadPackagesError::Unreadable { database: "rpm", reason: ErrorKind::ResourceBusy });
+        }
         if folder.join("rpmdb.sqlite").is_file() {
             return sqlite::read(&folder.join("rpmdb.sqlite")).map(Some);
         }
@@ -37,7 +45,7 @@ pub(super) fn read(root: &Path) -> Result<Option<Found>, ReadPackagesError> {
             return ndb::read(&folder.join("Packages.db")).map(Some);
         }
         if folder.join("Packages").is_file() {
-            return Err(ReadPackagesError::BerkeleyDb);
+            return bdb::read(&folder.join("Packages")).map(Some);
         }
     }
 
@@ -46,7 +54,7 @@ pub(super) fn read(root: &Path) -> Result<Option<Found>, ReadPackagesError> {
 
 impl Found {
     /// Takes the header of one package, or counts it as skipped.
-    fn take_header(&mut self, source: &impl Source) -> Result<(), ReadPackagesError> {
+    fn take_header<S: Source + ?Sized>(&mut self, source: &S) -> Result<(), ReadPackagesError> {
         match Header::read(source).as_ref().map_or(Entry::Unreadable, entry) {
             Entry::Package(package) => {
                 self.packages.insert(*package);

@@ -137,12 +137,12 @@ fn licence_tags_of_both_dialects_become_spdx() {
 #[test]
 fn what_is_no_database_says_what_it_is_instead() {
     let old = host("var/lib/rpm/Packages", b"\0\0\0\0\0\0\0\0\0\0\0\0\x61\x15\x06\0");
+    let btree = host("var/lib/rpm/Packages", &[0x62; 4096]);
     let text = host("var/lib/rpm/rpmdb.sqlite", b"not a database");
     let empty = host("var/lib/rpm/rpmdb.sqlite", b"");
     let ndb = host("usr/lib/sysimage/rpm/Packages.db", b"RpmP");
 
-    assert!(matches!(read(old.path()), Err(ReadPackagesError::BerkeleyDb)));
-    for root in [text, empty, ndb] {
+    for root in [text, empty, ndb, old, btree] {
         assert!(matches!(read(root.path()), Err(ReadPackagesError::Damaged { database: "rpm", .. })));
     }
 }
@@ -195,4 +195,126 @@ fn a_database_of_suse_is_read_slot_by_slot() {
 
     assert_eq!(named(&inventory.packages, "zypper").version, "2:1.14.77-1.1");
     assert_eq!((inventory.packages.len(), inventory.skipped), (1, 2));
+}
+
+/// A hash of Berkeley DB with these values under the numbers from 1 on, as `dbinc/db_page.h` has it: pages of 512 bytes, what
+/// fits on the first page there, the rest in chains.
+fn bdb(values: &[Vec<u8>], swapped: bool) -> Vec<u8> {
+    let word = |n: usize| {
+        let n = u32::try_from(n).unwrap();
+        if swapped { n.to_be_bytes() } else { n.to_le_bytes() }
+    };
+    let half = |n: usize| {
+        let n = u16::try_from(n).unwrap();
+        if swapped { n.to_be_bytes() } else { n.to_le_bytes() }
+    };
+    let put = |page: &mut [u8], at: usize, bytes: &[u8]| page[at..at + bytes.len()].copy_from_slice(bytes);
+    let mut pages = vec![vec![0; 512], vec![0; 512]];
+    put(&mut pages[1], 8, &word(1));
+    pages[1][25] = 13;
+    let (mut end, mut entries) = (512, 0);
+    let mut add = |page: &mut Vec<u8>, entry: &[u8]| {
+        end -= entry.len();
+        put(page, end, entry);
+        put(page, 26 + 2 * entries, &half(end));
+        entries += 1;
+        put(page, 20, &half(entries));
+    };
+    add(&mut pages[1], &[1, 0, 0, 0, 0]);
+    add(&mut pages[1], &[&[1], word(values.len()).as_slice()].concat());
+    for (number, value) in (1..).zip(values) {
+        add(&mut pages[1], &[&[1], word(number).as_slice()].concat());
+        if value.len() < 100 {
+            add(&mut pages[1], &[&[1], value.as_slice()].concat());
+            continue;
+        }
+        let first = pages.len();
+        add(&mut pages[1], &[&[3, 0, 0, 0], word(first).as_slice(), &word(value.len())].concat());
+        let pieces: Vec<&[u8]> = value.chunks(512 - 26).collect();
+        for (at, piece) in pieces.iter().enumerate() {
+            let mut page = vec![0; 512];
+            put(&mut page, 8, &word(first + at));
+            put(&mut page, 16, &word(if at + 1 < pieces.len() { first + at + 1 } else { 0 }));
+            put(&mut page, 22, &half(piece.len()));
+            page[25] = 7;
+            put(&mut page, 26, piece);
+            pages.push(page);
+        }
+    }
+    let last = pages.len() - 1;
+    for (at, n) in [(12, 0x06_1561), (16, 9), (20, 512), (32, last)] {
+        put(&mut pages[0], at, &word(n));
+    }
+    pages[0][25] = 8;
+
+    pages.concat()
+}
+
+fn old_headers() -> Vec<Vec<u8>> {
+    let licence = "GPL-2.0-or-later AND ".repeat(60) + "MIT";
+    vec![
+        header(&[(1000, "bash"), (1001, "4.4.20"), (1002, "4.el8"), (1014, &licence)], &[(1003, 3)]),
+        header(&[(1000, "a"), (1001, "1"), (1002, "2")], &[]),
+        b"broken".to_vec(),
+    ]
+}
+
+#[test]
+fn a_database_of_the_old_form_is_read_in_both_byte_orders() {
+    for swapped in [false, true] {
+        let root = host("var/lib/rpm/Packages", &bdb(&old_headers(), swapped));
+
+        let inventory = read_all(root.path());
+
+        assert_eq!(named(&inventory.packages, "bash").version, "3:4.4.20-4.el8");
+        assert_eq!(named(&inventory.packages, "a").version, "1-2");
+        assert_eq!((inventory.packages.len(), inventory.skipped), (2, 1));
+    }
+}
+
+#[test]
+fn any_damage_to_the_old_form_is_an_error_or_a_count() {
+    let good = bdb(&old_headers(), false);
+    for at in 0..good.len() {
+        for change in [0xFF, 0x01] {
+            let mut bytes = good.clone();
+            bytes[at] ^= change;
+            let root = host("var/lib/rpm/Packages", &bytes);
+            assert!(
+                read(root.path()).is_ok_and(|inventory| inventory.packages.len() <= 3)
+                    || read(root.path()).is_err()
+            );
+        }
+    }
+    let cut = host("var/lib/rpm/Packages", &good[..good.len() - 512]);
+    assert!(
+        matches!(read(cut.path()), Err(ReadPackagesError::Damaged { .. })),
+        "what is half written is not half told"
+    );
+}
+
+#[test]
+fn while_rpm_holds_its_lock_nothing_is_read() {
+    let root = host("var/lib/rpm/rpmdb.sqlite", DATABASE);
+    let lock = root.path().join("var/lib/rpm/.rpm.lock");
+    fs::write(&lock, "").unwrap();
+    assert_eq!(read(root.path()).unwrap().packages.len(), 7);
+
+    // Of another process: a process sees none of its own locks.
+    let script = "import fcntl, sys, time\nf = open(sys.argv[1], 'r+')\nfcntl.lockf(f, fcntl.LOCK_EX)\nprint('held', flush=True)\nsys.stdin.read()";
+    let mut holder = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(&lock)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut word = [0; 4];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut word).unwrap();
+    let busy = read(root.path());
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+
+    assert!(busy.is_err_and(|error| error.is_passing()));
+    assert_eq!(read(root.path()).unwrap().packages.len(), 7);
 }

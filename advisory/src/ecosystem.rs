@@ -1,9 +1,12 @@
 //! Whose packages: a distribution's release, or the registry of a language. Spelled as OSV spells it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use vonggac_protocol::package::Manager;
 
 use crate::version::Order;
 
@@ -67,6 +70,50 @@ impl Ecosystem {
             "alpine" => Some(Self::Alpine(major?, minor?)),
             _ => None,
         }
+    }
+
+    /// Whose a manager's packages are on a machine of the system `system`; `None` if nobody's that is known here: another
+    /// system's manager, or a registry without feeds.
+    #[must_use]
+    pub fn of_manager<'a>(manager: Manager, system: Option<&'a Self>) -> Option<&'a Self> {
+        match manager {
+            Manager::Python => Some(&Self::PyPI),
+            Manager::Npm => Some(&Self::Npm),
+            Manager::Dpkg => system.filter(|it| matches!(it, Self::Debian(_) | Self::Ubuntu(..))),
+            Manager::Rpm => {
+                system.filter(|it| matches!(it, Self::AlmaLinux(_) | Self::RockyLinux(_) | Self::RedHat(_)))
+            }
+            Manager::Apk => system.filter(|it| matches!(it, Self::Alpine(..))),
+            Manager::WindowsUninstall | Manager::WindowsAppx => {
+                system.filter(|it| matches!(it, Self::Windows(_)))
+            }
+            Manager::Jar | Manager::Snap | Manager::Flatpak => None,
+        }
+    }
+
+    /// Whether it is a registry, of which any machine may have packages, and no system's.
+    #[must_use]
+    pub const fn is_registry(&self) -> bool {
+        matches!(self, Self::Npm | Self::PyPI | Self::CratesIo | Self::Go)
+    }
+
+    /// A package's name as the ecosystem compares names: Python's registry takes `Zope.Interface` and `zope-interface` for one.
+    #[must_use]
+    pub fn name_of<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if *self != Self::PyPI || name.bytes().all(is_plain) {
+            return name.into();
+        }
+        let mut written = String::with_capacity(name.len());
+        for letter in name.chars() {
+            if !matches!(letter, '-' | '_' | '.') {
+                written.push(letter.to_ascii_lowercase());
+            } else if !written.ends_with('-') {
+                written.push('-');
+            }
+        }
+
+        written.into()
     }
 
     /// The order of its versions.

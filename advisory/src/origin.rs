@@ -19,6 +19,8 @@ pub enum Origin {
     Unlisted,
     /// The archives that the machine knows offer the name, and neither this version nor one that can have followed on it.
     Local,
+    /// No feed known here speaks of what this manager brings: Java archives, snaps, another system's packages.
+    Elsewhere,
 }
 
 /// Codenames of Debian's releases.

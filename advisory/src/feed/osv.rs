@@ -230,7 +230,7 @@ fn affected_rows(
             reading.row(Row {
                 names: names(&ecosystem),
                 ecosystem: ecosystem.clone(),
-                package: package.name.clone().into_owned(),
+                package: ecosystem.name_of(&package.name).into_owned(),
                 module,
                 architectures: Vec::new(),
                 introduced,

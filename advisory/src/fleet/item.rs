@@ -59,8 +59,14 @@ pub(super) fn identity(ecosystem: &str, package: &Package, origin: Origin, out: 
     write_text(package.module.as_deref(), out);
 }
 
-const ORIGINS: [Origin; 5] =
-    [Origin::Distribution, Origin::Backports, Origin::Other, Origin::Unlisted, Origin::Local];
+const ORIGINS: [Origin; 6] = [
+    Origin::Distribution,
+    Origin::Backports,
+    Origin::Other,
+    Origin::Unlisted,
+    Origin::Local,
+    Origin::Elsewhere,
+];
 
 fn write_text(text: Option<&str>, out: &mut Vec<u8>) {
     let length = text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(u32::MAX - 1));
@@ -126,12 +132,14 @@ impl Item {
         origin: Origin,
         identity: &[u8],
     ) -> Self {
+        let name = ecosystem.name_of(&package.name);
         let (source, source_version) = source_of(package, ecosystem);
+        let source = if source == package.name.as_str() { name.clone() } else { source };
 
         Self {
             whose,
             identity: identity.into(),
-            name: package.name.as_str().into(),
+            name: name.into(),
             architecture: package.architecture.as_str().into(),
             version: package.version.as_str().into(),
             source: source.as_ref().into(),

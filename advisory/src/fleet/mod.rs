@@ -118,17 +118,20 @@ impl<H: Ord + Clone> Fleet<H> {
         ecosystem: Option<&Ecosystem>,
         packages: impl IntoIterator<Item = &'a Package, IntoIter: Clone>,
     ) -> Box<[u32]> {
-        let Some(ecosystem) = ecosystem else { return Box::default() };
         let packages = packages.into_iter();
         let told = tells_origins(packages.clone());
-        let whose = self.whose(ecosystem);
-        let text = ecosystem.to_string();
+        let text = ecosystem.map(ToString::to_string).unwrap_or_default();
         let mut identity = Vec::new();
         let mut numbers: Vec<u32> = packages
-            .map(|package| {
-                let origin = origin(package, ecosystem, told);
-                item::identity(&text, package, origin, &mut identity);
-                self.one(whose, package, origin, &identity)
+            .filter_map(|package| {
+                let own = Ecosystem::of_manager(package.manager, ecosystem);
+                // What nobody speaks for is told as that beside what the system's feeds speak for.
+                let origin = own.map_or(Origin::Elsewhere, |own| origin(package, own, told));
+                let own = own.or(ecosystem)?;
+                let registry = own.is_registry().then(|| own.to_string());
+                item::identity(registry.as_deref().unwrap_or(&text), package, origin, &mut identity);
+                let whose = self.whose(own);
+                Some(self.one(whose, package, origin, &identity))
             })
             .collect();
         numbers.sort_unstable();
@@ -226,9 +229,11 @@ impl<H: Ord + Clone> Fleet<H> {
                 whose.extend(self.items.get(index(number)).map(Item::whose));
             }
         }
+        let is_registry = |of: &usize| self.ecosystems.get(*of).is_some_and(Ecosystem::is_registry);
+        let anywhere = whose.iter().any(is_registry);
         let has = |host: &Host| {
             let of = self.ecosystems.iter().position(|known| Some(known) == host.machine.ecosystem.as_ref());
-            of.is_some_and(|of| whose.contains(&of))
+            (anywhere || of.is_some_and(|of| whose.contains(&of)))
                 && host.items.iter().any(|item| changed.get(index(*item)).copied().unwrap_or(false))
         };
         rejudged.hosts =

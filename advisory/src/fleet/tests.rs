@@ -521,3 +521,43 @@ fn what_is_kept_of_a_package_changes_only_with_its_form() {
         "packages are told apart otherwise than before: raise kept::FORM and put both figures here"
     );
 }
+
+#[test]
+fn packages_of_languages_are_judged_by_their_registry_on_any_system() {
+    let of = |manager, name: &str, version: &str| Package {
+        manager,
+        source: None,
+        source_version: None,
+        architecture: String::new(),
+        ..deb(name, version, name)
+    };
+    let binary = |ecosystem, package, advisory, fixed| Row {
+        names: Names::Binary,
+        ..row(ecosystem, package, advisory, fixed)
+    };
+    let mut book = Book::new();
+    put(&mut book, "PyPI", [binary("PyPI", "zope-interface", "py", "5.5")]);
+    put(&mut book, "npm", [binary("npm", "@a/b", "js", "2.0.0")]);
+    put(&mut book, "Debian:12", [row("Debian:12", "zope-interface", "deb", "99")]);
+    let packages = [
+        of(Manager::Python, "Zope.Interface", "5.4.post1"),
+        of(Manager::Npm, "@a/b", "2.0.0-rc.1"),
+        of(Manager::Jar, "org.a:b", "1"),
+        of(Manager::Rpm, "zope-interface", "1-1"),
+    ];
+    let mut fleet = Fleet::new();
+    add(&mut fleet, 1, machine("Debian:12"), &packages);
+    add(&mut fleet, 2, Machine::default(), &packages);
+    fleet.judge(&book);
+
+    let named = |host| told(&fleet, &book, host).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(named(1), ["js", "py"]);
+    assert_eq!(named(2), ["js", "py"], "a system that no feed speaks for changes nothing about that");
+    let unknown: Vec<_> = fleet.unknown(&1).map(|(package, standing)| (package.name, standing)).collect();
+    let elsewhere = Standing::Foreign(Origin::Elsewhere);
+    assert_eq!(unknown, [("org.a:b", elsewhere), ("zope-interface", elsewhere)], "never by a fall-back");
+
+    let touched = put(&mut book, "PyPI", [binary("PyPI", "zope-interface", "py", "5.0")]);
+    let rejudged = fleet.judge_again(&book, &touched);
+    assert_eq!((rejudged.changed, rejudged.hosts), (1, vec![1, 2]));
+}

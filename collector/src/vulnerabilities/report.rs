@@ -233,7 +233,7 @@ fn state_word(state: State) -> &'static str {
 
 fn unknown(installed: &Installed<'_>, standing: Standing) -> Unknown {
     let why = match standing {
-        Standing::NoFeed => "no_feed",
+        Standing::NoFeed | Standing::Foreign(Origin::Elsewhere) => "no_feed",
         Standing::Foreign(Origin::Backports) => "backports",
         Standing::Foreign(Origin::Unlisted) => "unlisted",
         Standing::Foreign(Origin::Local) => "local",

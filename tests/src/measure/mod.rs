@@ -9,6 +9,7 @@
 //! | [`fleet`] | `fleet` |
 //! | [`idle`] | `idle` |
 //! | [`inventory`] | `inventory` |
+//! | [`roots`] | `inventory-roots`, `inventory-cost` |
 //! | [`licence_share`] | `licence-share` |
 //! | [`watch`] | `fim-watch-setup`, `fim-actor` |
 //! | [`exposure`] | `unit-exposure` |
@@ -39,6 +40,7 @@ mod latency;
 mod licence_share;
 pub mod month;
 mod peers;
+mod roots;
 mod scan;
 mod simulate;
 mod spool;
@@ -101,6 +103,16 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "inventory",
         about: "this machine's packages, pending updates and licences against the package manager's own answers",
         run: inventory::measure,
+    },
+    Measurement {
+        name: "inventory-roots",
+        about: "every system unpacked in FOLDER: packages of dpkg, rpm, apk, Python, npm and Java against their own managers' lists",
+        run: roots::roots,
+    },
+    Measurement {
+        name: "inventory-cost",
+        about: "2,000 packages of dpkg and 2,000 of languages: milliseconds and MiB, first and second reading",
+        run: roots::cost,
     },
     Measurement {
         name: "simulate",

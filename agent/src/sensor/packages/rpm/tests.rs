@@ -275,15 +275,13 @@ fn a_database_of_the_old_form_is_read_in_both_byte_orders() {
 #[test]
 fn any_damage_to_the_old_form_is_an_error_or_a_count() {
     let good = bdb(&old_headers(), false);
+    let root = host("var/lib/rpm/Packages", &good);
     for at in 0..good.len() {
         for change in [0xFF, 0x01] {
             let mut bytes = good.clone();
             bytes[at] ^= change;
-            let root = host("var/lib/rpm/Packages", &bytes);
-            assert!(
-                read(root.path()).is_ok_and(|inventory| inventory.packages.len() <= 3)
-                    || read(root.path()).is_err()
-            );
+            fs::write(root.path().join("var/lib/rpm/Packages"), &bytes).unwrap();
+            assert!(read(root.path()).map_or(true, |inventory| inventory.packages.len() <= 3));
         }
     }
     let cut = host("var/lib/rpm/Packages", &good[..good.len() - 512]);

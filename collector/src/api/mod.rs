@@ -9,6 +9,7 @@
 //! | [`licences`] | software held against entitlements, open source |
 //! | [`vulnerabilities`] | weaknesses of a host; the feeds behind them |
 //! | [`risks`] | accepted risks |
+//! | [`exports`] | bills of materials, and every list without a cap |
 //! | [`admission`] | who comes in at the other door |
 //! | [`enrolments`] | who wants to come in, and what is decided |
 //! | [`alive`] | whether the process lives and can work |
@@ -31,6 +32,7 @@ mod client;
 mod compliance;
 mod enrolments;
 mod evidence;
+mod exports;
 mod hosts;
 mod incidents;
 mod licences;
@@ -88,6 +90,9 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(risks::list, risks::accept))
         .routes(routes!(risks::one))
         .routes(routes!(risks::withdraw))
+        .routes(routes!(exports::list))
+        .routes(routes!(exports::of_host))
+        .routes(routes!(exports::of_agency))
         .routes(routes!(hosts::rebaseline))
         .routes(routes!(enrolments::list))
         .routes(routes!(enrolments::decide))

@@ -18,6 +18,7 @@ mod agency;
 mod authority;
 mod backup;
 mod entitlement;
+mod export;
 mod feed;
 mod host;
 mod incident;
@@ -97,6 +98,9 @@ enum Command {
     /// Bản quyền và nguồn mở / licences and open source
     #[command(subcommand)]
     Licence(licence::Licence),
+    /// Kết xuất: thành phần phần mềm, danh sách / export bills of materials and lists
+    #[command(subcommand)]
+    Export(export::Export),
     /// Luật phát hiện / detection rules
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -135,6 +139,7 @@ impl Command {
             | Self::Licence(_)
             | Self::Feed(_)
             | Self::Risk(_)
+            | Self::Export(_)
             | Self::Person(_)
             | Self::Audit(_)
             | Self::Authority(_) => true,
@@ -233,6 +238,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Risk(risk) => risk.run(&setting).await?,
             Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
             Command::Licence(licence) => licence.run(&setting).await?,
+            Command::Export(export) => export.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting),
             Command::Person(person) => person.run(&setting).await?,
             Command::Authority(authority) => authority.run(&setting).await?,

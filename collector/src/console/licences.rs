@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vonggac_protocol::package::Package;
-use vonggac_rules::catalogue::LicenceClass;
-use vonggac_rules::software::{ClassBasis, SoftwareState, class_of};
+use vonggac_rules::software::SoftwareState;
 
+pub(super) use crate::desk::licences::class;
 use crate::entitlements::survey::CATALOGUE;
 
 /// Licences listed by name.
@@ -21,28 +21,6 @@ pub(super) struct Licences {
     pub(super) bases: Vec<(&'static str, u64)>,
     /// The most frequent licences.
     pub(super) frequent: Vec<(String, u64)>,
-}
-
-/// Class of a package and how it is known, as words.
-pub(super) fn class(package: &Package) -> (&'static str, &'static str) {
-    let (class, basis) = class_of(package, &CATALOGUE);
-    let class = match class {
-        LicenceClass::OpenSource => "open_source",
-        LicenceClass::FreeOfCharge => "free_of_charge",
-        LicenceClass::Commercial => "commercial",
-        LicenceClass::Trial => "trial",
-        LicenceClass::OsComponent => "os_component",
-        LicenceClass::Activator => "activator",
-        LicenceClass::Unknown => "unknown",
-    };
-    let basis = match basis {
-        ClassBasis::Catalogue => "catalogue",
-        ClassBasis::Archive => "archive",
-        ClassBasis::Licence => "licence",
-        ClassBasis::None => "none",
-    };
-
-    (class, basis)
 }
 
 /// Counts them; `entitled` are the products that the host's agency may use today.

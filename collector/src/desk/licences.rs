@@ -1,9 +1,12 @@
 //! Software held against entitlements, as far as somebody sees.
 
 use vonggac_protocol::id::AgencyId;
+use vonggac_protocol::package::Package;
+use vonggac_rules::catalogue::LicenceClass;
+use vonggac_rules::software::{ClassBasis, class_of};
 
 use super::Desk;
-use crate::entitlements::survey::{Figures, Survey};
+use crate::entitlements::survey::{CATALOGUE, Figures, Survey};
 use crate::store::agencies;
 use crate::store::entitlements::Held;
 use crate::store::view::{Scope, Sight};
@@ -60,4 +63,26 @@ pub(crate) async fn one(desk: &Desk, scope: Scope, agency: String) -> anyhow::Re
             Ok(Sight::Seen(OneAgency { part, ledger: survey.ledger, today: survey.today }))
         })
         .await
+}
+
+/// Class of a package and how it is known, as words.
+pub(crate) fn class(package: &Package) -> (&'static str, &'static str) {
+    let (class, basis) = class_of(package, &CATALOGUE);
+    let class = match class {
+        LicenceClass::OpenSource => "open_source",
+        LicenceClass::FreeOfCharge => "free_of_charge",
+        LicenceClass::Commercial => "commercial",
+        LicenceClass::Trial => "trial",
+        LicenceClass::OsComponent => "os_component",
+        LicenceClass::Activator => "activator",
+        LicenceClass::Unknown => "unknown",
+    };
+    let basis = match basis {
+        ClassBasis::Catalogue => "catalogue",
+        ClassBasis::Archive => "archive",
+        ClassBasis::Licence => "licence",
+        ClassBasis::None => "none",
+    };
+
+    (class, basis)
 }

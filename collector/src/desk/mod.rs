@@ -14,6 +14,7 @@
 //! | [`budgets`] | what hosts may move in a day |
 //! | [`risks`] | accepting risks, and taking that back |
 //! | [`licences`] | software held against entitlements |
+//! | [`exports`] | files for other programs |
 //! | [`windows`] | opening and closing change windows |
 //! | [`words`] | every word in two languages; moments and numbers as people write them |
 //! | [`sentence`] | an observation as a sentence |
@@ -24,6 +25,7 @@ pub mod budgets;
 pub mod caller;
 pub mod casework;
 pub mod compliance;
+pub mod exports;
 pub mod knowledge;
 pub(crate) mod licences;
 pub mod machines;

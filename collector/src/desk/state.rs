@@ -20,6 +20,9 @@ const LISTENERS_MAX: usize = 500;
 /// Password hashes computed at once: each takes 19 MiB and a core.
 const HASHES_MAX: usize = 2;
 
+/// Exports made at once: each reads much of the store and may take a core.
+const EXPORTS_MAX: usize = 2;
+
 /// How the desk is reached.
 #[derive(Clone)]
 pub struct Settings {
@@ -59,6 +62,7 @@ pub struct Desk {
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) hashes: Arc<Semaphore>,
     pub(crate) listeners: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -79,6 +83,7 @@ impl Desk {
             throttle: Arc::new(Throttle::default()),
             hashes: Arc::new(Semaphore::new(HASHES_MAX)),
             listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
         }
     }
 

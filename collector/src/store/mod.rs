@@ -106,6 +106,12 @@ impl Store {
         Ok(Self { jobs, readers: Arc::new(readers), health })
     }
 
+    /// The folder that the file lies in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.readers.path.parent().unwrap_or_else(|| Path::new("."))
+    }
+
     /// What keeps the store from taking what it is given; `None` if nothing does.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {

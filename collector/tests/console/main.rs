@@ -5,6 +5,7 @@
 mod ask;
 mod budgets;
 mod enrolling;
+mod exports;
 mod fleet_kept;
 mod licences;
 mod pages;

@@ -19,3 +19,5 @@ problem-window-reason = A reason of 1 to 1,000 characters is needed
 problem-window-roots = Paths must be whole, without “..”; 32 at most
 problem-order-root = This host never told of a baseline of that root
 problem-host-state = The host is not in the state of this decision
+problem-export-busy = Others are making exports; try again in a minute
+problem-export-room = The disk of the collector has too little room for an export

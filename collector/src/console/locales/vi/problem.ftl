@@ -19,3 +19,5 @@ problem-window-reason = Cần lý do dài từ 1 đến 1.000 ký tự
 problem-window-roots = Đường dẫn phải đầy đủ, không có “..”; nhiều nhất 32 đường dẫn
 problem-order-root = Máy này chưa từng báo mốc chuẩn của thư mục đó
 problem-host-state = Máy không ở trạng thái chờ quyết định này
+problem-export-busy = Người khác đang kết xuất; hãy thử lại sau một phút
+problem-export-room = Ổ đĩa của máy chủ thu thập không còn đủ chỗ để kết xuất

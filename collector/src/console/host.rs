@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::observation::Kind;
-use vonggac_protocol::package::{Manager, Package};
+use vonggac_protocol::package::Package;
 use vonggac_protocol::patch::PendingUpdate;
 use vonggac_rules::balance;
 use vonggac_rules::entitlement::day_of;
@@ -16,6 +16,7 @@ use vonggac_rules::entitlement::day_of;
 use super::frame::{Answer, Page, Reader, Trouble, shown};
 use super::licences::{self, Licences};
 use crate::desk::{Desk, sentence};
+use crate::exports::bill::manager_word;
 use crate::store::entitlements;
 use crate::store::view::fold::{fold, holds};
 use crate::store::view::host::{self, Host};
@@ -197,18 +198,7 @@ pub(super) async fn software(
     let packages = packages
         .into_iter()
         .map(|package| SoftwareLine {
-            manager: match package.manager {
-                Manager::Dpkg => "dpkg",
-                Manager::Rpm => "rpm",
-                Manager::WindowsUninstall => "windows",
-                Manager::WindowsAppx => "appx",
-                Manager::Apk => "apk",
-                Manager::Python => "python",
-                Manager::Npm => "npm",
-                Manager::Jar => "jar",
-                Manager::Snap => "snap",
-                Manager::Flatpak => "flatpak",
-            },
+            manager: manager_word(package.manager),
             class: licences::class(&package).0,
             basis: licences::class(&package).1,
             package,

@@ -81,6 +81,8 @@ fn component(entry: &Entry) -> Component {
         ("source", package.source.clone().unwrap_or_default()),
         ("source_version", package.source_version.clone().unwrap_or_default()),
         ("section", package.section.clone().unwrap_or_default()),
+        ("origin", package.origin.clone().unwrap_or_default()),
+        ("module", package.module.clone().unwrap_or_default()),
     ]);
 
     component

@@ -151,7 +151,9 @@ impl Counter {
         }
         let purl = purl(package, system);
         let reference = self.reference(purl.clone().unwrap_or_else(|| fallback(package)));
-        let package = Package { installed_at: None, ..package.clone() };
+        // What differs from machine to machine is none of a distinct package's.
+        let package =
+            Package { installed_at: None, automatic: None, place: None, copies: None, ..package.clone() };
         self.entries.insert(key, Entry { reference: Arc::clone(&reference), purl, package });
 
         reference
@@ -196,6 +198,12 @@ pub fn manager_word(manager: Manager) -> &'static str {
         Manager::Rpm => "rpm",
         Manager::WindowsUninstall => "windows",
         Manager::WindowsAppx => "appx",
+        Manager::Apk => "apk",
+        Manager::Python => "python",
+        Manager::Npm => "npm",
+        Manager::Jar => "jar",
+        Manager::Snap => "snap",
+        Manager::Flatpak => "flatpak",
     }
 }
 

@@ -53,6 +53,11 @@ pub(super) const PACKAGES: &[&str] = &[
     "class-basis",
     "installed-at",
     "in-repository",
+    "origin",
+    "automatic",
+    "module",
+    "place",
+    "copies",
 ];
 
 pub(super) const SOFTWARE: &[&str] =
@@ -171,6 +176,11 @@ pub(super) fn packages(source: &Source<'_>, asked: &Asked, sink: &mut dyn Sink) 
                 Cell::word("basis", class_basis),
                 package.installed_at.into(),
                 package.in_repository.into(),
+                package.origin.into(),
+                package.automatic.into(),
+                package.module.into(),
+                package.place.into(),
+                package.copies.map(i64::from).into(),
             ]);
             sink.row(&row)?;
         }
@@ -186,6 +196,7 @@ fn basis(basis: LicenceBasis) -> &'static str {
         LicenceBasis::CommonLicence => "common_licence",
         LicenceBasis::RpmTag => "rpm_tag",
         LicenceBasis::Catalogue => "catalogue",
+        LicenceBasis::Metadata => "metadata",
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct ListAsked {
     lang: Option<String>,
 }
 
-/// Gives a whole list as a file: `hosts`, `packages`, `software`, `updates`, `vulnerabilities`, `not-judged`,
+/// Gives a whole list as a file: `hosts`, `packages`, `software`, `updates`, `vulnerabilities`, `not-judged`, `risks`,
 /// `incidents`, `windows`, `feeds`, `licences`, `open-source`, `tools`, `entitlements`, `audit`. Every export is audited.
 #[utoipa::path(get, path = "/api/v1/exports/lists/{list}", tag = "exports",
     params(("list" = String, Path), ListAsked),

@@ -88,6 +88,10 @@ fn component(entry: &Entry) -> Component {
     component
 }
 
+fn days<'a>(days: impl Iterator<Item = &'a str>) -> String {
+    days.collect::<Vec<_>>().join(" ")
+}
+
 /// Those that have a value.
 fn properties<const N: usize>(known: [(&str, String); N]) -> Vec<Property> {
     let said = known.into_iter().filter(|(_, value)| !value.is_empty());
@@ -171,6 +175,7 @@ pub fn vulnerability(weakness: &Weakness) -> Vulnerability {
             ("note", line.note.clone()),
             ("exploited", if line.exploited { "true".to_owned() } else { String::new() }),
             ("contradicted_by", line.contradicted_by.clone().unwrap_or_default()),
+            ("accepted_until", days(line.accepted.iter().map(|accepted| accepted.last_day.as_str()))),
         ]),
     }
 }

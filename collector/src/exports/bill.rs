@@ -102,7 +102,7 @@ pub struct Counter {
     holders: Vec<Holder>,
     entries: BTreeMap<Key, Entry>,
     taken: BTreeSet<Arc<str>>,
-    weaknesses: BTreeMap<[String; 5], Weakness>,
+    weaknesses: BTreeMap<[String; 6], Weakness>,
 }
 
 impl Counter {
@@ -119,12 +119,14 @@ impl Counter {
         for line in lines {
             let affects = line.installed.iter().filter_map(|named| installed.get(named)).flatten().cloned();
             let affects: BTreeSet<Arc<str>> = affects.collect();
+            let until: Vec<&str> = line.accepted.iter().map(|it| it.last_day.as_str()).collect();
             let key = [
                 line.advisory.clone(),
                 line.package.clone(),
                 line.state.to_owned(),
                 line.fixed.clone().unwrap_or_default(),
                 line.feed.clone(),
+                until.join(" "),
             ];
             self.weaknesses
                 .entry(key)

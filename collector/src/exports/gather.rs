@@ -8,7 +8,7 @@ use super::bill::{Bill, Counter, Machine, Subject};
 use super::purl::System;
 use crate::store::hosts::{self, HostState};
 use crate::store::view::{Scope, Sight, host};
-use crate::store::{agencies, packages};
+use crate::store::{agencies, packages, risks};
 use crate::vulnerabilities::Vulnerabilities;
 use crate::vulnerabilities::report::Report;
 
@@ -62,6 +62,21 @@ pub fn of_agency(
     Ok(Sight::Seen(counter.done(Subject::Agency(id.to_string(), name), now)))
 }
 
+/// What the feeds say of a machine, with what is accepted of it.
+///
+/// # Errors
+/// If the store fails.
+pub(super) fn report(
+    db: &Connection,
+    shared: &Vulnerabilities,
+    id: HostId,
+    now: Timestamp,
+) -> anyhow::Result<Report> {
+    let (_, patches) = host::newest_states(db, id)?;
+
+    Ok(Report::of(shared, id, patches.as_ref(), now).accepting(&risks::of_host(db, id, now)?))
+}
+
 fn take(
     db: &Connection,
     shared: &Vulnerabilities,
@@ -76,8 +91,8 @@ fn take(
         .optional()?;
     let (system, system_name) = described
         .map_or_else(Default::default, |it| (System { id: it.os_id, version: it.os_version }, it.os_name));
-    let report = Report::of(shared, id, now);
-    let lines = report.with_fix.into_iter().chain(report.without_fix).collect();
+    let report = report(db, shared, id, now)?;
+    let lines = report.with_fix.into_iter().chain(report.without_fix).chain(report.accepted).collect();
     let machine = Machine { id, name, agency, system, system_name, inventory_at };
     counter.machine(machine, &packages::all(db, id)?, lines);
 

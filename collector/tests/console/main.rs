@@ -11,6 +11,7 @@ mod licences;
 mod pages;
 mod programs;
 mod risks;
+mod sbom;
 mod scope;
 mod seed;
 mod signing_in;

@@ -6,7 +6,7 @@ use crate::exports::table::{Cell, Sink};
 use crate::store::view::incidents::{self as view, IncidentFilter};
 use crate::store::view::journal;
 use crate::store::view::page::Cursor;
-use crate::store::windows as kept;
+use crate::store::{risks as accepted, windows as kept};
 
 /// Rows read at once.
 const PAGE: usize = 5_000;
@@ -32,6 +32,24 @@ pub(super) const INCIDENTS: &[&str] = &[
     "last-at",
     "acknowledged-at",
     "closed-at",
+];
+
+pub(super) const RISKS: &[&str] = &[
+    "risk",
+    "advisory",
+    "package",
+    "extent",
+    "agency",
+    "host-id",
+    "host",
+    "reason",
+    "stage",
+    "accepted-by",
+    "accepted-at",
+    "last-day",
+    "withdrawn-by",
+    "withdrawn-at",
+    "withdrawn-reason",
 ];
 
 pub(super) const WINDOWS: &[&str] = &[
@@ -88,6 +106,41 @@ pub(super) fn incidents(source: &Source<'_>, asked: &Asked, sink: &mut dyn Sink)
                 line.last_at.into(),
                 line.acknowledged_at.into(),
                 line.closed_at.into(),
+            ])?;
+        }
+        match page.next.as_deref().and_then(Cursor::parse) {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+pub(super) fn risks(source: &Source<'_>, asked: &Asked, sink: &mut dyn Sink) -> anyhow::Result<()> {
+    let mut after = None;
+    loop {
+        let page = accepted::list(source.db, source.scope, accepted::Filter::default(), after, PAGE)?;
+        // One that speaks of the whole province speaks of every agency and host.
+        let wanted = page.items.iter().filter(|risk| {
+            risk.agency.as_ref().is_none_or(|agency| source.wants(asked, agency))
+                && asked.host.is_none_or(|id| risk.host.is_none_or(|host| host == id))
+        });
+        for risk in wanted {
+            sink.row(&[
+                risk.id.into(),
+                (&risk.name).into(),
+                (&risk.package).into(),
+                Cell::word("risk-extent", risk.extent),
+                risk.agency.clone().into(),
+                risk.host.map(|host| host.to_string()).into(),
+                risk.host_name.clone().into(),
+                (&risk.reason).into(),
+                Cell::word("risk-stage", risk.stage(source.now).word()),
+                (&risk.accepted_by).into(),
+                risk.accepted_at.into(),
+                risk.last_day().into(),
+                risk.withdrawn_by.clone().into(),
+                risk.withdrawn_at.into(),
+                risk.withdrawn_reason.clone().into(),
             ])?;
         }
         match page.next.as_deref().and_then(Cursor::parse) {

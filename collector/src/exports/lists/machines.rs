@@ -7,11 +7,11 @@ use vonggac_protocol::package::{LicenceBasis, Package, PackageKey};
 use super::{Asked, Source};
 use crate::desk::licences;
 use crate::exports::bill::manager_word;
+use crate::exports::gather::report;
 use crate::exports::table::{Cell, Sink};
 use crate::store::hosts::{self as kept, Host, HostState};
 use crate::store::view::host;
 use crate::store::view::hosts::{self as view, HostFilter};
-use crate::vulnerabilities::report::Report;
 
 /// Machines read at once.
 const PAGE: usize = 2_000;
@@ -97,6 +97,9 @@ pub(super) const VULNERABILITIES: &[&str] = &[
     "contradicted-by",
     "note",
     "summary",
+    "accepted-by",
+    "accepted-until",
+    "accepted-reason",
 ];
 
 pub(super) const NOT_JUDGED: &[&str] = &["host-id", "host", "agency", "package", "version", "why"];
@@ -256,7 +259,7 @@ pub(super) fn updates(source: &Source<'_>, asked: &Asked, sink: &mut dyn Sink) -
 /// not look like an absence of weaknesses.
 pub(super) fn vulnerabilities(source: &Source<'_>, asked: &Asked, sink: &mut dyn Sink) -> anyhow::Result<()> {
     for machine in machines(source, asked)? {
-        let report = Report::of(source.vulnerabilities, machine.id, source.now);
+        let report = report(source.db, source.vulnerabilities, machine.id, source.now)?;
         if !report.has_inventory || !report.covered {
             let why = if report.has_inventory { "not_covered" } else { "no_inventory" };
             let mut row = of(&machine).to_vec();
@@ -266,7 +269,7 @@ pub(super) fn vulnerabilities(source: &Source<'_>, asked: &Asked, sink: &mut dyn
         }
         let old: BTreeMap<&str, bool> =
             report.feeds.iter().map(|feed| (feed.name.as_str(), feed.too_old)).collect();
-        for line in report.with_fix.iter().chain(&report.without_fix) {
+        for line in report.with_fix.iter().chain(&report.without_fix).chain(&report.accepted) {
             let mut row = of(&machine).to_vec();
             let epss = u64::from(line.epss_millionths);
             row.extend([
@@ -286,6 +289,9 @@ pub(super) fn vulnerabilities(source: &Source<'_>, asked: &Asked, sink: &mut dyn
                 line.contradicted_by.clone().into(),
                 (&line.note).into(),
                 (&line.summary).into(),
+                Cell::joined(line.accepted.iter().map(|it| &it.by)),
+                Cell::joined(line.accepted.iter().map(|it| &it.last_day)),
+                line.accepted.iter().map(|it| it.reason.as_str()).collect::<Vec<_>>().join("; ").into(),
             ]);
             sink.row(&row)?;
         }
@@ -296,7 +302,7 @@ pub(super) fn vulnerabilities(source: &Source<'_>, asked: &Asked, sink: &mut dyn
 
 pub(super) fn not_judged(source: &Source<'_>, asked: &Asked, sink: &mut dyn Sink) -> anyhow::Result<()> {
     for machine in machines(source, asked)? {
-        for unknown in Report::of(source.vulnerabilities, machine.id, source.now).unknown {
+        for unknown in report(source.db, source.vulnerabilities, machine.id, source.now)?.unknown {
             let mut row = of(&machine).to_vec();
             row.extend([unknown.package.into(), unknown.version.into(), Cell::word("vuln-why", unknown.why)]);
             sink.row(&row)?;

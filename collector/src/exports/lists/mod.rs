@@ -3,7 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`machines`] | hosts, their packages, updates and weaknesses |
-//! | [`casework`] | incidents, change windows, the audit log |
+//! | [`casework`] | incidents, accepted risks, change windows, the audit log |
 //! | [`figures`] | feeds, licences, open source, ledgers |
 
 use rusqlite::Connection;
@@ -36,6 +36,8 @@ pub enum List {
     Vulnerabilities,
     /// Packages that could not be judged.
     NotJudged,
+    /// Accepted risks: in force, ended, withdrawn.
+    Risks,
     /// Incidents, open and closed.
     Incidents,
     /// Change windows.
@@ -56,13 +58,14 @@ pub enum List {
 
 impl List {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Hosts,
         Self::Packages,
         Self::Software,
         Self::Updates,
         Self::Vulnerabilities,
         Self::NotJudged,
+        Self::Risks,
         Self::Incidents,
         Self::Windows,
         Self::Feeds,
@@ -83,6 +86,7 @@ impl List {
             Self::Updates => "updates",
             Self::Vulnerabilities => "vulnerabilities",
             Self::NotJudged => "not-judged",
+            Self::Risks => "risks",
             Self::Incidents => "incidents",
             Self::Windows => "windows",
             Self::Feeds => "feeds",
@@ -116,6 +120,7 @@ impl List {
             Self::Updates => machines::UPDATES,
             Self::Vulnerabilities => machines::VULNERABILITIES,
             Self::NotJudged => machines::NOT_JUDGED,
+            Self::Risks => casework::RISKS,
             Self::Incidents => casework::INCIDENTS,
             Self::Windows => casework::WINDOWS,
             Self::Audit => casework::AUDIT,
@@ -204,6 +209,7 @@ impl Source<'_> {
             List::Updates => machines::updates(self, asked, &mut counted),
             List::Vulnerabilities => machines::vulnerabilities(self, asked, &mut counted),
             List::NotJudged => machines::not_judged(self, asked, &mut counted),
+            List::Risks => casework::risks(self, asked, &mut counted),
             List::Incidents => casework::incidents(self, asked, &mut counted),
             List::Windows => casework::windows(self, asked, &mut counted),
             List::Audit => casework::audit(self, asked, &mut counted),

@@ -57,6 +57,17 @@ pub enum Verdict {
     NotAffected,
 }
 
+/// Minor releases for which an rpm package was built, as the end of its release says: `8.6` for `-8.el8_6` and
+/// `.module_el8.6.0+2766`, `8` for `-5.el8`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Minor {
+    /// Packages built for this one.
+    Of(String),
+    /// Packages built for any but these.
+    NotOf(Vec<String>),
+}
+
 /// One statement: this package of this ecosystem is affected or not, by this advisory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Row {
@@ -70,6 +81,8 @@ pub struct Row {
     pub module: Option<String>,
     /// Architectures it is limited to, as the package manager writes them; empty means all.
     pub architectures: Vec<String>,
+    /// Minor releases of the system that it is limited to; `None`: to none.
+    pub minor: Option<Minor>,
     /// The first version affected; `None` where all below the fix are.
     pub introduced: Option<String>,
     /// What is said of them.

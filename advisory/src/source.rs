@@ -75,10 +75,30 @@ impl fmt::Display for Place {
     }
 }
 
+/// What sort of mistake it is: for whoever words it for people.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Fault {
+    /// It ends too early, or does not fit its own check sums.
+    Torn,
+    /// It is none of the kinds that are known.
+    Kind,
+    /// It is of a form that this program does not read, such as a newer one.
+    Form,
+    /// It is larger, longer or deeper than is taken.
+    Bound,
+    /// It is packed in a way that is not unpacked here.
+    Wrapping,
+    /// Something else stands where something was expected.
+    #[default]
+    Content,
+}
+
 /// A feed cannot be read; nothing of it counts.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}{place}: expected {expected}, found {found}", file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default())]
 pub struct FeedError {
+    /// What sort of mistake.
+    pub fault: Fault,
     /// The file inside an archive, if it is one.
     pub file: Option<String>,
     /// Where.
@@ -100,7 +120,13 @@ impl FeedError {
             found.push('…');
         }
 
-        Self { file: None, place, expected: expected.into(), found }
+        Self { fault: Fault::default(), file: None, place, expected: expected.into(), found }
+    }
+
+    /// The same, as a mistake of this sort.
+    #[must_use]
+    pub fn of(self, fault: Fault) -> Self {
+        Self { fault, ..self }
     }
 
     /// The same, inside this file of an archive.

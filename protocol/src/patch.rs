@@ -82,7 +82,7 @@ pub struct PatchState {
     pub stale: Option<StaleLibraries>,
     /// What a Windows host tells of its system and its updates; `None` elsewhere.
     #[n(20)]
-    pub windows: Option<WindowsState>,
+    pub windows: Option<Box<WindowsState>>,
 }
 
 /// Running programs that use libraries which are no longer on the disk.

@@ -3,8 +3,8 @@
 use super::shelf::{Entry, Said, Shelf, speaks_of};
 use super::{Book, index};
 use crate::ecosystem::{Channel, Ecosystem};
-use crate::row::Names;
-use crate::version::{BadVersion, Key};
+use crate::row::{Minor, Names};
+use crate::version::{BadVersion, Key, rpm};
 
 /// What is known of the module that an rpm package is part of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -172,6 +172,12 @@ fn applies(row: &Entry, key: &Key, subject: &Subject<'_>) -> Option<Doubt> {
         && !extra.architectures.iter().any(|architecture| **architecture == *subject.architecture)
     {
         return None;
+    }
+    let of = || rpm::minor(subject.version);
+    match &extra.minor {
+        Some(Minor::Of(minor)) if of().as_ref() != Some(minor) => return None,
+        Some(Minor::NotOf(minors)) if of().is_some_and(|of| minors.contains(&of)) => return None,
+        Some(_) | None => {}
     }
     match (&extra.module, subject.stream) {
         (None, _) => Some(Doubt::None),

@@ -52,6 +52,7 @@ impl Loading {
             introduced,
             module: row.module.map(String::into_boxed_str),
             architectures: row.architectures.into_iter().map(String::into_boxed_str).collect(),
+            minor: row.minor,
             update: row.update.map(String::into_boxed_str),
             note: row.note.into_boxed_str(),
         };

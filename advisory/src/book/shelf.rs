@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::row::Advisory;
+use crate::row::{Advisory, Minor};
 use crate::version::Key;
 
 /// What a row says, without its version.
@@ -33,6 +33,7 @@ pub(super) struct Extra {
     pub(super) introduced: Option<Key>,
     pub(super) module: Option<Box<str>>,
     pub(super) architectures: Vec<Box<str>>,
+    pub(super) minor: Option<Minor>,
     pub(super) update: Option<Box<str>>,
     pub(super) note: Box<str>,
 }
@@ -72,7 +73,10 @@ impl Entry {
     /// Whether its version alone does not decide.
     pub(crate) fn is_limited(&self) -> bool {
         self.extra.as_ref().is_some_and(|extra| {
-            extra.introduced.is_some() || extra.module.is_some() || !extra.architectures.is_empty()
+            extra.introduced.is_some()
+                || extra.module.is_some()
+                || extra.minor.is_some()
+                || !extra.architectures.is_empty()
         })
     }
 }

@@ -30,6 +30,7 @@ fn row(ecosystem: &str, package: &str, advisory: &str, verdict: Verdict) -> Row 
         package: package.to_owned(),
         module: None,
         architectures: Vec::new(),
+        minor: None,
         introduced: None,
         verdict,
         update: None,

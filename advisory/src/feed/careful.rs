@@ -7,7 +7,8 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::ecosystem::Ecosystem;
-use crate::row::{Names, Row, Verdict};
+use crate::row::{Minor, Names, Row, Verdict};
+use crate::version::{Order, rpm};
 
 /// Disagreements told in words; the others are counted.
 const EXAMPLES_MAX: usize = 6;
@@ -62,16 +63,18 @@ impl fmt::Display for Told<'_> {
 /// Holds the rows of one advisory at a time.
 #[derive(Default)]
 pub struct Careful {
-    rows: Vec<Row>,
-    places: BTreeMap<Key, usize>,
+    rows: Vec<Option<Row>>,
+    places: BTreeMap<Key, Vec<usize>>,
     examples: Vec<Disagreement>,
     count: u64,
+    rebuilt: u64,
 }
 
 impl Careful {
     /// Takes a row; gives those of the advisory before it, once that is over.
     pub fn take(&mut self, row: Row) -> Vec<Row> {
-        let goes_on = self.rows.first().is_some_and(|first| Arc::ptr_eq(&first.advisory, &row.advisory));
+        let first = self.rows.first().and_then(Option::as_ref);
+        let goes_on = first.is_some_and(|first| Arc::ptr_eq(&first.advisory, &row.advisory));
         let done = if goes_on { Vec::new() } else { self.end() };
         let key = (
             row.ecosystem.clone(),
@@ -82,36 +85,95 @@ impl Careful {
             row.introduced.clone(),
             row.update.clone(),
         );
-        match self.places.get(&key).and_then(|at| self.rows.get_mut(*at)) {
-            None => {
-                self.places.insert(key, self.rows.len());
-                self.rows.push(row);
+        // Nearly always none, or one.
+        let places = self.places.get(&key).cloned().unwrap_or_default();
+        for at in places {
+            let Some(Some(before)) = self.rows.get_mut(at) else { continue };
+            if before.verdict == row.verdict {
+                return done;
             }
-            Some(before) if before.verdict == row.verdict => {}
-            Some(before) => {
-                let dropped = if is_more_careful(&row, before) { mem::replace(before, row) } else { row };
-                let told = Disagreement {
-                    advisory: before.advisory.id.clone(),
-                    ecosystem: before.ecosystem.clone(),
-                    package: before.package.clone(),
-                    kept: before.verdict.clone(),
-                    dropped: dropped.verdict,
-                };
-                self.count += 1;
-                if self.examples.len() < EXAMPLES_MAX {
-                    self.examples.push(told);
+            let (Some(here), Some(there)) = (build(before), build(&row)) else {
+                self.differ(at, row);
+                return done;
+            };
+            if here.0 == there.0 {
+                // One source, built again: any of them has the fix, so the lowest decides.
+                self.rebuilt += 1;
+                if is_more_careful(before, &row) {
+                    *before = row;
                 }
+                return done;
+            }
+            if here.1 == there.1 {
+                self.differ(at, row);
+                return done;
             }
         }
+        self.places.entry(key).or_default().push(self.rows.len());
+        self.rows.push(Some(row));
 
         done
     }
 
+    /// Two statements of which only one can count.
+    fn differ(&mut self, at: usize, row: Row) {
+        let Some(Some(before)) = self.rows.get_mut(at) else { return };
+        let dropped = if is_more_careful(&row, before) { mem::replace(before, row) } else { row };
+        let told = Disagreement {
+            advisory: before.advisory.id.clone(),
+            ecosystem: before.ecosystem.clone(),
+            package: before.package.clone(),
+            kept: before.verdict.clone(),
+            dropped: dropped.verdict,
+        };
+        self.count += 1;
+        if self.examples.len() < EXAMPLES_MAX {
+            self.examples.push(told);
+        }
+    }
+
     /// The rows that are still held.
     pub fn end(&mut self) -> Vec<Row> {
-        self.places.clear();
+        let places = mem::take(&mut self.places);
+        for places in places.into_values().filter(|places| places.len() > 1) {
+            self.by_minor(&places);
+        }
 
-        mem::take(&mut self.rows)
+        mem::take(&mut self.rows).into_iter().flatten().collect()
+    }
+
+    /// One package mended at another version in each minor release: a build of that release is held against its own row,
+    /// all others against the highest.
+    fn by_minor(&mut self, places: &[usize]) {
+        let of = |rows: &[Option<Row>], at: usize| {
+            rows.get(at).and_then(Option::as_ref).and_then(|row| build(row))
+        };
+        let mut highest = places.first().copied().unwrap_or_default();
+        for at in places {
+            if let (Some(Some(row)), Some(Some(before))) = (self.rows.get(*at), self.rows.get(highest))
+                && is_more_careful(row, before)
+            {
+                highest = *at;
+            }
+        }
+        let mut others = Vec::new();
+        for at in places.iter().copied().filter(|at| *at != highest) {
+            let Some((_, minor)) = of(&self.rows, at) else { continue };
+            if let Some(Some(row)) = self.rows.get_mut(at) {
+                row.minor = Some(Minor::Of(minor.clone()));
+                others.push(minor);
+            }
+        }
+        if let Some(Some(row)) = self.rows.get_mut(highest) {
+            others.sort();
+            row.minor = Some(Minor::NotOf(others));
+        }
+    }
+
+    /// How many rows named another build of a source that was named already.
+    #[must_use]
+    pub const fn rebuilt(&self) -> u64 {
+        self.rebuilt
     }
 
     /// How many statements disagreed with another.
@@ -125,6 +187,16 @@ impl Careful {
     pub fn examples(&self) -> &[Disagreement] {
         &self.examples
     }
+}
+
+/// Of an rpm that mends: its version without what follows from where it was built, and for which minor release that was.
+fn build(row: &Row) -> Option<(String, String)> {
+    let Verdict::Fixed(version) = &row.verdict else { return None };
+    if row.ecosystem.order() != Order::Rpm {
+        return None;
+    }
+
+    Some((rpm::without_dist(version).to_owned(), rpm::minor(version)?))
 }
 
 /// Whether `one` leaves more versions affected than `other`. Versions that cannot be compared: the one that came first.

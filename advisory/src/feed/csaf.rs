@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::debian::is_rejected;
 use super::json::{moment, parse, whole};
 use super::reading::Reading;
-use crate::source::{FeedError, Place};
+use crate::source::{Fault, FeedError, Place};
 
 /// Branches in each other.
 const DEPTH_MAX: usize = 16;
@@ -256,7 +256,8 @@ impl Products {
     fn add(&mut self, branches: &[Branch<'_>], path: &mut Vec<(String, String)>) -> Result<(), FeedError> {
         if path.len() >= DEPTH_MAX {
             let place = Place::Path("product_tree.branches".to_owned());
-            return Err(FeedError::new(place, format!("at most {DEPTH_MAX} branches in each other"), "more"));
+            return Err(FeedError::new(place, format!("at most {DEPTH_MAX} branches in each other"), "more")
+                .of(Fault::Bound));
         }
         for branch in branches {
             path.push((branch.category.clone().into_owned(), branch.name.clone().into_owned()));
@@ -294,7 +295,8 @@ pub(super) fn read(
             Place::Path("document.csaf_version".to_owned()),
             "CSAF 2.0 or 2.1",
             version,
-        ));
+        )
+        .of(Fault::Form));
     }
     if is_rejected(&csaf.document.title) {
         reading.skip("rejected");

@@ -54,6 +54,7 @@ pub(super) fn rows(
                 names: Names::Binary,
                 module: None,
                 architectures: Vec::new(),
+                minor: None,
                 introduced: None,
                 verdict,
                 update,

@@ -76,6 +76,7 @@ fn row(component: Component, verdict: Verdict, note: String, advisory: Arc<Advis
         names: component.names,
         module: component.module,
         architectures: Vec::new(),
+        minor: None,
         introduced: None,
         verdict,
         update: None,

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read as _};
 
 use super::unpack::torn;
-use crate::source::{FeedError, Place};
+use crate::source::{Fault, FeedError, Place};
 
 /// Bytes of one line.
 const LINE_BYTES_MAX: u64 = 256 * 1024;
@@ -77,7 +77,7 @@ impl<'a> Table<'a> {
 
     fn end_field(&self, fields: &mut Vec<String>, field: &mut Vec<u8>) -> Result<(), FeedError> {
         if fields.len() >= FIELDS_MAX {
-            return Err(self.wrong("at most 64 fields", "more"));
+            return Err(self.wrong("at most 64 fields", "more").of(Fault::Bound));
         }
         let text =
             String::from_utf8(std::mem::take(field)).map_err(|_| self.wrong("UTF-8", "other bytes"))?;
@@ -92,7 +92,7 @@ impl<'a> Table<'a> {
         let got = (&mut *self.body).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
         let got = got.map_err(|error| torn("table", &error))?;
         if u64::try_from(got).is_ok_and(|got| got == LINE_BYTES_MAX) {
-            return Err(self.wrong("a line of at most 256 KiB", "a longer one"));
+            return Err(self.wrong("a line of at most 256 KiB", "a longer one").of(Fault::Bound));
         }
 
         Ok(got > 0)

@@ -188,6 +188,7 @@ fn row(name: &str, verdict: Verdict, update: Option<String>, advisory: &Arc<Advi
         names: Names::Binary,
         module: None,
         architectures: Vec::new(),
+        minor: None,
         introduced: None,
         verdict,
         update,

@@ -167,6 +167,7 @@ fn rows(package: &str, name: &str, issue: &Issue, reading: &mut Reading<'_, '_>)
             names: Names::Source,
             module: None,
             architectures: Vec::new(),
+            minor: None,
             introduced: None,
             verdict,
             update: None,

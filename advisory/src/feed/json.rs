@@ -7,7 +7,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::reading::Reading;
 use super::unpack::torn;
-use crate::source::{FeedError, Place};
+use crate::source::{Fault, FeedError, Place};
 
 /// One document as bytes; refused if it is beyond the limit.
 pub(super) fn whole(body: &mut dyn BufRead, reading: &Reading<'_, '_>) -> Result<Vec<u8>, FeedError> {
@@ -15,7 +15,8 @@ pub(super) fn whole(body: &mut dyn BufRead, reading: &Reading<'_, '_>) -> Result
     let mut bytes = Vec::new();
     body.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| torn("file", &error))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
-        return Err(FeedError::new(Place::Whole, format!("at most {most} bytes in one document"), "more"));
+        return Err(FeedError::new(Place::Whole, format!("at most {most} bytes in one document"), "more")
+            .of(Fault::Bound));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
         bytes.drain(..3);

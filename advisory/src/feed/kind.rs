@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::{FeedError, Place};
+use crate::source::{Fault, FeedError, Place};
 
 /// What a feed's file may be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ impl Kind {
                 String::from_utf8_lossy(text.get(..text.len().min(60)).unwrap_or_default()).into_owned();
             let beginning: String = beginning.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let shown = if text.is_empty() { "nothing".to_owned() } else { beginning };
-            FeedError::new(Place::Whole, EXPECTED, shown)
+            FeedError::new(Place::Whole, EXPECTED, shown).of(Fault::Kind)
         })
     }
 }

@@ -7,7 +7,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`limits`] | how much of a file is taken |
-//! | [`unpack`], [`tar`] | gzip, zstd, zip and tar around it |
+//! | [`unpack`], [`tar`] | gzip, bzip2, xz, zstd, zip and tar around it |
 //! | [`kind`] | what it is |
 //! | [`item`] | what is read out of it |
 //! | [`reading`] | the state of one import; counting |
@@ -46,6 +46,8 @@ mod support;
 mod tar;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_alma;
 mod unpack;
 mod wesng;
 mod windows;

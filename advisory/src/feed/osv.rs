@@ -10,7 +10,7 @@ use super::json::{cves, moment, parse, whole};
 use super::reading::Reading;
 use crate::ecosystem::Ecosystem;
 use crate::row::{Advisory, Names, Row, Verdict};
-use crate::source::{FeedError, Place};
+use crate::source::{Fault, FeedError, Place};
 
 /// The only major version of the schema that there is.
 const SCHEMA: &str = "1";
@@ -131,7 +131,8 @@ pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Res
     if let Some(version) = osv.schema_version.as_deref()
         && version.split('.').next() != Some(SCHEMA)
     {
-        return Err(FeedError::new(Place::Path("schema_version".to_owned()), "OSV schema 1.x", version));
+        let place = Place::Path("schema_version".to_owned());
+        return Err(FeedError::new(place, "OSV schema 1.x", version).of(Fault::Form));
     }
     if osv.id.is_empty() {
         return Err(FeedError::new(Place::Path("id".to_owned()), "the advisory's name", "nothing"));
@@ -233,6 +234,7 @@ fn affected_rows(
                 package: ecosystem.name_of(&package.name).into_owned(),
                 module,
                 architectures: Vec::new(),
+                minor: None,
                 introduced,
                 verdict,
                 update: None,
@@ -293,19 +295,33 @@ fn is_modular(version: &str) -> bool {
     version.contains(".module_el") || version.contains(".module+el")
 }
 
-/// The module and stream that a summary speaks of: `Moderate: nodejs:18 security update`.
+/// The modules and streams that a summary speaks of, with blanks between them: `Low: virt:rhel and virt-devel:rhel
+/// security update`. Which of them a package is of is not told.
 fn module_of(summary: &str) -> Option<String> {
-    summary
-        .split_whitespace()
-        .find(|word| {
-            word.split_once(':').is_some_and(|(module, stream)| {
-                !module.is_empty()
-                    && !stream.is_empty()
-                    && !stream.contains([':', '/'])
-                    && module
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'.'))
-            })
+    let is_module = |word: &&str| {
+        word.split_once(':').is_some_and(|(module, stream)| {
+            !module.is_empty()
+                && !stream.is_empty()
+                && !stream.contains([':', '/'])
+                && module.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'.'))
+                // Some summaries begin with the advisory's own name: `ALSA-2022:5468:`.
+                && !is_advisory(module)
         })
-        .map(|word| word.trim_end_matches(',').to_owned())
+    };
+    let mut found: Vec<&str> =
+        summary.split_whitespace().map(|word| word.trim_end_matches([',', ':'])).filter(is_module).collect();
+    found.sort_unstable();
+    found.dedup();
+
+    (!found.is_empty()).then(|| found.join(" "))
+}
+
+/// `ALSA-2022`, the first half of an advisory's name.
+fn is_advisory(text: &str) -> bool {
+    let mut halves = text.splitn(2, '-');
+    let kind = halves.next().unwrap_or_default();
+    let is_kind =
+        kind.len() == 4 && (kind.starts_with("AL") || kind.starts_with("RH")) && kind.ends_with('A');
+
+    is_kind && halves.next().is_some_and(|year| year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -63,6 +63,7 @@ pub(super) fn rows(
                 names: Names::Binary,
                 module: criterion.module.clone(),
                 architectures: said.architectures.clone(),
+                minor: None,
                 introduced: None,
                 verdict,
                 update: None,

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::item::{Ended, Exploited, Item, Score, Superseded};
 use super::unpack::torn;
 use crate::ecosystem::Ecosystem;
-use crate::row::{Advisory, Names, Row, Verdict};
-use crate::source::{FeedError, Place};
+use crate::row::{Advisory, Minor, Names, Row, Verdict};
+use crate::source::{Fault, FeedError, Place};
 
 /// The form that this program writes; 2 brought updates that take each other's place, and rows known by an update only.
 const FORM: u32 = 2;
@@ -60,6 +60,8 @@ struct PackedRow {
     module: Option<String>,
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     architectures: Vec<String>,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    minor: Option<Minor>,
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     introduced: Option<String>,
     #[serde(rename = "v")]
@@ -113,6 +115,7 @@ impl<W: Write> Packer<W> {
                     names: row.names,
                     module: row.module,
                     architectures: row.architectures,
+                    minor: row.minor,
                     introduced: row.introduced,
                     verdict: row.verdict,
                     update: row.update,
@@ -155,7 +158,7 @@ pub fn read_packed(
         Line::Head { form: FORM_OLDEST..=FORM } => {}
         Line::Head { form } => {
             let expected = format!("form {FORM_OLDEST} to {FORM}");
-            return Err(lines.wrong(&expected, &format!("form {form}")));
+            return Err(lines.wrong(&expected, &format!("form {form}")).of(Fault::Form));
         }
         Line::Advisory(_)
         | Line::Row(_)
@@ -209,6 +212,7 @@ fn unpacked(row: PackedRow, advisory: Arc<Advisory>) -> Row {
         names: row.names,
         module: row.module,
         architectures: row.architectures,
+        minor: row.minor,
         introduced: row.introduced,
         verdict: row.verdict,
         update: row.update,
@@ -255,6 +259,7 @@ mod tests {
                 names: Names::Source,
                 module: None,
                 architectures: Vec::new(),
+                minor: None,
                 introduced: None,
                 verdict,
                 update: None,

@@ -10,7 +10,7 @@ use super::unpack::{Document, unpack};
 use super::{Limits, csaf, csaf_microsoft, csaf_redhat, cvrf, debian, epss, kev, osv, oval, support, wesng};
 use crate::ecosystem::Ecosystem;
 use crate::row::Row;
-use crate::source::{FeedError, Place, Summary};
+use crate::source::{Fault, FeedError, Place, Summary};
 
 /// Different things that are counted by name; what is beyond them is counted together.
 const COUNTED_MAX: usize = 200;
@@ -115,7 +115,7 @@ impl Reading<'_, '_> {
 
     fn end(self) -> Result<Given, FeedError> {
         let Some(kind) = self.kind else {
-            let empty = || FeedError::new(Place::Whole, EXPECTED, "an archive without files");
+            let empty = || FeedError::new(Place::Whole, EXPECTED, "an archive without files").of(Fault::Kind);
             return Err(self.strange.unwrap_or_else(empty));
         };
         let mut summary = self.summary;
@@ -142,7 +142,7 @@ impl Reading<'_, '_> {
         self.summary.rows += 1;
         if self.summary.rows > self.limits.rows {
             let most = format!("at most {} rows", self.limits.rows);
-            return Err(FeedError::new(Place::Whole, most, "more"));
+            return Err(FeedError::new(Place::Whole, most, "more").of(Fault::Bound));
         }
 
         (self.sink)(item)

@@ -40,6 +40,53 @@ fn told(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+
+    encoder.finish().unwrap()
+}
+
+fn xz(mut bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    lzma_rs::xz_compress(&mut bytes, &mut packed).unwrap();
+
+    packed
+}
+
+#[test]
+fn bzip2_and_xz_are_read_as_what_they_hold() {
+    let archive = tar(&[("1.json", OSV.as_bytes())]);
+    let plain = told(&archive);
+
+    assert_eq!((told(&bzip2(&archive)), told(&xz(&archive))), (plain.clone(), plain));
+    // A second stream behind the first is a part of the file.
+    let (half, rest) = OSV.as_bytes().split_at(100);
+    assert_eq!(told(&[bzip2(half), bzip2(rest)].concat()), told(OSV.as_bytes()));
+    assert_eq!(told(&[xz(half), xz(rest)].concat()), told(OSV.as_bytes()));
+}
+
+#[test]
+fn an_xz_that_asks_for_more_memory_than_is_given_is_refused() {
+    let mut packed = xz(OSV.as_bytes());
+    // The size of its dictionary stands after the number of the filter and the length of its properties.
+    let at = packed.windows(2).position(|two| two == [0x21, 0x01]).unwrap() + 2;
+    packed[at] = 40;
+    // The header has a check sum of its own.
+    let (start, length) = (12, (usize::from(packed[12]) + 1) * 4);
+    let sum = crc32(&packed[start..start + length - 4]);
+    packed[start + length - 4..start + length].copy_from_slice(&sum.to_le_bytes());
+
+    assert!(refused(&packed).contains("needed memory"), "{}", refused(&packed));
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut sum = flate2::Crc::new();
+    sum.update(bytes);
+
+    sum.sum()
+}
+
 fn refused(bytes: &[u8]) -> String {
     taken(bytes).unwrap_err().to_string()
 }
@@ -129,7 +176,8 @@ fn archives_speak_for_their_ecosystems_whatever_they_are_wrapped_in() {
 #[test]
 fn torn_wrappings_are_refused_wherever_they_end() {
     let archive = tar(&[("1.json", OSV.as_bytes()), ("2.json", OSV.as_bytes())]);
-    for whole in [gzip(OSV.as_bytes()), gzip(&archive), zstd::encode_all(&*archive, 1).unwrap()] {
+    let packed = [gzip(OSV.as_bytes()), gzip(&archive), zstd::encode_all(&*archive, 1).unwrap()];
+    for whole in packed.into_iter().chain([bzip2(&archive), xz(&archive)]) {
         for until in 1..whole.len() {
             assert!(taken(&whole[..until]).is_err(), "cut at {until}");
         }
@@ -152,7 +200,7 @@ fn what_packs_others_inside_each_other_without_end_is_refused() {
     let deep = gzip(&gzip(&gzip(&gzip(&gzip(OSV.as_bytes())))));
 
     assert!(refused(&deep).contains("wrappings"), "{}", refused(&deep));
-    assert!(refused(b"BZh91AY").contains("unpack it first"));
+    assert!(refused(b"Rar!\x1a\x07\x01\x00").contains("unpack it first"));
 }
 
 #[test]
@@ -162,6 +210,12 @@ fn a_bomb_is_refused_at_the_bound() {
     let limits = Limits { ratio: 10, ..Limits::default() };
     let refused = read(Cursor::new(gzip(&zeros)), &limits, &mut |_| Ok(())).unwrap_err().to_string();
     assert!(refused.contains("bytes after unpacking"), "{refused}");
+    zeros.truncate(2 * 1024 * 1024);
+    let limits = Limits { unpacked_bytes: 1024 * 1024, ..Limits::default() };
+    for packed in [bzip2(&zeros), xz(&zeros)] {
+        let refused = read(Cursor::new(packed), &limits, &mut |_| Ok(())).unwrap_err().to_string();
+        assert!(refused.contains("bytes after unpacking"), "{refused}");
+    }
 
     let limits = Limits { rows: 2, ..Limits::default() };
     let refused = read(Cursor::new(OSV.as_bytes()), &limits, &mut |_| Ok(())).unwrap_err().to_string();

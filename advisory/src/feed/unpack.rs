@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use super::Limits;
 use super::limits::RATIO_FREE_BYTES;
 use super::tar::{Tar, is_tar};
-use crate::source::{FeedError, Place};
+use crate::source::{Fault, FeedError, Place};
 
 /// Bytes looked at to see what a file is.
 const HEAD: usize = 64 * 1024;
@@ -16,6 +16,9 @@ const DEPTH_MAX: u32 = 3;
 
 /// Memory that a zstd stream may ask for, as a power of two: 128 MiB, what `zstd --long` writes at most unasked.
 const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// Memory that an xz stream may ask for: `xz -9` needs 65 MiB.
+const XZ_MEMORY_KIB: u32 = 160 * 1024;
 
 /// One document, its first bytes already known.
 pub(super) struct Document<'a> {
@@ -49,7 +52,8 @@ pub(super) fn unpack(
     };
     if budget.over.get() {
         let expected = format!("at most {} bytes after unpacking", budget.most);
-        return Err(FeedError::new(Place::Whole, expected, format!("more, out of {packed} bytes")));
+        let found = format!("more, out of {packed} bytes");
+        return Err(FeedError::new(Place::Whole, expected, found).of(Fault::Bound));
     }
 
     taken
@@ -57,7 +61,7 @@ pub(super) fn unpack(
 
 /// An archive or compressed stream that ends too early or does not fit its own check sums.
 pub(super) fn torn(what: &str, cause: &dyn std::fmt::Display) -> FeedError {
-    FeedError::new(Place::Whole, format!("a whole {what}"), cause.to_string())
+    FeedError::new(Place::Whole, format!("a whole {what}"), cause.to_string()).of(Fault::Torn)
 }
 
 /// Bytes that may still come out of all decoders together.
@@ -106,7 +110,8 @@ impl Unpacking<'_, '_> {
         let mut whole = Cursor::new(head.clone()).chain(input);
         let wrapping = Wrapping::of(&head);
         let Some(deeper) = depth.checked_sub(1).or_else(|| (wrapping == Wrapping::None).then_some(0)) else {
-            return Err(FeedError::new(Place::Whole, format!("at most {DEPTH_MAX} wrappings"), "one more"));
+            let expected = format!("at most {DEPTH_MAX} wrappings");
+            return Err(FeedError::new(Place::Whole, expected, "one more").of(Fault::Bound));
         };
         match wrapping {
             Wrapping::None => self.document(name, &head, &mut whole),
@@ -122,6 +127,16 @@ impl Unpacking<'_, '_> {
                 let metered = Metered { inner: decoder, budget: self.budget };
                 self.stream(name, Box::new(metered), deeper)
             }
+            Wrapping::Bzip2 => {
+                let decoder = bzip2::bufread::MultiBzDecoder::new(whole);
+                let metered = Metered { inner: decoder, budget: self.budget };
+                self.stream(name, Box::new(metered), deeper)
+            }
+            Wrapping::Xz => {
+                let decoder = lzma_rust2::XzReader::new_mem_limit(whole, true, XZ_MEMORY_KIB);
+                let metered = Metered { inner: decoder, budget: self.budget };
+                self.stream(name, Box::new(metered), deeper)
+            }
             Wrapping::Tar => {
                 let mut tar = Tar::new(whole);
                 while let Some(file) = tar.next_file()? {
@@ -132,9 +147,10 @@ impl Unpacking<'_, '_> {
             }
             Wrapping::Other(what) => Err(FeedError::new(
                 Place::Whole,
-                "a file as it is, or wrapped by gzip, zstd, zip or tar: unpack it first",
+                "a file as it is, or wrapped by gzip, bzip2, xz, zstd, zip or tar: unpack it first",
                 what,
-            )),
+            )
+            .of(Fault::Wrapping)),
         }
     }
 
@@ -154,6 +170,7 @@ impl Unpacking<'_, '_> {
 
     fn too_many(&self) -> FeedError {
         FeedError::new(Place::Whole, format!("at most {} files in an archive", self.most), "more")
+            .of(Fault::Bound)
     }
 }
 
@@ -162,24 +179,27 @@ enum Wrapping {
     None,
     Gzip,
     Zstd,
+    Bzip2,
+    Xz,
     Tar,
     Other(&'static str),
 }
 
 impl Wrapping {
     fn of(head: &[u8]) -> Self {
-        const OTHERS: [(&[u8], &str); 5] = [
-            (b"BZh", "bzip2"),
-            (b"\xfd7zXZ\0", "xz"),
-            (b"7z\xbc\xaf\x27\x1c", "7z"),
-            (b"Rar!", "rar"),
-            (b"PK\x03\x04", "zip inside another archive"),
-        ];
+        const OTHERS: [(&[u8], &str); 3] =
+            [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!", "rar"), (b"PK\x03\x04", "zip inside another archive")];
         if head.starts_with(&[0x1f, 0x8b]) {
             return Self::Gzip;
         }
         if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
             return Self::Zstd;
+        }
+        if head.starts_with(b"BZh") {
+            return Self::Bzip2;
+        }
+        if head.starts_with(b"\xfd7zXZ\0") {
+            return Self::Xz;
         }
         if let Some((_, what)) = OTHERS.iter().find(|(mark, _)| head.starts_with(mark)) {
             return Self::Other(what);

@@ -153,6 +153,7 @@ fn row(
         names: Names::Binary,
         module: None,
         architectures: Vec::new(),
+        minor: None,
         introduced: None,
         verdict: if update.is_some() { Verdict::ByUpdate } else { Verdict::NoFix },
         update: update.map(|number| number.to_string()),

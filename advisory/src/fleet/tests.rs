@@ -50,6 +50,7 @@ fn row(ecosystem: &str, package: &str, advisory: &str, fixed: &str) -> Row {
         package: package.to_owned(),
         module: None,
         architectures: Vec::new(),
+        minor: None,
         introduced: None,
         verdict: if fixed.is_empty() { Verdict::NoFix } else { Verdict::Fixed(fixed.to_owned()) },
         update: None,

@@ -11,6 +11,7 @@ use vonggac_advisory::feed::Limits;
 use vonggac_protocol::time::Timestamp;
 
 use super::Setting;
+use super::feed_refused::worded;
 use super::snapshot::refuse_existing;
 use crate::clock;
 use crate::feeds::admit::Allowed;
@@ -118,8 +119,8 @@ pub(super) struct Pack {
 impl Feed {
     pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<()> {
         match self {
-            Self::Import(import) => import.run(setting).await,
-            Self::Pack(pack) => pack.run(setting),
+            Self::Import(import) => import.run(setting).await.map_err(|error| worded(setting, error)),
+            Self::Pack(pack) => pack.run(setting).map_err(|error| worded(setting, error)),
             Self::List => list(setting).await,
             Self::Show { name } => show(setting, &name).await,
             Self::Drop { name, reason, by } => {

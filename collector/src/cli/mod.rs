@@ -20,6 +20,7 @@ mod backup;
 mod entitlement;
 mod export;
 mod feed;
+mod feed_refused;
 mod host;
 mod incident;
 mod init;

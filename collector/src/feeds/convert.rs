@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use vonggac_advisory::ecosystem::Ecosystem;
 use vonggac_advisory::feed::{self, Careful, Given, Item, Kind, Limits, Packer};
@@ -31,6 +31,34 @@ pub struct Said {
     pub fetched: Option<Timestamp>,
 }
 
+/// Why a file becomes no part although it could be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RefuseFileError {
+    /// A folder, or something stranger.
+    #[error("not a file")]
+    NoFile,
+    /// It speaks of other systems only.
+    #[error("nothing in it is about a system that is judged here; passed over: {counted}")]
+    NothingJudged {
+        /// What was passed over, with how often.
+        counted: String,
+    },
+    /// Neither the data nor the file nor the person tells a date.
+    #[error("no date is known; say --dated")]
+    NoDate,
+    /// The name would stand in paths.
+    #[error("{0:?} cannot be the name of a feed: small letters, digits, - and .")]
+    Name(String),
+    /// More than is kept.
+    #[error("packed it has {bytes} bytes; at most {most} are kept")]
+    Large {
+        /// Its bytes.
+        bytes: usize,
+        /// The bound.
+        most: usize,
+    },
+}
+
 /// A part and its packed bytes.
 #[derive(Clone, Debug)]
 pub struct Converted {
@@ -46,36 +74,33 @@ pub struct Converted {
 /// If it cannot be read, is of no known kind, broken, too new, beyond the limits, or says nothing about a system that
 /// is judged here.
 pub fn convert(path: &Path, said: &Said, limits: &Limits) -> anyhow::Result<Converted> {
+    let in_file = || path.display().to_string();
     let mut file = File::open(path).with_context(|| format!("open {}", path.display()))?;
     let metadata = file.metadata().with_context(|| format!("look at {}", path.display()))?;
     if !metadata.is_file() {
-        bail!("{} is not a file", path.display());
+        return Err(RefuseFileError::NoFile).with_context(in_file);
     }
     let carried = digest_of(&mut file).with_context(|| format!("read {}", path.display()))?;
     let written = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let written = written.and_then(|since| i64::try_from(since.as_millis()).ok()).map(Timestamp);
 
-    let packed = pack(file, limits).with_context(|| path.display().to_string())?;
+    let packed = pack(file, limits).with_context(in_file)?;
     let Packed { given, bytes, things, ecosystems, disagreements, examples } = packed;
     if things == 0 {
         let counted: Vec<String> =
             given.summary.skipped.iter().map(|(what, count)| format!("{what} ({count})")).collect();
-        bail!(
-            "{}: nothing in it is about a system that is judged here; passed over: {}",
-            path.display(),
-            counted.join(", ")
-        );
+        return Err(RefuseFileError::NothingJudged { counted: counted.join(", ") }).with_context(in_file);
     }
     let fetched = said.fetched.or(written);
     let (dated, dated_by) = match (said.dated, given.summary.dated, fetched) {
         (Some(at), _, _) => (at, DatedBy::Person),
         (None, Some(at), _) => (at, DatedBy::Data),
         (None, None, Some(at)) => (at, DatedBy::File),
-        (None, None, None) => bail!("{}: no date is known; say --dated", path.display()),
+        (None, None, None) => return Err(RefuseFileError::NoDate).with_context(in_file),
     };
     let name = said.name.clone().unwrap_or_else(|| name_of(&given, &ecosystems));
     if !is_name(&name) {
-        bail!("{name:?} cannot be the name of a feed: small letters, digits, - and .");
+        return Err(RefuseFileError::Name(name).into());
     }
 
     Ok(Converted {
@@ -130,7 +155,7 @@ fn pack(mut file: File, limits: &Limits) -> anyhow::Result<Packed> {
     };
     let (bytes, things) = packer.end()?;
     if bytes.len() > PACKED_BYTES_MAX {
-        bail!("packed it has {} bytes; at most {PACKED_BYTES_MAX} are kept", bytes.len());
+        return Err(RefuseFileError::Large { bytes: bytes.len(), most: PACKED_BYTES_MAX }.into());
     }
     let examples = careful.examples().iter().map(ToString::to_string).collect();
 

@@ -103,7 +103,7 @@ fn lists(kind: &Kind) -> Vec<(usize, usize)> {
             (state.pending.len(), PENDING_UPDATES_MAX),
             (services.len(), STALE_SERVICES_MAX),
             (packages, STALE_PACKAGES_MAX),
-            (state.windows.as_ref().map_or(0, longest), WINDOWS_UPDATES_MAX),
+            (state.windows.as_deref().map_or(0, longest), WINDOWS_UPDATES_MAX),
         ]
     } else if let Kind::FilesInstalled(installed) = kind {
         vec![(installed.packages.len(), INSTALLED_PACKAGES_MAX)]

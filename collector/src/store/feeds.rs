@@ -115,6 +115,16 @@ pub fn content(db: &Connection, name: &str) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A bundle was made before the newest that was taken.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the bundle was made {made_at}, before the newest that was taken, of {newest}; --older takes it nevertheless")]
+pub struct OlderBundleError {
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When the newest was.
+    pub newest: Timestamp,
+}
+
 /// Lets parts in, all or none.
 ///
 /// # Errors
@@ -138,9 +148,7 @@ pub fn take(
             && !allowed.older
         {
             let made_at = bundle.made_at;
-            anyhow::bail!(
-                "the bundle was made {made_at}, before the newest that was taken, of {newest}; --older takes it nevertheless"
-            );
+            return Err(OlderBundleError { made_at, newest }.into());
         }
         tx.execute(
             "INSERT OR REPLACE INTO feed_bundle VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -77,7 +77,7 @@ pub(super) struct Told {
 /// Judges a host by what it told; `None` if it told nothing of Windows.
 pub(super) fn told(held: &Held, patches: Option<&PatchState>) -> Option<Told> {
     let patches = patches?;
-    let state = patches.windows.as_ref()?;
+    let state = patches.windows.as_deref()?;
     let mut told =
         Told { report: report(state), ecosystem: None, with_fix: Vec::new(), without_fix: Vec::new() };
     match held.shelves.judge(&held.book, state, patches.reboot_needed) {

@@ -129,7 +129,7 @@ const MONTH: &str = r#"<cvrf:cvrfdoc xmlns:cvrf="c" xmlns:v="v"><DocumentPublish
 fn windows(revision: u32) -> PatchState {
     PatchState {
         reboot_needed: Some(false),
-        windows: Some(WindowsState {
+        windows: Some(Box::new(WindowsState {
             build: 19_045,
             revision: Some(revision),
             product_name: "Windows 10 Pro".to_owned(),
@@ -149,7 +149,7 @@ fn windows(revision: u32) -> PatchState {
                 }],
             }),
             components: None,
-        }),
+        })),
         ..seed::patches(1, NOW)
     }
 }

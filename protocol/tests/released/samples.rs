@@ -347,7 +347,7 @@ fn of_windows() -> Kind {
         pro: None,
         kernel_build: None,
         stale: None,
-        windows: Some(WindowsState {
+        windows: Some(Box::new(WindowsState {
             build: 19_045,
             revision: Some(4_291),
             product_name: "Windows 10 Pro".to_owned(),
@@ -367,7 +367,7 @@ fn of_windows() -> Kind {
                 }],
             }),
             components: Some(vec!["Internet Explorer 11".to_owned()]),
-        }),
+        })),
     })
 }
 

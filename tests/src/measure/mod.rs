@@ -21,7 +21,7 @@
 //! | [`wire`] | `wire-size`, `train-dictionary` |
 //! | [`spool`] | `spool` |
 //! | [`delta`] | `inventory-delta` |
-//! | [`advisories`] | `version-order`, `judge-fleet`, `feed-update`, `against-debsecan`, `against-rpm` |
+//! | [`advisories`] | `version-order`, `judge-fleet`, `feed-update`, `against-debsecan`, `against-rpm`, `against-wes` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -203,6 +203,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "against-rpm",
         about: "verdicts by AlmaLinux' advisories beside rpm's own comparison on package lists made for it: equal, differing",
         run: advisories::rpm_root::measure,
+    },
+    Measurement {
+        name: "against-wes",
+        about: "FOLDER of bitsadmin/wesng: its real Windows machines judged by us and by wes.py from the same definitions: vulnerabilities and updates of both, of one side by cause, ms_a_machine",
+        run: advisories::wes::measure,
     },
     Measurement {
         name: "train-dictionary",

@@ -136,6 +136,7 @@ fn rows(ecosystem: &Ecosystem, text: &str) -> anyhow::Result<Loading> {
             names: Names::Source,
             module: None,
             architectures: Vec::new(),
+            minor: None,
             introduced: None,
             verdict: Verdict::Fixed(fixed.to_owned()),
             update: None,

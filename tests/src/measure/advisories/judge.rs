@@ -289,6 +289,7 @@ fn news(ecosystem: &Ecosystem, package: &str) -> Row {
         names: Names::Binary,
         module: None,
         architectures: Vec::new(),
+        minor: None,
         introduced: None,
         verdict: Verdict::Fixed("9999:1-1".to_owned()),
         update: None,

@@ -6,6 +6,7 @@
 //! | [`judge`] | `judge-fleet`, `feed-update` |
 //! | [`debsecan`] | `against-debsecan` |
 //! | [`rpm_root`] | `against-rpm` |
+//! | [`wes`], [`wes_machines`] | `against-wes` |
 //!
 //! [`data`] finds the real advisories, [`made_fleet`] makes machines that have their packages.
 
@@ -15,3 +16,5 @@ pub(super) mod judge;
 mod made_fleet;
 pub(super) mod rpm_root;
 pub(super) mod versions;
+pub(super) mod wes;
+mod wes_machines;

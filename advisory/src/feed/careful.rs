@@ -145,9 +145,7 @@ impl Careful {
     /// One package mended at another version in each minor release: a build of that release is held against its own row,
     /// all others against the highest.
     fn by_minor(&mut self, places: &[usize]) {
-        let of = |rows: &[Option<Row>], at: usize| {
-            rows.get(at).and_then(Option::as_ref).and_then(|row| build(row))
-        };
+        let of = |rows: &[Option<Row>], at: usize| rows.get(at).and_then(Option::as_ref).and_then(build);
         let mut highest = places.first().copied().unwrap_or_default();
         for at in places {
             if let (Some(Some(row)), Some(Some(before))) = (self.rows.get(*at), self.rows.get(highest))

@@ -16,6 +16,7 @@ use super::windows::{number, numbers, product_name};
 use crate::ecosystem::Ecosystem;
 use crate::row::{Advisory, Names, Row, Verdict};
 use crate::source::FeedError;
+use crate::windows::parts_of;
 use crate::windows::release::is_windows;
 
 /// How such a table begins.
@@ -63,7 +64,8 @@ pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Res
             return Err(FeedError::new(table.place(), "10 fields", found));
         };
         let product = product_name(product);
-        if !is_windows(&product) {
+        let (component, system) = parts_of(&product);
+        if !is_windows(system) {
             reading.skip("product that is not Windows");
             continue;
         }
@@ -77,8 +79,8 @@ pub(super) fn read(body: &mut dyn BufRead, reading: &mut Reading<'_, '_>) -> Res
         }
         let advisory = advisory(&mut seen, [date, cve, title, severity], update, reading);
         let part = part.trim();
-        let product =
-            if PARTS.iter().any(|it| part.contains(it)) { format!("{part} on {product}") } else { product };
+        let is_part = component.is_none() && PARTS.iter().any(|it| part.contains(it));
+        let product = if is_part { format!("{part} on {product}") } else { product };
         row(product, update, part, advisory, &mut seen, reading)?;
     }
     for row in seen.bare {

@@ -24,3 +24,4 @@ pub use judge::{Disagreement, Finding, Judged, NotJudged, State};
 pub use opinion::{Basis, Opinions, Says, Silence};
 pub use release::UnknownSystem;
 pub use shelves::Shelves;
+pub(crate) use shelves::parts_of;

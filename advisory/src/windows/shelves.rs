@@ -89,7 +89,7 @@ impl Shelves {
 }
 
 /// `Internet Explorer 11 on Windows 10 for 32-bit Systems` as part and system.
-fn parts_of(product: &str) -> (Option<&str>, &str) {
+pub(crate) fn parts_of(product: &str) -> (Option<&str>, &str) {
     for on in [" on Windows ", " on Microsoft Windows "] {
         if let Some(at) = product.find(on) {
             let (part, system) = product.split_at(at);

@@ -42,8 +42,11 @@ fn searched(mut state: WindowsState, at: i64, missing: &[(u32, Option<bool>)]) -
     state
 }
 
-/// A month of Microsoft: per vulnerability the product, and per fix update, build, what it takes the place of.
-fn month(vulnerabilities: &[(&str, &str, &[(&str, &str, &str)])]) -> String {
+/// A vulnerability of one product, and per fix update, build, what it takes the place of.
+type Vulnerability<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str, &'a str)]);
+
+/// A month of Microsoft.
+fn month(vulnerabilities: &[Vulnerability<'_>]) -> String {
     let mut products: Vec<&str> = vulnerabilities.iter().map(|(_, product, _)| *product).collect();
     products.sort_unstable();
     products.dedup();

@@ -99,10 +99,9 @@ fn of_part(setting: &Setting, error: &RefusePartError) -> String {
         RefusePartError::Smaller { name, rows, held, lost } if lost.is_empty() => {
             ("feed-refused-smaller", vec![("name", name), ("rows", rows), ("held", held)])
         }
-        RefusePartError::Smaller { name, rows, held, lost } => (
-            "feed-refused-silent",
-            vec![("name", name), ("rows", rows), ("held", held), ("lost", lost)],
-        ),
+        RefusePartError::Smaller { name, rows, held, lost } => {
+            ("feed-refused-silent", vec![("name", name), ("rows", rows), ("held", held), ("lost", lost)])
+        }
     };
 
     setting.say(word, &values)

@@ -117,7 +117,9 @@ pub fn content(db: &Connection, name: &str) -> anyhow::Result<Vec<u8>> {
 
 /// A bundle was made before the newest that was taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the bundle was made {made_at}, before the newest that was taken, of {newest}; --older takes it nevertheless")]
+#[error(
+    "the bundle was made {made_at}, before the newest that was taken, of {newest}; --older takes it nevertheless"
+)]
 pub struct OlderBundleError {
     /// When it was made.
     pub made_at: Timestamp,

@@ -125,7 +125,7 @@ fn definitions(folder: &Path, until: Option<Timestamp>) -> anyhow::Result<Defini
     })?;
     let mut supersedence = BTreeMap::<String, Supersedence>::new();
     for edge in edges.into_iter().filter(|edge| until.is_none() || known.contains(&edge.update)) {
-        supersedence.entry(key(&edge.product)).or_default().add(edge.update, edge.before);
+        supersedence.entry(system_of(&edge.product)).or_default().add(edge.update, edge.before);
         loading.superseded(edge);
     }
     let mut book = Book::new();
@@ -133,6 +133,18 @@ fn definitions(folder: &Path, until: Option<Timestamp>) -> anyhow::Result<Defini
     let shelves = Shelves::of(&book);
 
     Ok(Definitions { book, shelves, rows, supersedence })
+}
+
+/// The system that a part of it is named with: `Internet Explorer 11 on Windows 10 for 32-bit Systems`.
+fn system_of(product: &str) -> String {
+    let key = key(product);
+    let system = key.split_once(" on windows ").map(|(_, rest)| format!("windows {rest}"));
+    let system = system.or_else(|| {
+        key.split_once(" on microsoft windows ").map(|(_, rest)| format!("microsoft windows {rest}"))
+    });
+    let system = system.unwrap_or(key);
+
+    system.strip_suffix(" (server core installation)").unwrap_or(&system).to_owned()
 }
 
 fn number(row: &Row) -> Option<u32> {
@@ -224,6 +236,7 @@ fn compare(
     causes: &mut BTreeMap<String, u64>,
 ) -> [usize; 6] {
     let product = key(product);
+    let is_of = |named: &str| named == product || named.ends_with(&format!(" on {product}"));
     let none = Supersedence::default();
     let supersedence = definitions.supersedence.get(&product).unwrap_or(&none);
     let recorded = supersedence.held_by(machine.state.installed.iter().flatten().copied());
@@ -240,10 +253,12 @@ fn compare(
             count(
                 "ours: wes.py leaves out what any update takes the place of, also one that it does not tell",
             );
-        } else if theirs.rows.iter().all(|(_, _, named)| *named != product) {
+        } else if !theirs.rows.iter().any(|(_, _, named)| is_of(named)) {
             count("ours: wes.py derives another product");
         } else {
-            progress(&format!("  ours only, no cause: {cve} {updates:?}"));
+            if std::env::var_os("VONGGAC_WES_NAMED").is_some() {
+                progress(&format!("  ours only, no cause: {cve} {updates:?}"));
+            }
             count("ours: no cause found");
         }
     }
@@ -251,7 +266,7 @@ fn compare(
         let updates = definitions.rows_of(&product, cve);
         let of: BTreeSet<&str> =
             theirs.rows.iter().filter(|(it, _, _)| it == cve).map(|(_, _, named)| named.as_str()).collect();
-        if updates.is_empty() || !of.contains(product.as_str()) {
+        if updates.is_empty() || !of.iter().any(|named| is_of(named)) {
             count(&format!(
                 "wes: rows of another product ({})",
                 if of.iter().any(|it| it.contains("server core")) { "Server Core" } else { "other name" }
@@ -265,7 +280,9 @@ fn compare(
                 "wes: asks for each of several updates that mend it; one is installed"
             });
         } else {
-            progress(&format!("  wes only, no cause: {cve} {updates:?}"));
+            if std::env::var_os("VONGGAC_WES_NAMED").is_some() {
+                progress(&format!("  wes only, no cause: {cve} {updates:?}"));
+            }
             count("wes: no cause found");
         }
     }

@@ -11,6 +11,7 @@
 //! | [`inventory`] | `inventory` |
 //! | [`roots`] | `inventory-roots`, `inventory-cost` |
 //! | [`licence_share`] | `licence-share` |
+//! | [`sbom`] | `sbom-valid` |
 //! | [`watch`] | `fim-watch-setup`, `fim-actor` |
 //! | [`exposure`] | `unit-exposure` |
 //! | [`lanes`] | `sha256-lanes` |
@@ -41,6 +42,7 @@ mod licence_share;
 pub mod month;
 mod peers;
 mod roots;
+mod sbom;
 mod scan;
 mod simulate;
 mod spool;
@@ -98,6 +100,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "licence-share",
         about: "packages of this machine with a known licence; agreement with licensecheck on 200 of them (VONGGAC_LICENCE_SEED)",
         run: licence_share::measure,
+    },
+    Measurement {
+        name: "sbom-valid",
+        about: "CycloneDX and SPDX of this machine's packages, all of them and 50, held to the public validators (VONGGAC_SBOM_PYTHON)",
+        run: sbom::measure,
     },
     Measurement {
         name: "inventory",

@@ -62,12 +62,17 @@ pub fn spdx(text: &str) -> Option<String> {
     if parser.at == tokens.len() { checked(written(&node)) } else { None }
 }
 
-/// All of these expressions together.
+/// All of these expressions together. They are read again, so that brackets stand only where they are needed.
 pub(super) fn all_of(expressions: &[String]) -> Option<String> {
     let nodes = expressions.iter().map(|expression| {
-        let parsed = spdx::Expression::parse(expression).ok()?;
-        let alone = parsed.requirements().count() <= 1 || !expression.contains(" OR ");
-        Some(Node::Licence(if alone { expression.clone() } else { format!("({expression})") }))
+        let tokens = tokens(expression);
+        let mut parser = Parser { tokens: &tokens, at: 0 };
+        let node = parser.list(0).filter(|_| parser.at == tokens.len() && tokens.len() <= TOKENS_MAX);
+        // What cannot be read again is put in whole.
+        node.or_else(|| {
+            spdx::Expression::parse(expression).ok()?;
+            Some(Node::Licence(format!("({expression})")))
+        })
     });
 
     checked(written(&joined(nodes.collect::<Option<_>>()?, Node::And)))
@@ -290,6 +295,26 @@ mod tests {
         for (written, meant) in cases {
             assert_eq!(spdx(written).as_deref(), Some(meant), "{written}");
         }
+    }
+
+    #[test]
+    fn expressions_put_together_have_no_more_brackets_than_they_need_and_nothing_twice() {
+        let all = |expressions: &[&str]| {
+            all_of(&expressions.iter().map(|expression| (*expression).to_owned()).collect::<Vec<_>>())
+        };
+
+        assert_eq!(all(&["(MIT OR Zlib)", "ISC"]).as_deref(), Some("(MIT OR Zlib) AND ISC"));
+        assert_eq!(all(&["MIT OR Zlib", "ISC"]).as_deref(), Some("(MIT OR Zlib) AND ISC"));
+        assert_eq!(
+            all(&["MIT AND (Zlib OR ISC)", "MIT"]).as_deref(),
+            Some("MIT AND (Zlib OR ISC)"),
+            "no brackets around the whole of the first"
+        );
+        assert_eq!(all(&["MIT OR Zlib"]).as_deref(), Some("MIT OR Zlib"));
+        assert_eq!(
+            all(&["MIT OR ISC AND Zlib", "GPL-2.0-or-later WITH AdditionRef-OpenSSL-exception"]).as_deref(),
+            Some("(MIT OR ISC AND Zlib) AND GPL-2.0-or-later WITH AdditionRef-OpenSSL-exception")
+        );
     }
 
     #[test]

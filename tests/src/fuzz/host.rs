@@ -25,6 +25,54 @@ pub fn rpm_sqlite(bytes: &[u8]) {
     read_packages(folder.path());
 }
 
+/// The database of rpm, in the form of Berkeley DB.
+pub fn rpm_bdb(bytes: &[u8]) {
+    let folder = Scratch::new();
+    folder.write("var/lib/rpm/Packages", bytes);
+    read_packages(folder.path());
+}
+
+/// The database of apk.
+pub fn apk_installed(bytes: &[u8]) {
+    let folder = Scratch::new();
+    folder.write("lib/apk/db/installed", bytes);
+    read_packages(folder.path());
+}
+
+/// `METADATA` of a wheel, and a `package.json`: what is understood has a name and a version, and can be told.
+pub fn language_metadata(bytes: &[u8]) {
+    let module = match packages::read_npm(bytes) {
+        packages::ReadModule::Module(item) => Some(item),
+        packages::ReadModule::None | packages::ReadModule::Damaged => None,
+    };
+    for item in [packages::read_python(bytes), module].into_iter().flatten() {
+        assert!(!item.name.is_empty() && !item.version.is_empty(), "a package has a name and a version");
+    }
+    let folder = Scratch::new();
+    folder.write("opt/a-1.dist-info/METADATA", bytes);
+    folder.write("opt/node_modules/a/package.json", bytes);
+    find(folder.path());
+}
+
+/// An archive of Java, and an egg.
+pub fn java_archive(bytes: &[u8]) {
+    drop(packages::read_jar(bytes, "a-1.jar"));
+    let folder = Scratch::new();
+    folder.write("opt/a.war", bytes);
+    folder.write("opt/a.egg", bytes);
+    find(folder.path());
+}
+
+/// What lies under a root is found twice alike, and can be told.
+fn find(root: &std::path::Path) {
+    let roots = packages::Roots { declared: vec!["/opt".into()], excluded: Vec::new() };
+    let mut finder = packages::Finder::default();
+    let found = finder.find(root, &roots);
+    assert_eq!(finder.find(root, &roots), found, "nothing changed meanwhile");
+    let marked = licences::mark(root, found.packages, &mut licences::Cache::default());
+    assert!(packages::report(None, None, &marked).is_ok(), "every package can be told");
+}
+
 /// A copyright file, and the words of one licence: what is understood is an expression that means itself.
 pub fn licence(bytes: &[u8]) {
     if let Some((told, basis)) = licences::of_copyright_file(bytes) {

@@ -29,7 +29,7 @@ use super::{feed, host, judgement, link};
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 33] = [
+pub const TARGETS: [(&str, Target); 37] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -51,6 +51,10 @@ pub const TARGETS: [(&str, Target); 33] = [
     ("tcp_pieces", link::tcp_pieces),
     ("rpm_header", host::rpm_header),
     ("rpm_sqlite", host::rpm_sqlite),
+    ("rpm_bdb", host::rpm_bdb),
+    ("apk_installed", host::apk_installed),
+    ("language_metadata", host::language_metadata),
+    ("java_archive", host::java_archive),
     ("licence", host::licence),
     ("system_files", host::system_files),
     ("dpkg_records", host::dpkg_records),

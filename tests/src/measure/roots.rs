@@ -16,20 +16,27 @@ use vonggac_protocol::digest::Digest;
 use vonggac_protocol::package::{Manager, Package, inventory_digest};
 
 use super::{progress, rounded};
-use crate::programs::instant;
 
 /// Python that lists `manager name version` of the packages under the folder given to it.
 const LANGUAGES: &str = r##"
 import email, io, json, os, re, sys, zipfile
 root = sys.argv[1]
-def jar(data, out):
+def jar(data, name, out):
     with zipfile.ZipFile(data) as z:
+        poms = False
         for n in z.namelist():
             if re.fullmatch(r"META-INF/maven/[^/]+/[^/]+/pom\.properties", n):
                 p = dict(l.split("=", 1) for l in z.read(n).decode().splitlines() if "=" in l and l[0] != "#")
+                poms = True
                 out.add(f"Jar {p['groupId'].strip()}:{p['artifactId'].strip()} {p['version'].strip()}")
             elif n.endswith((".jar", ".war")):
-                jar(io.BytesIO(z.read(n)), out)
+                jar(io.BytesIO(z.read(n)), os.path.basename(n), out)
+        if not poms:
+            m = email.message_from_bytes(z.read("META-INF/MANIFEST.MF")) if "META-INF/MANIFEST.MF" in z.namelist() else {}
+            named = re.fullmatch(r"(.+?)-(\d.*)", name[:-4])
+            version = named[2] if named else m.get("Implementation-Version") or m.get("Bundle-Version") or m.get("Specification-Version")
+            if version:
+                out.add(f"Jar {named[1] if named else name[:-4]} {version.strip()}")
 out = set()
 for at, dirs, files in os.walk(root):
     for f in files:
@@ -45,7 +52,7 @@ for at, dirs, files in os.walk(root):
             if m.get("name") and m.get("version"):
                 out.add(f"Npm {m['name']} {m['version']}")
         elif f.endswith((".jar", ".war", ".ear")):
-            jar(path, out)
+            jar(path, f, out)
 print("\n".join(sorted(out)))
 "##;
 
@@ -100,7 +107,7 @@ fn both(system: &Path) -> anyhow::Result<(BTreeSet<String>, BTreeSet<String>)> {
     }
     for folder in ["usr/lib/sysimage/rpm", "var/lib/rpm"].map(|folder| system.join(folder)) {
         if ["rpmdb.sqlite", "Packages.db", "Packages"].iter().any(|name| folder.join(name).is_file()) {
-            theirs.extend(of_rpm(&folder)?);
+            theirs.extend(of_rpm(&folder, system)?);
             break;
         }
     }
@@ -158,9 +165,11 @@ fn of_dpkg(system: &Path) -> anyhow::Result<Vec<String>> {
     Ok(told.iter().filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect())
 }
 
-/// Asked of a copy: rpm writes beside what it reads.
-fn of_rpm(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let copy = tempfile::tempdir()?;
+/// Asked of a copy: rpm writes beside what it reads. Debian 12's rpm knows no ndb; that of a Debian 13 beside it does.
+fn of_rpm(folder: &Path, system: &Path) -> anyhow::Result<Vec<String>> {
+    let newer = system.with_file_name("debian-13");
+    let is_ndb = folder.join("Packages.db").is_file();
+    let copy = if is_ndb { tempfile::tempdir_in(newer.join("tmp"))? } else { tempfile::tempdir()? };
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
@@ -168,21 +177,16 @@ fn of_rpm(folder: &Path) -> anyhow::Result<Vec<String>> {
         }
     }
     let format = "%{NAME} %|ARCH?{%{ARCH}}:{}| %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE} %{SOURCERPM} %{INSTALLTIME}\n";
-    let backend = if copy.path().join("Packages.db").is_file() {
-        "ndb"
-    } else if copy.path().join("Packages").is_file() {
-        "bdb_ro"
+    let (mut command, seen, backend) = if is_ndb {
+        let mut command = Command::new("chroot");
+        command.arg(&newer).arg("rpm");
+        (command, Path::new("/").join(copy.path().strip_prefix(&newer)?), "ndb")
     } else {
-        "sqlite"
+        let backend = if copy.path().join("Packages").is_file() { "bdb_ro" } else { "sqlite" };
+        (Command::new("rpm"), copy.path().to_owned(), backend)
     };
-    let told = lines(
-        Command::new("rpm")
-            .arg("--define")
-            .arg(format!("_db_backend {backend}"))
-            .arg("--dbpath")
-            .arg(copy.path())
-            .args(["-qa", "--qf", format]),
-    )?;
+    let command = command.arg("--define").arg(format!("_db_backend {backend}")).arg("--dbpath").arg(seen);
+    let told = lines(command.args(["-qa", "--qf", format]))?;
     let line = |line: &String| {
         let (rest, installed) = line.rsplit_once(' ')?;
         let (rest, file) = rest.rsplit_once(' ')?;
@@ -254,30 +258,27 @@ pub(super) fn cost() -> anyhow::Result<Map<String, Value>> {
     std::fs::write("/proc/self/clear_refs", "5").context("forget the peak of memory")?;
     let mut finder = packages::Finder::default();
     let mut cache = licences::Cache::default();
-    let mut pass = || -> anyhow::Result<[f64; 3]> {
-        let start = instant();
+    let mut map = Map::new();
+    for name in ["cold", "warm"] {
+        let mut note = |stage: &str, since: f64| -> anyhow::Result<()> {
+            map.insert(format!("{name}_{stage}_cpu_ms"), rounded(processor()? - since));
+            map.insert(format!("{name}_{stage}_then_grown_mib"), rounded(memory("VmRSS")? - before));
+            Ok(())
+        };
+        let start = processor()?;
         let found = packages::read(root)?;
-        let system = start.elapsed().as_secs_f64() * 1e3;
-        let start = instant();
+        note("packages", start)?;
+        let start = processor()?;
         let languages = finder.find(root, &roots);
-        let of_languages = start.elapsed().as_secs_f64() * 1e3;
-        let start = instant();
+        note("languages", start)?;
+        let start = processor()?;
         let all = found.packages.into_iter().chain(languages.packages).collect();
         let marked = licences::mark(root, all, &mut cache);
         anyhow::ensure!(marked.len() == 2 * PACKAGES, "{} packages", marked.len());
         anyhow::ensure!(inventory_digest(&marked) != Digest::of(b""), "there is something");
-        Ok([system, of_languages, start.elapsed().as_secs_f64() * 1e3])
-    };
-    let cold = pass()?;
-    let warm = pass()?;
-    let peak = memory("VmHWM")?;
-
-    let mut map = Map::new();
-    for (name, [system, languages, licences]) in [("cold", cold), ("warm", warm)] {
-        map.insert(format!("{name}_packages_ms"), rounded(system));
-        map.insert(format!("{name}_languages_ms"), rounded(languages));
-        map.insert(format!("{name}_licences_and_digest_ms"), rounded(licences));
+        note("licences_and_digest", start)?;
     }
+    let peak = memory("VmHWM")?;
     map.insert("packages_of_dpkg".to_owned(), PACKAGES.into());
     map.insert("packages_of_languages".to_owned(), PACKAGES.into());
     map.insert("memory_grown_mib".to_owned(), rounded(peak - before));
@@ -338,6 +339,14 @@ fn make(root: &Path) -> anyhow::Result<()> {
     }
 
     Ok(())
+}
+
+/// Milliseconds of a processor that this thread has had.
+fn processor() -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: f64 = text.split_whitespace().next().context("the kernel counts")?.parse()?;
+
+    Ok(nanoseconds / 1e6)
 }
 
 /// A line of `/proc/self/status`, in MiB.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use vonggac_protocol::limits::{INVENTORY_PART_PACKAGES_MAX, INVENTORY_PARTS_MAX};
 use vonggac_protocol::package::Package;
 
-use super::{apk, dpkg, rpm};
+use super::{apk, bundles, dpkg, rpm};
 
 /// How often a database that changes while it is read is read anew before we give up until the next pass.
 const ATTEMPTS_MAX: u32 = 5;
@@ -27,7 +27,7 @@ pub enum ReadPackagesError {
     /// The system refused.
     #[error("the {database} database cannot be read: {reason}")]
     Unreadable {
-        /// `dpkg`, `rpm` or `apk`.
+        /// `dpkg`, `rpm`, `apk`, `snap` or `flatpak`.
         database: &'static str,
         /// What the system said.
         reason: io::ErrorKind,
@@ -35,7 +35,7 @@ pub enum ReadPackagesError {
     /// It is not what it should be.
     #[error("the {database} database is damaged: {what}")]
     Damaged {
-        /// `dpkg`, `rpm` or `apk`.
+        /// `dpkg`, `rpm`, `apk`, `snap` or `flatpak`.
         database: &'static str,
         /// What is wrong with it.
         what: &'static str,
@@ -93,7 +93,7 @@ impl Stamp {
 /// The stamp of all package databases under this root.
 #[must_use]
 pub fn stamp(root: &Path) -> Stamp {
-    Stamp::of(dpkg::files(root).into_iter().chain(rpm::files(root)).chain(apk::files(root)))
+    Stamp::of(DATABASES.iter().flat_map(|(_, files, _)| files(root)))
 }
 
 /// Reads what is installed on the system whose files are under `root` (`/` outside tests).
@@ -103,9 +103,7 @@ pub fn stamp(root: &Path) -> Stamp {
 pub fn read(root: &Path) -> Result<Inventory, ReadPackagesError> {
     let mut inventory = Inventory::default();
     let mut seen = false;
-    let databases: [(_, Files, ReadOne); 3] =
-        [("dpkg", dpkg::files, dpkg::read), ("rpm", rpm::files, rpm::read), ("apk", apk::files, apk::read)];
-    for (name, files, read_one) in databases {
+    for (name, files, read_one) in DATABASES {
         match steady(name, || Stamp::of(files(root)), || read_one(root)) {
             Ok(None) => {}
             Ok(Some(found)) => {
@@ -131,6 +129,15 @@ type Files = fn(&Path) -> Vec<PathBuf>;
 
 /// One database; `None` if it is not there.
 type ReadOne = fn(&Path) -> Result<Option<Found>, ReadPackagesError>;
+
+/// Every database that is known, by its name.
+const DATABASES: [(&str, Files, ReadOne); 5] = [
+    ("dpkg", dpkg::files, dpkg::read),
+    ("rpm", rpm::files, rpm::read),
+    ("apk", apk::files, apk::read),
+    ("snap", bundles::snap_files, bundles::snaps),
+    ("flatpak", bundles::flatpak_files, bundles::flatpaks),
+];
 
 /// What one database holds.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! Installed packages, read from the databases of dpkg, rpm and apk and from the metadata of languages, as files; no
+//! Installed packages, read from the databases of dpkg, rpm, apk, snap and flatpak and from the metadata of languages, as files; no
 //! command is run.
 //!
 //! How `run.rs` uses it, on a thread of its own (all of it blocks):
@@ -16,6 +16,7 @@
 //! ```
 
 mod apk;
+mod bundles;
 mod database;
 mod difference;
 mod dpkg;
@@ -31,6 +32,6 @@ pub(crate) use database::{organisation, plain};
 pub use difference::{ReportInventoryError, report};
 pub use dpkg::native_architecture;
 pub use kept::{load, save};
-pub use languages::{Finder, Item, Languages, Roots, read_jar, read_npm, read_python};
+pub use languages::{Finder, Item, Languages, ReadModule, Roots, read_jar, read_npm, read_python};
 pub use marks::{Mark, Marks, mark};
 pub use rpm::package_of_header;

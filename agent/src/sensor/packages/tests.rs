@@ -238,3 +238,46 @@ fn a_database_of_alpine_is_read_with_sources_and_licences() {
     assert_eq!(names, ["last", "libcrypto3", "musl"]);
     assert_eq!(inventory.skipped, 3);
 }
+
+#[test]
+fn snaps_have_the_version_that_is_mounted_and_flatpaks_the_commit_in_use() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let state = r#"{"data": {"auth": {}, "snaps": {"hello": {"current": "20", "sequence": []}, "gone": {"current": "x1"},
+        "../bad": {"current": "1"}}}, "changes": {}, "tasks": {}}"#;
+    write("var/lib/snapd/state.json", state);
+    write(
+        "snap/hello/20/meta/snap.yaml",
+        "name: hello\nversion: '2.10'\nlicense: GPL-3.0\napps:\n  version: 9\n",
+    );
+    let commit = "0123456789ab".repeat(5) + "0123";
+    write(
+        &format!("var/lib/flatpak/app/org.x.Y/x86_64/stable/{commit}/metadata"),
+        "[Application]\nname=org.x.Y\n",
+    );
+    let branch = root.path().join("var/lib/flatpak/app/org.x.Y/x86_64/stable");
+    std::os::unix::fs::symlink(&commit, branch.join("active")).unwrap();
+    fs::create_dir_all(root.path().join("var/lib/flatpak/runtime/org.x.Z/x86_64/1")).unwrap();
+    let out = root.path().join("var/lib/flatpak/runtime/org.x.Z/x86_64/1/active");
+    std::os::unix::fs::symlink("../../../../../../../etc", out).unwrap();
+
+    let inventory = read(root.path()).unwrap();
+
+    let told: Vec<String> = inventory
+        .packages
+        .iter()
+        .map(|it| format!("{:?} {} {} {}", it.manager, it.name, it.architecture, it.version))
+        .collect();
+    assert_eq!(
+        told,
+        ["Snap gone  revision-x1", "Snap hello  2.10", "Flatpak org.x.Y x86_64 stable@0123456789ab"]
+    );
+    assert_eq!(inventory.skipped, 2);
+    fs::write(root.path().join("var/lib/snapd/state.json"), "{\"data\": {\"snaps\": {").unwrap();
+    let torn = read(root.path()).unwrap();
+    assert!(matches!(torn.unread.as_slice(), [ReadPackagesError::Damaged { database: "snap", .. }]));
+}

@@ -11,6 +11,7 @@ use super::walk::{Allowance, Cut, Node, Walk};
 use crate::clock;
 use crate::os::mounts::Mounts;
 use crate::sensor::files::bounds::Bounds;
+use crate::sensor::packages::rpm;
 
 /// Names of directories that one reading looks at; a web server's uploads alone may be millions.
 const ENTRIES_MAX: usize = 1_000_000;
@@ -59,7 +60,11 @@ impl Finder {
     /// What lies under the roots now, on the system whose files are under `root` (`/` outside tests). Blocks.
     pub fn find(&mut self, root: &Path, roots: &Roots) -> Languages {
         let bounds = Bounds::of_paths(roots.excluded.iter().cloned());
-        let declared: BTreeSet<&Path> = roots.declared.iter().map(PathBuf::as_path).collect();
+        let mut declared: BTreeSet<&Path> = roots.declared.iter().map(PathBuf::as_path).collect();
+        if rpm::files(root).iter().any(|file| file.is_file()) {
+            // Which files rpm brought is not read, and what lies under /usr is rpm's; what is not goes to /usr/local.
+            declared.retain(|path| !path.starts_with("/usr") || path.starts_with("/usr/local"));
+        }
         let mut apart: Vec<PathBuf> = declared.iter().map(|path| under(root, path)).collect();
         apart.extend(elsewhere());
         self.owned.renew(root);

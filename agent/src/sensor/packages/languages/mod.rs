@@ -14,8 +14,9 @@
 //!
 //! What counts once, and what not at all:
 //!
-//! - A file that dpkg, rpm or apk says is its own is not told: its package is in the inventory already, and is judged by the
-//!   distribution's advisories.
+//! - A file that dpkg or apk says is its own is not told: its package is in the inventory already, and is judged by the
+//!   distribution's advisories. Of rpm's files that is not known, so on its systems roots under `/usr` are left out, all
+//!   but `/usr/local`.
 //! - One version of one package counts once, however many copies lie under the roots: `copies` tells how many, `place`
 //!   the first root.
 //! - What a wheel carries inside itself (`_vendor`, jars) is part of that wheel. Links are never followed, so a module
@@ -35,5 +36,5 @@ mod zip;
 pub use finder::{Finder, Languages, Roots};
 pub use item::Item;
 pub use jar::read as read_jar;
-pub use npm::read as read_npm;
+pub use npm::{Read as ReadModule, read as read_npm};
 pub use python::read as read_python;

@@ -75,7 +75,7 @@ impl Ecosystem {
     /// Whose a manager's packages are on a machine of the system `system`; `None` if nobody's that is known here: another
     /// system's manager, or a registry without feeds.
     #[must_use]
-    pub fn of_manager<'a>(manager: Manager, system: Option<&'a Self>) -> Option<&'a Self> {
+    pub fn of_manager(manager: Manager, system: Option<&Self>) -> Option<&Self> {
         match manager {
             Manager::Python => Some(&Self::PyPI),
             Manager::Npm => Some(&Self::Npm),

@@ -134,12 +134,7 @@ impl Check<'_> {
             .into_iter()
             .map(|entry| WatchPath { area: entry.area, path: self.path("watch.path", entry.path) })
             .collect();
-        self.count("language_roots", file.language_roots.len(), ASSIGNMENT_PATHS_MAX);
-        let language_roots = file
-            .language_roots
-            .into_iter()
-            .map(|path| PathBuf::from(self.path("language_roots", path)))
-            .collect();
+        let language_roots = self.language_roots(file.language_roots);
         let exclude =
             file.exclude.into_iter().map(|path| PathBuf::from(self.path("exclude", path))).collect();
         let (scan_processors, scan_disk_mib_per_second) =
@@ -198,6 +193,13 @@ impl Check<'_> {
                 self.range("daily_budget_kib", Some(found), BUDGET_KIB_MIN, BUDGET_KIB_MIN..=BUDGET_KIB_MAX)
             }),
         }
+    }
+
+    /// Folders in which packages of languages are looked for.
+    fn language_roots(&mut self, roots: Vec<Spanned<String>>) -> Vec<PathBuf> {
+        self.count("language_roots", roots.len(), ASSIGNMENT_PATHS_MAX);
+
+        roots.into_iter().map(|path| PathBuf::from(self.path("language_roots", path))).collect()
     }
 
     /// Files that are declared as text.

@@ -136,21 +136,19 @@ fn both(system: &Path) -> anyhow::Result<(BTreeSet<String>, BTreeSet<String>)> {
 
 fn written(package: &Package) -> String {
     let source = package.source.as_ref().unwrap_or(&package.name);
-    let own = match package.manager {
-        // As the name of the source package's file tells it: without the epoch.
-        Manager::Rpm => package.version.split_once(':').map_or(&*package.version, |(_, version)| version),
-        _ => &package.version,
-    };
+    let is_rpm = package.manager == Manager::Rpm;
+    // As the name of a source package's file tells it: without the epoch.
+    let own =
+        package.version.split_once(':').filter(|_| is_rpm).map_or(&*package.version, |(_, version)| version);
     let source_version = package.source_version.as_deref().unwrap_or(own);
     let Package { name, architecture, version, .. } = package;
-    match package.manager {
-        Manager::Apk => format!("{name} {architecture} {version} {source}"),
-        Manager::Rpm => {
-            let installed = package.installed_at.map_or(0, |at| at.0 / 1_000);
-            format!("{name} {architecture} {version} {source} {source_version} {installed}")
-        }
-        _ => format!("{name} {architecture} {version} {source} {source_version}"),
+    if package.manager == Manager::Apk {
+        return format!("{name} {architecture} {version} {source}");
     }
+    let line = format!("{name} {architecture} {version} {source} {source_version}");
+    let installed = package.installed_at.map_or(0, |at| at.0 / 1_000);
+
+    if is_rpm { format!("{line} {installed}") } else { line }
 }
 
 fn of_dpkg(system: &Path) -> anyhow::Result<Vec<String>> {

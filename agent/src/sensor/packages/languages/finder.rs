@@ -53,8 +53,17 @@ pub struct Finder {
     last: Option<Languages>,
 }
 
-/// What is told of one version: its licence as written, the first root, how many.
-type Versions = BTreeMap<(Manager, Box<str>, Box<str>), (Option<Box<str>>, String, u32)>;
+/// What is told of one version.
+struct Version {
+    /// Licence as written.
+    licence: Option<Box<str>>,
+    /// The first root.
+    place: String,
+    copies: u32,
+}
+
+/// By manager, name and version.
+type Versions = BTreeMap<(Manager, Box<str>, Box<str>), Version>;
 
 impl Finder {
     /// What lies under the roots now, on the system whose files are under `root` (`/` outside tests). Blocks.
@@ -96,18 +105,25 @@ impl Finder {
                 let key = (item.manager, item.name.clone(), item.version.clone());
                 versions
                     .entry(key)
-                    .and_modify(|(licence, _, copies)| {
-                        *copies = copies.saturating_add(1);
-                        if licence.is_none() {
-                            licence.clone_from(&item.licence);
+                    .and_modify(|version| {
+                        version.copies = version.copies.saturating_add(1);
+                        if version.licence.is_none() {
+                            version.licence.clone_from(&item.licence);
                         }
                     })
-                    .or_insert_with(|| (item.licence.clone(), place.clone().into_owned(), 1));
+                    .or_insert_with(|| Version {
+                        licence: item.licence.clone(),
+                        place: place.clone().into_owned(),
+                        copies: 1,
+                    });
             });
             skipped += walk.damaged;
         }
         let found = Languages {
-            packages: versions.into_iter().map(package).collect(),
+            packages: versions
+                .into_iter()
+                .map(|((manager, name, version), told)| package(manager, name, version, told))
+                .collect(),
             skipped,
             problem: problem(allowance.cut, many),
         };
@@ -149,12 +165,9 @@ fn under(root: &Path, path: &Path) -> PathBuf {
     root.join(relative)
 }
 
-fn package(
-    ((manager, name, version), (licence, place, copies)): (
-        (Manager, Box<str>, Box<str>),
-        (Option<Box<str>>, String, u32),
-    ),
-) -> Package {
+fn package(manager: Manager, name: Box<str>, version: Box<str>, told: Version) -> Package {
+    let Version { licence, place, copies } = told;
+
     Package {
         manager,
         name: name.into_string(),

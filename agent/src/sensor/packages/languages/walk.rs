@@ -270,7 +270,7 @@ impl Walk<'_> {
     fn may_go_on(&mut self) -> bool {
         if self.allowance.directories == 0 || self.allowance.entries == 0 {
             self.allowance.cut = self.allowance.cut.or(Some(Cut::Size));
-        } else if self.allowance.directories % 64 == 0 && clock::instant() >= self.allowance.until {
+        } else if self.allowance.directories.is_multiple_of(64) && clock::instant() >= self.allowance.until {
             self.allowance.cut = Some(Cut::Time);
         }
 

@@ -114,7 +114,7 @@ fn definitions(folder: &Path, until: Option<Timestamp>) -> anyhow::Result<Defini
         match item {
             Item::Row(row) if until.is_none_or(|until| row.advisory.published <= Some(until)) => {
                 known.extend(number(&row));
-                let at = (key(&row.package), row.advisory.id.clone());
+                let at = (product_of(&row.package), row.advisory.id.clone());
                 rows.entry(at).or_default().insert(number(&row));
                 loading.push(row);
             }
@@ -137,14 +137,19 @@ fn definitions(folder: &Path, until: Option<Timestamp>) -> anyhow::Result<Defini
 
 /// The system that a part of it is named with: `Internet Explorer 11 on Windows 10 for 32-bit Systems`.
 fn system_of(product: &str) -> String {
+    let system = product_of(product);
+
+    system.strip_suffix(" (server core installation)").unwrap_or(&system).to_owned()
+}
+
+fn product_of(product: &str) -> String {
     let key = key(product);
     let system = key.split_once(" on windows ").map(|(_, rest)| format!("windows {rest}"));
     let system = system.or_else(|| {
         key.split_once(" on microsoft windows ").map(|(_, rest)| format!("microsoft windows {rest}"))
     });
-    let system = system.unwrap_or(key);
 
-    system.strip_suffix(" (server core installation)").unwrap_or(&system).to_owned()
+    system.unwrap_or(key)
 }
 
 fn number(row: &Row) -> Option<u32> {
@@ -300,15 +305,7 @@ fn compare(
 impl Definitions {
     /// The updates that rows of a product, or of parts of it, name for a vulnerability.
     fn rows_of(&self, product: &str, cve: &str) -> BTreeSet<Option<u32>> {
-        let whole = self.rows.get(&(product.to_owned(), cve.to_owned()));
-        let on = format!(" on {product}");
-        let parts = self
-            .rows
-            .iter()
-            .filter(|((of, it), _)| it == cve && of.ends_with(&on))
-            .map(|(_, updates)| updates);
-
-        whole.into_iter().chain(parts).flatten().copied().collect()
+        self.rows.get(&(product.to_owned(), cve.to_owned())).cloned().unwrap_or_default()
     }
 }
 

@@ -17,6 +17,7 @@ pub mod http;
 pub mod intake;
 pub mod judge;
 pub mod listen;
+pub mod patch_age;
 pub mod print;
 pub mod random;
 pub mod run;
@@ -25,6 +26,7 @@ pub mod session;
 pub mod silence;
 pub mod snapshot;
 pub mod store;
+pub mod support;
 pub mod vulnerabilities;
 
 pub use cli::main_with;

@@ -15,7 +15,7 @@
 //! | [`packs`] | the rule files this program was built with |
 //! | [`trial`] | the tests that every rule carries |
 //! | [`clause`], [`plan`], [`table`] | the register of clauses that oblige, and the tables it is read from |
-//! | [`support`] | until when a system gets security fixes |
+//! | [`support`], [`support_update`] | until when a system gets security fixes; newer days from a feed |
 //! | [`catalogue`], [`software`] | products and their licence classes; what a host's packages say by them |
 //! | [`entitlement`], [`balance`] | what an agency may use; what it has installed, held against that |
 //! | [`share`] | open source on the machines of an agency or a province, and what would change it |
@@ -42,6 +42,7 @@ pub mod share;
 pub mod software;
 pub mod state;
 pub mod support;
+pub mod support_update;
 pub mod table;
 mod text;
 pub mod trial;

@@ -187,6 +187,11 @@ impl SupportTable {
         }
     }
 
+    /// Every system by os and version, in order.
+    pub fn systems(&self) -> impl Iterator<Item = (&(String, String), &SupportEnd)> {
+        self.systems.iter()
+    }
+
     /// Version of the file.
     #[must_use]
     pub fn version(&self) -> u32 {

@@ -10,6 +10,7 @@
 //! | [`vulnerabilities`] | weaknesses of a host; the feeds behind them |
 //! | [`risks`] | accepted risks |
 //! | [`exports`] | bills of materials, and every list without a cap |
+//! | [`patch_age`] | a policy over the age of patches |
 //! | [`admission`] | who comes in at the other door |
 //! | [`enrolments`] | who wants to come in, and what is decided |
 //! | [`alive`] | whether the process lives and can work |
@@ -37,6 +38,7 @@ mod hosts;
 mod incidents;
 mod licences;
 mod overview;
+mod patch_age;
 mod problem;
 mod risks;
 mod vulnerabilities;
@@ -89,6 +91,7 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(vulnerabilities::feeds))
         .routes(routes!(risks::list, risks::accept))
         .routes(routes!(risks::one))
+        .routes(routes!(patch_age::answers))
         .routes(routes!(risks::withdraw))
         .routes(routes!(exports::list))
         .routes(routes!(exports::of_host))

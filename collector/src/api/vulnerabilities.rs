@@ -21,11 +21,11 @@ pub(super) async fn of_host(
     Path(id): Path<String>,
 ) -> Result<Json<Report>, Problem> {
     let found = found(&desk, &client, &id).await?;
-    let (host, patches) = (found.line.id, found.patches);
+    let (host, patches, described) = (found.line.id, found.patches, found.described);
     let (shared, now) = (desk.settings.vulnerabilities.clone(), desk.now());
     let report = desk.store.read(move |db| {
         let risks = risks::of_host(db, host, now)?;
-        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks))
+        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks).supported(&shared, described.as_ref(), now))
     });
 
     Ok(Json(report.await.map_err(|error| client.ours(&error))?))

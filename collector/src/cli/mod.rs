@@ -26,6 +26,7 @@ mod incident;
 mod init;
 mod licence;
 mod owner;
+mod patch;
 mod person;
 mod risk;
 mod rules;
@@ -90,6 +91,9 @@ enum Command {
     /// Nguồn tin lỗ hổng / feeds of advisories
     #[command(subcommand)]
     Feed(feed::Feed),
+    /// Tuổi của bản vá / the age of patches
+    #[command(subcommand)]
+    Patch(patch::Patch),
     /// Rủi ro được chấp nhận / accepted risks
     #[command(subcommand)]
     Risk(risk::RiskCommand),
@@ -141,6 +145,7 @@ impl Command {
             | Self::Feed(_)
             | Self::Risk(_)
             | Self::Export(_)
+            | Self::Patch(_)
             | Self::Person(_)
             | Self::Audit(_)
             | Self::Authority(_) => true,
@@ -236,6 +241,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Incident(incident) => incident.run(&setting).await?,
             Command::Window(window) => window.run(&setting).await?,
             Command::Feed(feed) => feed.run(&setting).await?,
+            Command::Patch(patch) => patch.run(&setting).await?,
             Command::Risk(risk) => risk.run(&setting).await?,
             Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
             Command::Licence(licence) => licence.run(&setting).await?,

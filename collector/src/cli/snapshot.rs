@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use vonggac_protocol::time::Timestamp;
+use vonggac_rules::support::SupportTable;
 
 use super::{Setting, note};
 use crate::authority::write_private;
@@ -18,6 +19,7 @@ use crate::snapshot::gather;
 use crate::snapshot::key::SigningKey;
 use crate::snapshot::make::{self, Made};
 use crate::snapshot::verify;
+use crate::support;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Snapshot {
@@ -88,7 +90,15 @@ impl Make {
         let store = setting.store()?;
         let key = SigningKey::ensure(&setting.config.keys_dir())?;
         let folder = Folder::of(setting.config.rules_dir.as_deref());
-        let book = Book::load(folder.sources()?, &folder.tables()?, setting.lang.of_rules())?;
+        let mut tables = folder.tables()?;
+        // The days that feeds brought by then stand in the file itself: it is checked by what is inside.
+        if let Some(file) = tables.iter_mut().find(|file| file.path == "catalogue/support.toml")
+            && let Ok(table) = SupportTable::load(file)
+        {
+            let current = store.read(move |db| support::current(db, table, as_of)).await?;
+            *file = current.file().clone();
+        }
+        let book = Book::load(folder.sources()?, &tables, setting.lang.of_rules())?;
         let facts = store.read(move |db| gather::gather(db, as_of)).await?;
         let made = make::make(&facts, &book, &key, &self.name, now)?;
         write_private(&path, &made.bytes)?;

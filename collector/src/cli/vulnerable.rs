@@ -7,6 +7,7 @@ use crate::clock;
 use crate::print::{line, plain};
 use crate::store::view::host::newest_states;
 use crate::store::{Store, hosts, risks};
+use crate::support::Support;
 use crate::vulnerabilities::report::{Line, Report};
 use crate::vulnerabilities::windows::WindowsReport;
 use crate::vulnerabilities::{Vulnerabilities, step};
@@ -23,9 +24,11 @@ pub(super) async fn show(setting: &Setting, store: &Store, text: &str) -> anyhow
             let host = hosts::named(db, &named)?;
             let shared = Vulnerabilities::new(days);
             step::only(&shared, db, host.id)?;
-            let (_, patches) = newest_states(db, host.id)?;
+            let (described, patches) = newest_states(db, host.id)?;
             let risks = risks::of_host(db, host.id, now)?;
-            Ok((host.name, Report::of(&shared, host.id, patches.as_ref(), now).accepting(&risks)))
+            let report = Report::of(&shared, host.id, patches.as_ref(), now).accepting(&risks);
+            let report = report.supported(&shared, described.as_ref(), now);
+            Ok((host.name, report))
         })
         .await?;
     if setting.json {
@@ -40,6 +43,7 @@ pub(super) async fn show(setting: &Setting, store: &Store, text: &str) -> anyhow
 fn tell(setting: &Setting, name: &str, report: &Report) {
     let system = report.ecosystem.as_deref().unwrap_or("-");
     setting.tell("vuln-head", &[("name", &plain(name)), ("system", &system)]);
+    support(setting, report.support.as_ref());
     if !report.has_inventory {
         setting.tell("vuln-no-inventory", &[]);
     } else if !report.covered {
@@ -105,6 +109,22 @@ fn fixed(line: &Line) -> String {
         (Some(text), None) | (None, Some(text)) => text.clone(),
         (None, None) => "-".to_owned(),
     }
+}
+
+fn support(setting: &Setting, support: Option<&Support>) {
+    let Some(it) = support else {
+        setting.tell("vuln-support-unknown", &[]);
+        return;
+    };
+    let source = plain(&it.source);
+    let values: [(&'static str, &dyn Display); 5] = [
+        ("until", &it.free_until),
+        ("standard", &it.standard),
+        ("days", &it.days),
+        ("source", &source),
+        ("checked", &it.checked),
+    ];
+    setting.tell(&format!("vuln-support-{}", it.state), &values);
 }
 
 fn lines(setting: &Setting, lines: &[Line]) {

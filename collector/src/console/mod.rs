@@ -10,6 +10,7 @@
 //! | [`admission`] | who wants to come in |
 //! | [`balance`] | software held against entitlements, agency by agency |
 //! | [`risks`] | accepted risks |
+//! | [`patch_age`] | a policy over the age of patches |
 //! | [`vulnerabilities`] | weaknesses of a host; feeds |
 //! | [`difference`], [`licences`] | a file before and after; licences of a host's software |
 
@@ -38,6 +39,7 @@ mod journal;
 mod licences;
 mod live;
 mod overview;
+mod patch_age;
 mod risks;
 mod rules;
 mod sign_in;
@@ -69,6 +71,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/may/{id}", get(host::show))
         .route("/may/{id}/phan-mem", get(host::software))
         .route("/may/{id}/lo-hong", get(vulnerabilities::of_host))
+        .route("/ban-va", get(patch_age::show))
         .route("/rui-ro", get(risks::show).post(risks::accept))
         .route("/rui-ro/{id}/rut", post(risks::withdraw))
         .route("/nguon-tin", get(vulnerabilities::feeds))

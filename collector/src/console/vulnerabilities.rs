@@ -43,10 +43,10 @@ pub(super) async fn of_host(State(desk): State<Desk>, reader: Reader, Path(id): 
         Err(answer) => return Ok(answer),
     };
     let (shared, host, now) = (desk.settings.vulnerabilities.clone(), it.line.id, desk.now());
-    let patches = it.patches.clone();
+    let (patches, described) = (it.patches.clone(), it.described.clone());
     let report = desk.store.read(move |db| {
         let risks = risks::of_host(db, host, now)?;
-        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks))
+        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks).supported(&shared, described.as_ref(), now))
     });
     let report = report.await?;
     let first = |lines: &[Line]| lines.iter().take(SHOWN).cloned().collect();

@@ -116,6 +116,12 @@ impl Language {
         moment.borrow().map_or_else(|| "–".to_owned(), |moment| self.moment(moment))
     }
 
+    /// `22/11/2026`, Vietnam's time.
+    #[must_use]
+    pub fn day(self, moment: impl Borrow<Timestamp>) -> String {
+        written(*moment.borrow(), "%d/%m/%Y")
+    }
+
     /// `22/11/2026`, Vietnam's time; a dash for none.
     #[must_use]
     pub fn day_or(self, moment: impl Borrow<Option<Timestamp>>) -> String {

@@ -81,6 +81,9 @@ impl Bench {
             tables: Tables::built_in(),
             ledgers: Ledgers::default(),
         };
+        if let Err(error) = bench.support_changed(store, clock::now()).await {
+            warn!(error = format!("{error:#}"), "Ends of support of feeds cannot be read; those built in count");
+        }
         while bench.cursor < cursor {
             let most = WARMING_STRETCH.min(usize::try_from(cursor - bench.cursor).unwrap_or(WARMING_STRETCH));
             // What this concludes was filed before the stop: only the counting is wanted.
@@ -156,6 +159,14 @@ impl Bench {
         }
 
         Ok(self.weighed(findings, Vec::new(), now))
+    }
+
+    /// Takes ends of support that were carried in; whether there are others than before.
+    ///
+    /// # Errors
+    /// If they cannot be read; those that were known go on to count.
+    pub async fn support_changed(&mut self, store: &Store, now: Timestamp) -> anyhow::Result<bool> {
+        self.tables.look_at_feeds(store, now).await
     }
 
     /// Whether a ledger is another than the one that states were last weighed with.

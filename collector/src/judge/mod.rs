@@ -122,6 +122,8 @@ impl Judging {
                 _ = look.tick() => {
                     all_states = self.look_at_rules(&mut bench, &mut stamp).await;
                     all_states |= bench.ledgers_changed(&self.store).await.unwrap_or(false);
+                    all_states |=
+                        bench.support_changed(&self.store, clock::now()).await.unwrap_or(false);
                     self.balances(&mut bench, &stop).await;
                 }
                 _ = states.tick() => all_states = true,

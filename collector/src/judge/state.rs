@@ -1,8 +1,9 @@
 //! What is known of a host at this moment, as the rules about states want it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
+use vonggac_protocol::digest::Digest;
 use vonggac_protocol::host::HostDescribed;
 use vonggac_protocol::id::{HostId, ObservationId};
 use vonggac_protocol::observation::{Kind, Observation};
@@ -14,7 +15,8 @@ use vonggac_rules::flatten::Event;
 use vonggac_rules::state::HostState;
 use vonggac_rules::support::SupportTable;
 
-use crate::store::{observations, packages};
+use crate::store::{Store, observations, packages};
+use crate::support;
 
 /// Words of the kinds that change what is known of a host's state.
 const KINDS: [&str; 4] = ["host_described", "patch_state", "packages_listed", "packages_changed"];
@@ -43,13 +45,38 @@ pub struct Known {
 pub struct Tables {
     catalogue: Catalogue,
     support: SupportTable,
+    /// The feeds that `support` has days of.
+    support_feeds: BTreeMap<String, Digest>,
 }
 
 impl Tables {
-    /// Those this program was built with.
+    /// Those this program was built with; ends of support of feeds come with [`Self::look_at_feeds`].
     #[must_use]
     pub fn built_in() -> Self {
-        Self { catalogue: Catalogue::embedded(), support: SupportTable::embedded() }
+        Self {
+            catalogue: Catalogue::embedded(),
+            support: SupportTable::embedded(),
+            support_feeds: BTreeMap::new(),
+        }
+    }
+
+    /// Takes ends of support of feeds that were carried in or dropped since; whether there were any.
+    ///
+    /// # Errors
+    /// If the store fails or a feed cannot be read; the days that were known go on to count.
+    pub async fn look_at_feeds(&mut self, store: &Store, now: Timestamp) -> anyhow::Result<bool> {
+        let known = self.support_feeds.clone();
+        let read = store.read(move |db| {
+            let feeds = support::stamp(db, now)?;
+            if feeds == known {
+                return Ok(None);
+            }
+            Ok(Some((feeds, support::current(db, SupportTable::embedded(), now)?)))
+        });
+        let Some((feeds, table)) = read.await? else { return Ok(false) };
+        (self.support_feeds, self.support) = (feeds, table);
+
+        Ok(true)
     }
 
     /// The flat event of a state; `entitled` are the products that the host's agency may use at this moment.

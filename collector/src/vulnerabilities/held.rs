@@ -1,7 +1,7 @@
 //! Book, fleet and marks in memory: each distinct package of the fleet is judged once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use vonggac_advisory::book::{Book, Loading};
 use vonggac_advisory::fleet::{Fleet, Machine};
@@ -11,10 +11,13 @@ use vonggac_advisory::windows::Shelves;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::package::Package;
+use vonggac_rules::support::SupportTable;
 
 use super::keeping::Keeping;
 use crate::config::FEEDS_DAYS_MAX;
 use crate::store::feeds::Kept;
+
+static BUILT_IN: LazyLock<Arc<SupportTable>> = LazyLock::new(|| Arc::new(SupportTable::embedded()));
 
 /// What is known of a machine when it was judged last.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +42,8 @@ pub struct Held {
     /// The book's rows of Windows, in order.
     pub(super) shelves: Shelves,
     pub(super) keeping: Keeping,
+    /// Ends of support, with those of the feeds; `None`: no feed has any.
+    pub(super) support: Option<Arc<SupportTable>>,
 }
 
 impl Held {
@@ -121,6 +126,12 @@ impl Vulnerabilities {
     #[must_use]
     pub fn new(days_max: u32) -> Self {
         Self { held: RwLock::default(), days_max }
+    }
+
+    /// Ends of support, with those of the feeds.
+    #[must_use]
+    pub fn support(&self) -> Arc<SupportTable> {
+        self.read().support.clone().unwrap_or_else(|| Arc::clone(&BUILT_IN))
     }
 
     // A reader that panicked left nothing half-done; a writer's next step mends what it finds.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vonggac_advisory::fleet::{Finding, Installed, Standing, State};
 use vonggac_advisory::origin::Origin;
+use vonggac_protocol::host::HostDescribed;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::patch::PatchState;
 use vonggac_protocol::time::Timestamp;
@@ -12,12 +13,15 @@ use super::Vulnerabilities;
 use super::accepted::Acceptance;
 use super::windows::{self, Sources, WindowsReport};
 use crate::feeds::age;
+use crate::support::Support;
 
 /// How a machine stands.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
 pub struct Report {
     /// Whose packages it has, as OSV spells it; `null`: no feed can speak for such a system.
     pub ecosystem: Option<String>,
+    /// Until when its system gets fixes, by which source; `null`: not known.
+    pub support: Option<Support>,
     /// Whether any feed speaks for it: if not, empty lists say nothing.
     pub covered: bool,
     /// Whether its inventory is known.
@@ -53,7 +57,7 @@ pub struct FeedAge {
 }
 
 /// One advisory that touches this machine.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
 pub struct Line {
     /// The advisory.
     pub advisory: String,
@@ -61,6 +65,9 @@ pub struct Line {
     pub cves: Vec<String>,
     /// What it is about, in the publisher's words.
     pub summary: String,
+    /// When it was published; `null` if the feed does not say.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub published: Option<Timestamp>,
     /// How bad, in the publisher's word.
     pub severity: Option<String>,
     /// The package as the advisory names it.
@@ -124,6 +131,15 @@ impl Report {
         self.feeds.iter().any(|feed| feed.too_old)
     }
 
+    /// The same with the end of support of what the machine says it is.
+    #[must_use]
+    pub fn supported(self, shared: &Vulnerabilities, described: Option<&HostDescribed>, now: Timestamp) -> Self {
+        let table = shared.support();
+        let end = described.and_then(|described| table.of_host(described));
+
+        Self { support: end.map(|end| Support::of(end, now)), ..self }
+    }
+
     /// The report of a machine by what it last told of its updates, with nothing accepted yet ([`Report::accepting`]); the
     /// caller has the right to it.
     #[must_use]
@@ -171,6 +187,7 @@ impl Report {
 
         Self {
             ecosystem,
+            support: None,
             covered: !feeds.is_empty(),
             has_inventory,
             feeds,
@@ -201,6 +218,7 @@ fn line(finding: &Finding<'_>) -> Line {
         advisory: finding.advisory.id.clone(),
         cves: finding.advisory.cves.clone(),
         summary: finding.advisory.summary.clone(),
+        published: finding.advisory.published,
         severity: finding.advisory.severity.clone(),
         package: finding.package.to_owned(),
         installed: finding.installed.iter().map(installed).collect(),

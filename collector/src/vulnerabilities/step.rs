@@ -16,6 +16,7 @@ use vonggac_advisory::priority::Priorities;
 use vonggac_advisory::windows::Shelves;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::HostId;
+use vonggac_rules::support::SupportTable;
 
 use super::Vulnerabilities;
 use super::held::Known;
@@ -24,6 +25,7 @@ use crate::feeds::bundle::PART_UNPACKED_MAX;
 use crate::store::feeds::{self, Kept};
 use crate::store::view::host;
 use crate::store::{Store, packages};
+use crate::{clock, support};
 
 /// How long an import or a changed inventory may wait to be seen.
 const EVERY: Duration = Duration::from_secs(10);
@@ -83,6 +85,21 @@ pub async fn once(shared: &Arc<Vulnerabilities>, store: &Store) -> anyhow::Resul
     fed
 }
 
+/// Brings everything in step for a program that asks once and writes nothing.
+///
+/// # Errors
+/// As [`once`].
+pub fn all(shared: &Vulnerabilities, db: &Connection) -> anyhow::Result<()> {
+    take_feeds(shared, db)?;
+    keeping::restore(shared, db);
+    for host in open_hosts(shared, db)? {
+        take_host(shared, db, host)?;
+    }
+    judge(shared);
+
+    Ok(())
+}
+
 /// Brings feeds and one machine in step, for a program that asks about that one only.
 ///
 /// # Errors
@@ -126,8 +143,9 @@ fn take_feeds(shared: &Vulnerabilities, db: &Connection) -> anyhow::Result<()> {
     }
     if marks_changed {
         let priorities = priorities(db, now.values())?;
+        let table = support::current(db, SupportTable::embedded(), clock::now())?;
         let mut held = shared.write();
-        held.priorities = priorities;
+        (held.priorities, held.support) = (priorities, Some(Arc::new(table)));
         held.shelves = Shelves::of(&held.book);
     }
 

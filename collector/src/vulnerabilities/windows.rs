@@ -156,6 +156,7 @@ fn line(held: &Held, judged: &Judged<'_>, finding: &Finding<'_>, build: &str) ->
         advisory: advisory.id.clone(),
         cves: advisory.cves.clone(),
         summary: advisory.summary.clone(),
+        published: advisory.published,
         severity: advisory.severity.clone(),
         package: finding.component.unwrap_or(&judged.product).to_owned(),
         installed: vec![format!("Windows {build}")],

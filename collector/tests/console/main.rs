@@ -9,6 +9,7 @@ mod exports;
 mod fleet_kept;
 mod licences;
 mod pages;
+mod patch_age;
 mod programs;
 mod risks;
 mod sbom;

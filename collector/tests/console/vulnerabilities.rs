@@ -217,3 +217,27 @@ async fn a_windows_host_without_a_feed_or_with_a_strange_build_is_told_as_not_ju
     );
     assert_eq!(strange["with_fix"].as_array().unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn an_imported_end_of_support_that_is_newer_counts_and_says_where_it_is_from() {
+    const ENDS: &str = r#"{"schema_version": "1.2.0", "generated_at": "2026-11-23T01:00:00+00:00", "total": 1,
+      "result": [{"name": "debian", "releases": [
+        {"name": "12", "isEol": false, "eolFrom": "2026-12-10", "eoesFrom": "2028-06-30"}]}]}"#;
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let token = world.session("an", SessionKind::Token).await;
+    let path = format!("/api/v1/hosts/{}/vulnerabilities", seed::host(1));
+    let before = world.call(&token, "GET", &path, None, "").await.json()["support"].clone();
+    assert_eq!((&before["name"], &before["checked"]), (&"Debian 12 bookworm".into(), &"2026-11-22".into()));
+
+    carry_in(&world, folder.path(), ENDS, -1).await;
+    let after = world.call(&token, "GET", &path, None, "").await.json()["support"].clone();
+
+    assert_eq!(after["standard"], "2026-12-10");
+    assert_eq!(after["state"], "standard");
+    assert_eq!(after["free_until"], before["free_until"], "that LTS is free, only our file says");
+    assert_eq!(after["checked"], "2026-11-23");
+    assert!(after["source"].as_str().unwrap().starts_with("endoflife"), "{after}");
+    let browser = world.session("an", SessionKind::Browser).await;
+    let page = world.get(&browser, &format!("/may/{}/lo-hong", seed::host(1))).await.text;
+    assert!(page.contains("hỗ trợ chuẩn đến 2026-12-10") && page.contains("ngày 2026-11-23"));
+}

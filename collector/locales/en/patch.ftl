@@ -1,0 +1,19 @@
+# Words of `patch`.
+cli-patch-broken = BROKEN
+cli-patch-unknown = unknown
+cli-patch-kept = kept
+cli-patch-sum = Security patches no older than { $days } days: { $broken } hosts break it, of { $unknown } nothing can tell, { $kept } keep it.
+cli-patch-no-agency = There is no such agency.
+cli-patch-accepted = the risk is accepted
+cli-patch-basis-offered = offered by
+cli-patch-basis-advisory = by advisory
+cli-patch-why-not_told = the host has not told its patch state
+cli-patch-why-no_lists = the package manager's lists cannot be read
+cli-patch-why-lists_old = the package manager's lists are older than a patch may wait
+cli-patch-why-not_all_told = the host does not tell all patches that wait
+cli-patch-why-watched_too_short = watched for too short a time to know how long patches have waited
+vuln-support-standard = Support: mended by its vendor until { $standard } ({ $days } days left), by { $source } of { $checked }
+vuln-support-extended = Support: the standard one ended on { $standard }, mended free of charge until { $until } ({ $days } days left), by { $source } of { $checked }
+vuln-support-paid_only = Support: ended on { $until }, only paid fixes are left ({ $days } days), by { $source } of { $checked }
+vuln-support-past = Support: ENDED on { $until } ({ $days } days ago), by { $source } of { $checked }
+vuln-support-unknown = Support: not known until when

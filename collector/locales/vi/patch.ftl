@@ -1,0 +1,19 @@
+# Lời của `patch`.
+cli-patch-broken = QUÁ HẠN
+cli-patch-unknown = chưa rõ
+cli-patch-kept = đạt
+cli-patch-sum = Bản vá bảo mật không quá { $days } ngày: { $broken } máy quá hạn, { $unknown } máy chưa rõ, { $kept } máy đạt.
+cli-patch-no-agency = Không có cơ quan này.
+cli-patch-accepted = rủi ro đã được chấp nhận
+cli-patch-basis-offered = được cung cấp từ
+cli-patch-basis-advisory = theo thông báo
+cli-patch-why-not_told = máy chưa báo tình trạng bản vá
+cli-patch-why-no_lists = danh mục của trình quản lý gói không đọc được
+cli-patch-why-lists_old = danh mục của trình quản lý gói cũ hơn số ngày được chờ
+cli-patch-why-not_all_told = máy không báo hết các bản vá đang chờ
+cli-patch-why-watched_too_short = máy mới được giám sát, chưa biết các bản vá đã chờ bao lâu
+vuln-support-standard = Hỗ trợ: nhà sản xuất vá lỗi đến { $standard } (còn { $days } ngày), theo { $source } ngày { $checked }
+vuln-support-extended = Hỗ trợ: đã hết hỗ trợ chuẩn { $standard }, còn được vá miễn phí đến { $until } ({ $days } ngày), theo { $source } ngày { $checked }
+vuln-support-paid_only = Hỗ trợ: đã hết { $until }, chỉ còn bản vá trả phí ({ $days } ngày), theo { $source } ngày { $checked }
+vuln-support-past = Hỗ trợ: ĐÃ HẾT từ { $until } ({ $days } ngày trước), theo { $source } ngày { $checked }
+vuln-support-unknown = Hỗ trợ: chưa biết đến khi nào

@@ -135,9 +135,7 @@ fn written(version: u32, systems: &BTreeMap<(String, String), SupportEnd>) -> St
         let extended: Vec<String> = end
             .extended
             .iter()
-            .map(|it| {
-                format!("{{ name = {}, until = {}, paid = {} }}", quoted(&it.name), it.until, it.paid)
-            })
+            .map(|it| format!("{{ name = {}, until = {}, paid = {} }}", quoted(&it.name), it.until, it.paid))
             .collect();
         let (standard, extended) = (end.standard, extended.join(", "));
         write!(text, "standard = {standard}\nextended = [{extended}]\nsource = \"s{source}\"\n").ok();
@@ -196,12 +194,17 @@ mod tests {
         let fedora = older.lookup("fedora", "44").unwrap();
         assert_eq!((fedora.standard, fedora.free_until()), (date(2027, 5, 1), date(2027, 5, 1)));
         assert_eq!((fedora.extended[0].paid, fedora.name.as_str()), (true, "fedora \"44\""));
-        assert_eq!(older.lookup("ol", "9.4").unwrap().extended, [], "an extension that ends before adds nothing");
+        assert_eq!(
+            older.lookup("ol", "9.4").unwrap().extended,
+            [],
+            "an extension that ends before adds nothing"
+        );
     }
 
     #[test]
     fn releases_are_named_as_the_file_names_them() {
-        let named = |product, release| system_of(product, release).map(|(os, version, _)| format!("{os} {version}"));
+        let named =
+            |product, release| system_of(product, release).map(|(os, version, _)| format!("{os} {version}"));
 
         for (product, release, system) in [
             ("debian", "13", "debian 13"),

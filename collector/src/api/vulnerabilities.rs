@@ -25,7 +25,11 @@ pub(super) async fn of_host(
     let (shared, now) = (desk.settings.vulnerabilities.clone(), desk.now());
     let report = desk.store.read(move |db| {
         let risks = risks::of_host(db, host, now)?;
-        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks).supported(&shared, described.as_ref(), now))
+        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks).supported(
+            &shared,
+            described.as_ref(),
+            now,
+        ))
     });
 
     Ok(Json(report.await.map_err(|error| client.ours(&error))?))

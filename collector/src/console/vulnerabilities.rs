@@ -46,7 +46,11 @@ pub(super) async fn of_host(State(desk): State<Desk>, reader: Reader, Path(id): 
     let (patches, described) = (it.patches.clone(), it.described.clone());
     let report = desk.store.read(move |db| {
         let risks = risks::of_host(db, host, now)?;
-        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks).supported(&shared, described.as_ref(), now))
+        Ok(Report::of(&shared, host, patches.as_ref(), now).accepting(&risks).supported(
+            &shared,
+            described.as_ref(),
+            now,
+        ))
     });
     let report = report.await?;
     let first = |lines: &[Line]| lines.iter().take(SHOWN).cloned().collect();

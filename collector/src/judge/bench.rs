@@ -82,7 +82,10 @@ impl Bench {
             ledgers: Ledgers::default(),
         };
         if let Err(error) = bench.support_changed(store, clock::now()).await {
-            warn!(error = format!("{error:#}"), "Ends of support of feeds cannot be read; those built in count");
+            warn!(
+                error = format!("{error:#}"),
+                "Ends of support of feeds cannot be read; those built in count"
+            );
         }
         while bench.cursor < cursor {
             let most = WARMING_STRETCH.min(usize::try_from(cursor - bench.cursor).unwrap_or(WARMING_STRETCH));

@@ -74,11 +74,8 @@ pub fn survey(
     now: Timestamp,
     place: (Option<Cursor>, usize),
 ) -> anyhow::Result<Page> {
-    let filter = HostFilter {
-        agency: wanted.agency.clone(),
-        state: Some(HostState::Active),
-        ..HostFilter::default()
-    };
+    let filter =
+        HostFilter { agency: wanted.agency.clone(), state: Some(HostState::Active), ..HostFilter::default() };
     let hosts = hosts::list(db, scope, &filter, place.0, place.1)?;
     let mut page = Page { items: Vec::new(), kept: 0, broken: 0, unknown: 0, next: hosts.next };
     for line in hosts.items {

@@ -111,8 +111,7 @@ pub fn weigh(known: Known<'_>, days: u32, now: Timestamp) -> Weighed {
     let accepted_names: BTreeSet<String> = accepted.iter().map(|it| it.package.clone()).collect();
     open.into_iter().chain(accepted).for_each(&mut wait);
 
-    let mut breaking: Vec<Breaking> =
-        waiting.into_values().filter(|it| now.since(it.since) > most).collect();
+    let mut breaking: Vec<Breaking> = waiting.into_values().filter(|it| now.since(it.since) > most).collect();
     for it in &mut breaking {
         it.days = now.since(it.since).as_secs() / 86_400;
         it.accepted = accepted_names.contains(&it.package) && !open_names.contains(&it.package);
@@ -239,12 +238,7 @@ mod tests {
     }
 
     fn covered(with_fix: Vec<Line>) -> Report {
-        Report {
-            covered: true,
-            has_inventory: true,
-            with_fix,
-            ..Report::default()
-        }
+        Report { covered: true, has_inventory: true, with_fix, ..Report::default() }
     }
 
     fn weighed(patches: Option<&PatchState>, report: &Report) -> (State, Option<&'static str>, Vec<String>) {
@@ -301,7 +295,11 @@ mod tests {
             enrolled_at: ago(3),
         };
         assert_eq!(weigh(new, 30, NOW).why, Some("watched_too_short"));
-        assert_eq!(weighed(None, &covered(vec![line("vim", None)])).1, Some("not_told"), "a fix without a day");
+        assert_eq!(
+            weighed(None, &covered(vec![line("vim", None)])).1,
+            Some("not_told"),
+            "a fix without a day"
+        );
         assert_eq!(weighed(None, &covered(vec![])), (State::Kept, None, vec![]), "a feed can tell alone");
     }
 

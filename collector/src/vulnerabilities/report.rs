@@ -133,7 +133,12 @@ impl Report {
 
     /// The same with the end of support of what the machine says it is.
     #[must_use]
-    pub fn supported(self, shared: &Vulnerabilities, described: Option<&HostDescribed>, now: Timestamp) -> Self {
+    pub fn supported(
+        self,
+        shared: &Vulnerabilities,
+        described: Option<&HostDescribed>,
+        now: Timestamp,
+    ) -> Self {
         let table = shared.support();
         let end = described.and_then(|described| table.of_host(described));
 

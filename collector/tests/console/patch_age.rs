@@ -75,6 +75,10 @@ async fn an_agency_sees_its_own_hosts_and_a_wrong_question_is_told() {
     assert!(shown.contains("mot-cua-hoa-binh") && !shown.contains("benh-an"));
     for query in ["?days=0", "?days=4000", "?role=router", "?limit=0"] {
         let path = format!("/api/v1/patch-age{query}");
-        assert_eq!(world.call(&token, "GET", &path, None, "").await.status, StatusCode::BAD_REQUEST, "{query}");
+        assert_eq!(
+            world.call(&token, "GET", &path, None, "").await.status,
+            StatusCode::BAD_REQUEST,
+            "{query}"
+        );
     }
 }

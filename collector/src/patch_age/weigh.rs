@@ -221,6 +221,7 @@ mod tests {
             pro: None,
             kernel_build: None,
             stale: None,
+            windows: None,
         }
     }
 

@@ -22,7 +22,7 @@
 //! | [`wire`] | `wire-size`, `train-dictionary` |
 //! | [`spool`] | `spool` |
 //! | [`delta`] | `inventory-delta` |
-//! | [`advisories`] | `version-order`, `judge-fleet`, `feed-update`, `against-debsecan`, `against-rpm`, `against-wes` |
+//! | [`advisories`] | `version-order`, `judge-fleet`, `start-fleet`, `feed-update`, `against-debsecan`, `against-rpm`, `against-wes` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -195,6 +195,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "judge-fleet",
         about: "20,000 machines (VONGGAC_JUDGE_HOSTS) judged by real advisories (VONGGAC_SHARED_DATA): seconds, mib",
         run: advisories::judge::fleet,
+    },
+    Measurement {
+        name: "start-fleet",
+        about: "a collector's start on a store that judge-fleet sowed; judge-fleet calls it",
+        run: advisories::start::start,
     },
     Measurement {
         name: "feed-update",

@@ -13,10 +13,10 @@ use vonggac_advisory::row::{Advisory, Names, Row, Verdict};
 use vonggac_advisory::source::Feed;
 use vonggac_protocol::package::Package;
 
-use super::super::idle::memory_mib;
 use super::super::{progress, rounded};
 use super::data;
 use super::made_fleet::{PACKAGES, Seen, System};
+use super::start;
 
 /// Real advisories of three releases, told as four distributions: the volume of a larger province.
 const FILE: &str = "almalinux-osv-2026-08.tar.gz";
@@ -26,6 +26,8 @@ struct World {
     feed: Feed,
     systems: Vec<System>,
     fleet: Fleet<u32>,
+    identities: Vec<Box<[u8]>>,
+    machines: Vec<(Machine, Box<[u32]>)>,
 }
 
 /// Seconds of processor time that this thread has had: the machine may do other things beside.
@@ -102,8 +104,8 @@ fn world() -> anyhow::Result<(World, Seconds)> {
             progress(&format!("{} machines", host + 1));
         }
     }
-    // What a collector does that starts: packages and machines as they were kept.
-    let kept: Vec<Vec<u8>> = (0..).map_while(|number| fleet.identity(number).map(<[u8]>::to_vec)).collect();
+    // What judging costs by itself, packages and machines as they were kept; the whole start is measured in [`start`].
+    let kept: Vec<Box<[u8]>> = (0..).map_while(|number| fleet.identity(number).map(Into::into)).collect();
     drop(fleet);
     let start = spent();
     let mut fleet = Fleet::new();
@@ -113,16 +115,15 @@ fn world() -> anyhow::Result<(World, Seconds)> {
             "a package that was kept has its number again"
         );
     }
-    drop(kept);
-    for (host, (machine, items)) in (0_u32..).zip(machines_kept) {
-        fleet.set(host, machine, items);
+    for (host, (machine, items)) in (0_u32..).zip(&machines_kept) {
+        fleet.set(host, machine.clone(), items.clone());
     }
     let restore = spent() - start;
     let start = spent();
     fleet.judge(&book);
     let judge = spent() - start;
 
-    Ok((World { book, feed, systems, fleet }, Seconds { load, number, restore, judge }))
+    Ok((World { book, feed, systems, fleet, identities: kept, machines: machines_kept }, Seconds { load, number, restore, judge }))
 }
 
 fn machine(ecosystem: &Ecosystem, kernel: Option<&Package>) -> Machine {
@@ -141,7 +142,7 @@ pub(in super::super) fn fleet() -> anyhow::Result<Map<String, Value>> {
     let start = spent();
     let counts = world.fleet.counts(&world.book);
     let count = spent() - start;
-    let mib = memory_mib(std::process::id(), "VmHWM:")?;
+    let started = started(&world)?;
     let findings: u64 = counts.iter().map(|(_, counts)| u64::from(counts.fixable)).sum();
     let untold: u64 = counts.iter().map(|(_, counts)| u64::from(counts.stream_untold)).sum();
 
@@ -162,20 +163,46 @@ pub(in super::super) fn fleet() -> anyhow::Result<Map<String, Value>> {
     map.insert("advisory_packages".to_owned(), world.book.packages().into());
     map.insert("findings_fixable".to_owned(), findings.into());
     map.insert("findings_stream_untold".to_owned(), untold.into());
-    map.insert("load_seconds".to_owned(), rounded(seconds.load));
-    map.insert("restore_seconds".to_owned(), rounded(seconds.restore));
+    map.insert("start_seconds".to_owned(), started.get("cpu_seconds").cloned().unwrap_or_default());
+    map.insert("start_wall_seconds".to_owned(), started.get("wall_seconds").cloned().unwrap_or_default());
+    map.insert("mib".to_owned(), started.get("mib").cloned().unwrap_or_default());
+    map.insert("start".to_owned(), START.into());
+    map.insert("core_read_advisories_seconds".to_owned(), rounded(seconds.load));
+    map.insert("core_restore_seconds".to_owned(), rounded(seconds.restore));
     map.insert("match_seconds".to_owned(), rounded(seconds.judge));
     map.insert("counts_seconds".to_owned(), rounded(count));
-    map.insert("seconds".to_owned(), rounded(seconds.load + seconds.restore + seconds.judge + count));
-    map.insert("all_inventories_told_anew_seconds".to_owned(), rounded(seconds.number));
-    map.insert("clock".to_owned(), "seconds and milliseconds are processor time of one thread".into());
-    map.insert("mib".to_owned(), rounded(mib));
+    map.insert("core_all_inventories_told_anew_seconds".to_owned(), rounded(seconds.number));
+    map.insert("clock".to_owned(), "processor time; of the start all threads together".into());
     map.insert("findings_of_one_host".to_owned(), (listed / 100).into());
     map.insert("list_one_host_ms".to_owned(), rounded(listing));
     map.insert("checked_beside_rpm_version".to_owned(), checked.into());
     map.insert("differing".to_owned(), differing.into());
 
     Ok(map)
+}
+
+const START: &str = "another process opens a store file that holds the packed feed and the kept numbers, and does what the \
+    collector's task does until all is judged; the inventories' own packages are not in the file, because it reads none";
+
+/// A process of its own starts on a store of this world; it has to find of the first machine what was found here.
+fn started(world: &World) -> anyhow::Result<Map<String, Value>> {
+    let folder = tempfile::tempdir()?;
+    let mut rows = Vec::new();
+    data::read(&data::file(FILE)?, &mut |row| rows.extend(told_by_four(&row)))?;
+    let sown = start::Sown {
+        feed: &world.feed,
+        rows: Box::new(rows.into_iter()),
+        identities: world.identities.clone(),
+        machines: &world.machines,
+    };
+    start::sow(folder.path(), sown)?;
+    progress("a store is sown");
+    let started = start::started(folder.path())?;
+    let here = world.fleet.findings(&0, &world.book, &Priorities::default()).len();
+    let there = started.get("findings_of_first_host").and_then(Value::as_u64);
+    anyhow::ensure!(there == u64::try_from(here).ok(), "the started process finds {there:?}, here are {here}");
+
+    Ok(started)
 }
 
 /// The findings of some machines, worked out the slow way with a comparison that others wrote.

@@ -123,7 +123,10 @@ fn world() -> anyhow::Result<(World, Seconds)> {
     fleet.judge(&book);
     let judge = spent() - start;
 
-    Ok((World { book, feed, systems, fleet, identities: kept, machines: machines_kept }, Seconds { load, number, restore, judge }))
+    Ok((
+        World { book, feed, systems, fleet, identities: kept, machines: machines_kept },
+        Seconds { load, number, restore, judge },
+    ))
 }
 
 fn machine(ecosystem: &Ecosystem, kernel: Option<&Package>) -> Machine {
@@ -200,7 +203,10 @@ fn started(world: &World) -> anyhow::Result<Map<String, Value>> {
     let started = start::started(folder.path())?;
     let here = world.fleet.findings(&0, &world.book, &Priorities::default()).len();
     let there = started.get("findings_of_first_host").and_then(Value::as_u64);
-    anyhow::ensure!(there == u64::try_from(here).ok(), "the started process finds {there:?}, here are {here}");
+    anyhow::ensure!(
+        there == u64::try_from(here).ok(),
+        "the started process finds {there:?}, here are {here}"
+    );
 
     Ok(started)
 }

@@ -67,8 +67,11 @@ pub(super) fn sow(folder: &Path, sown: Sown<'_>) -> anyhow::Result<()> {
             .execute(params![order, id.0])?;
         tx.prepare_cached("INSERT INTO latest VALUES (?1, 'host_described', ?2)")?
             .execute(params![id.0, order])?;
-        tx.prepare_cached("INSERT INTO inventory VALUES (?1, ?2, 0, ?3)")?
-            .execute(params![id.0, inventory.0, order])?;
+        tx.prepare_cached("INSERT INTO inventory VALUES (?1, ?2, 0, ?3)")?.execute(params![
+            id.0,
+            inventory.0,
+            order
+        ])?;
         let (machine, numbers) = (machine.clone(), Some(numbers.clone()));
         kept.push(KeptHost { host: id, inventory, observation: order, machine, numbers });
     }
@@ -76,12 +79,8 @@ pub(super) fn sow(folder: &Path, sown: Sown<'_>) -> anyhow::Result<()> {
     let first = Batch { from: None, identities: sown.identities, hosts: Vec::new(), gone: Vec::new() };
     ensure!(fleet::keep(&tx, &first)?, "the packages were not kept");
     for hosts in kept.chunks(HOSTS_AT_ONCE) {
-        let batch = Batch {
-            from: Some(items),
-            identities: Vec::new(),
-            hosts: hosts.to_vec(),
-            gone: Vec::new(),
-        };
+        let batch =
+            Batch { from: Some(items), identities: Vec::new(), hosts: hosts.to_vec(), gone: Vec::new() };
         ensure!(fleet::keep(&tx, &batch)?, "the machines were not kept");
     }
     let mut packer = Packer::new(Vec::new())?;

@@ -11,7 +11,8 @@
 //! | [`flatten`] | an observation as the flat event that rules are matched against |
 //! | [`state`] | a host's packages, patches and description as one such event |
 //! | [`judge`], [`window`] | what the rules conclude; counting within a time span |
-//! | [`finding`], [`incident`] | a conclusion with its evidence; which incident it belongs to |
+//! | [`finding`], [`incident`] | a conclusion with its evidence; the incident it belongs to, and that incident's life |
+//! | [`profile`] | the law as data: within which times, to whom, on which form |
 //! | [`packs`] | the rule files this program was built with |
 //! | [`trial`] | the tests that every rule carries |
 //! | [`clause`], [`plan`], [`table`] | the register of clauses that oblige, and the tables it is read from |
@@ -36,6 +37,7 @@ pub mod nearest;
 pub mod owner;
 pub mod packs;
 pub mod plan;
+pub mod profile;
 mod read;
 pub mod ruleset;
 pub mod share;

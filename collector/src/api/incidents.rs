@@ -10,13 +10,15 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use vonggac_protocol::id::HostId;
+use vonggac_protocol::time::Timestamp;
 
 use super::client::{Client, named_version};
 use super::problem::Problem;
 use crate::desk::Desk;
-use crate::desk::casework::{Worked, work};
+use crate::desk::casework::{Worked, why, work};
 use crate::desk::knowledge::RuleCard;
-use crate::store::casework::{Act, Done};
+use crate::store::casework::{Act, Done, Refusal};
+use crate::store::view::casefile::{self, Casefile, IncidentFigures};
 use crate::store::view::incident::{self, Incident};
 use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
 use crate::store::view::words::{Outcome, Severity, State as Standing};
@@ -25,7 +27,7 @@ use crate::store::view::words::{Outcome, Severity, State as Standing};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct IncidentsAsked {
-    /// `new`, `acknowledged`, `closed`, `all`; without it, all that are not closed.
+    /// One state, or `all`; without it, all that are not closed.
     state: Option<String>,
     /// `low`, `medium`, `high`, `critical`.
     severity: Option<String>,
@@ -33,6 +35,10 @@ pub(super) struct IncidentsAsked {
     agency: Option<String>,
     /// A host's id.
     host: Option<String>,
+    /// `true`: drills alone; `false`: real ones alone; without it, both.
+    drill: Option<bool>,
+    /// A person's name: what is theirs.
+    owner: Option<String>,
     /// A rule's name.
     rule: Option<String>,
     /// A clause's id.
@@ -66,6 +72,8 @@ impl IncidentsAsked {
             severity: client.word("severity", self.severity.as_deref(), Severity::ALL, Severity::word)?,
             agency: self.agency.clone(),
             host: host.map_err(|error| client.malformed(format!("host: {error}")))?,
+            drill: self.drill,
+            owner: self.owner.clone(),
             rule: self.rule.clone(),
             clause: self.clause.clone(),
             text: self.text.clone(),
@@ -83,9 +91,14 @@ pub(super) async fn list(
 ) -> Result<Json<IncidentPage>, Problem> {
     let (filter, scope) = (asked.filter(&client)?, client.scope());
     let (after, limit) = client.place(asked.after.as_deref(), asked.limit)?;
+    let now = desk.now();
     let page = desk
         .store
-        .read(move |db| incidents::list(db, &scope, &filter, after, limit))
+        .read(move |db| {
+            let mut page = incidents::list(db, &scope, &filter, after, limit)?;
+            casefile::add_clocks(db, &mut page.items, now)?;
+            Ok(page)
+        })
         .await
         .map_err(|error| client.ours(&error))?;
 
@@ -97,6 +110,8 @@ pub(super) async fn list(
 pub(super) struct IncidentWhole {
     #[serde(flatten)]
     incident: Incident,
+    /// Clocks, tasks, links, reports.
+    casefile: Casefile,
     /// The rule as it is in force now; `null` if it no longer is.
     rule_card: Option<RuleCard>,
 }
@@ -113,8 +128,11 @@ pub(super) async fn one(
     let incident = found(&desk, &client, id).await?;
     let rule_card = desk.knowledge.load().rules.get(&incident.line.rule).cloned();
     let tag = etag(incident.line.version);
+    let (line, now) = (incident.line.clone(), desk.now());
+    let read = desk.store.read(move |db| casefile::of(db, &line, now)).await;
+    let casefile = read.map_err(|error| client.ours(&error))?;
 
-    Ok(([(header::ETAG, tag)], Json(IncidentWhole { incident, rule_card })).into_response())
+    Ok(([(header::ETAG, tag)], Json(IncidentWhole { incident, casefile, rule_card })).into_response())
 }
 
 fn number(client: &Client, id: &str) -> Result<i64, Problem> {
@@ -180,7 +198,7 @@ pub(super) async fn comment(
 ) -> Result<Response, Problem> {
     let text = body(&client, note)?.text;
 
-    worked(desk, client, id, &headers, Act::Comment(text)).await
+    worked(desk, client, id, &headers, Act::Comment { text }).await
 }
 
 /// Closes an incident.
@@ -198,7 +216,7 @@ pub(super) async fn close(
 ) -> Result<Response, Problem> {
     let closing = body(&client, closing)?;
 
-    worked(desk, client, id, &headers, Act::Close(closing.outcome, closing.text)).await
+    worked(desk, client, id, &headers, Act::Close { outcome: closing.outcome, text: closing.text }).await
 }
 
 /// Opens a closed incident again.
@@ -216,7 +234,54 @@ pub(super) async fn reopen(
 ) -> Result<Response, Problem> {
     let text = body(&client, note)?.text;
 
-    worked(desk, client, id, &headers, Act::Reopen(text)).await
+    worked(desk, client, id, &headers, Act::Reopen { text }).await
+}
+
+/// Does any act to an incident: `{"act": "move", "to": "contained", "text": ""}`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/act", tag = "incidents", request_body = Act,
+    params(("id" = i64, Path), ("If-Match" = String, Header)),
+    responses((status = 200, body = IncidentWhole), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem),
+        (status = 428, body = Problem)))]
+pub(super) async fn act(
+    State(desk): State<Desk>,
+    client: Client,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    act: Result<Json<Act>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let act = body(&client, act)?;
+
+    worked(desk, client, id, &headers, act).await
+}
+
+/// Of which stretch of time.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FiguresAsked {
+    /// First moment of detection; without it, from the beginning.
+    from: Option<String>,
+    /// The moment at which it ends; without it, now.
+    until: Option<String>,
+}
+
+/// Mean times, and what is late; drills are left out and counted apart.
+#[utoipa::path(get, path = "/api/v1/incident-figures", tag = "incidents", params(FiguresAsked),
+    responses((status = 200, body = IncidentFigures), (status = 400, body = Problem), (status = 401, body = Problem)))]
+pub(super) async fn figures(
+    State(desk): State<Desk>,
+    client: Client,
+    Query(asked): Query<FiguresAsked>,
+) -> Result<Json<IncidentFigures>, Problem> {
+    let moment = |given: Option<String>, else_is: Timestamp| {
+        given.map_or(Ok(else_is), |text| text.parse().map_err(|error| client.malformed(format!("{error}"))))
+    };
+    let (scope, now) = (client.scope(), desk.now());
+    // A moment's own incidents are in it.
+    let (from, until) = (moment(asked.from, Timestamp(0))?, moment(asked.until, Timestamp(now.0 + 1))?);
+    let read = desk.store.read(move |db| casefile::figures(db, &scope, from, until, now)).await;
+
+    read.map(Json).map_err(|error| client.ours(&error))
 }
 
 /// A body in JSON, or the problem that says where it is not as expected.
@@ -245,6 +310,16 @@ async fn worked(
         Worked::Store(Done::Unfit(state)) => Err(problem(StatusCode::CONFLICT, "unfit").detail(state.word())),
         Worked::Store(Done::AnotherOpen(other)) => {
             Err(problem(StatusCode::CONFLICT, "another-open").detail(format!("incident {other}")))
+        }
+        Worked::Store(Done::Refused(refusal)) => {
+            let status = match refusal {
+                Refusal::ProvinceOnly => StatusCode::FORBIDDEN,
+                Refusal::Missing(_) | Refusal::BadWord | Refusal::BadMoment | Refusal::BadEvidence => {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+                _ => StatusCode::CONFLICT,
+            };
+            Err(problem(status, "refused").detail(why(t, &refusal)))
         }
         Worked::Store(Done::BadNote) => Err(problem(StatusCode::UNPROCESSABLE_ENTITY, "note")),
     }

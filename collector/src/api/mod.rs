@@ -84,6 +84,8 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(incidents::comment))
         .routes(routes!(incidents::close))
         .routes(routes!(incidents::reopen))
+        .routes(routes!(incidents::act))
+        .routes(routes!(incidents::figures))
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::one))
         .routes(routes!(hosts::packages))

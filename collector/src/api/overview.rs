@@ -25,6 +25,8 @@ pub(super) struct Overview {
     open: u64,
     /// Of these, taken by nobody.
     unseen: u64,
+    /// Open drills; no other figure counts them.
+    drills: u64,
     /// One line an agency.
     agencies: Vec<AgencyLine>,
 }
@@ -48,6 +50,7 @@ pub(super) async fn overview(State(desk): State<Desk>, client: Client) -> Result
         silent: sum(|line| line.silent),
         open: sum(|line| line.open.all()),
         unseen: sum(|line| line.unseen),
+        drills: sum(|line| line.drills),
         agencies,
     }))
 }

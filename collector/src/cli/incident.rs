@@ -3,13 +3,19 @@
 use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
+use vonggac_protocol::time::Timestamp;
 
-use super::{Setting, note};
+use super::Setting;
 use crate::clock;
+use crate::desk::words::Language;
 use crate::print::{Lang, line, plain};
-use crate::store::audit::OPERATOR;
 use crate::store::findings;
-use crate::store::incidents::{self, ClosingOutcome, Summary};
+use crate::store::incidents::{self, Summary};
+use crate::store::view::casefile::{self, Casefile, IncidentFigures};
+use crate::store::view::incidents::IncidentLine;
+use crate::store::view::{Scope, Sight, incident};
+
+pub(super) mod work;
 
 /// Findings shown with an incident.
 const FINDINGS_SHOWN: u32 = 20;
@@ -27,22 +33,17 @@ pub(super) enum Incident {
         /// Số / number
         id: i64,
     },
-    /// Tiếp nhận / acknowledge
-    Ack {
-        /// Số / number
-        id: i64,
+    /// Số liệu: thời gian trung bình, trễ hạn / figures: mean times, what is late
+    Figures {
+        /// Từ thời điểm / from this moment, such as 2026-01-01T00:00:00+07:00
+        #[arg(long)]
+        from: Option<Timestamp>,
+        /// Đến thời điểm / until this moment
+        #[arg(long)]
+        until: Option<Timestamp>,
     },
-    /// Đóng / close
-    Close {
-        /// Số / number
-        id: i64,
-        /// Kết quả / outcome
-        #[arg(long, value_enum)]
-        outcome: ClosingOutcome,
-        /// Ghi chú / note
-        #[arg(long, default_value = "")]
-        text: String,
-    },
+    #[command(flatten)]
+    Work(work::Work),
 }
 
 impl Incident {
@@ -58,42 +59,49 @@ impl Incident {
                     })
                     .await?;
                 let found = found.with_context(|| setting.say("cli-incident-unknown", &[("id", &id)]))?;
-                show(setting, &found, &findings)
+                let case = store.read(move |db| case_of(db, id, now)).await?;
+                show(setting, &found, &findings, case.as_ref())
             }
-            Self::Ack { id } => {
-                store
-                    .write(move |tx| {
-                        incidents::acknowledge(tx, id, OPERATOR, now)?;
-                        note(
-                            tx,
-                            now,
-                            agency_of(tx, id)?.as_deref(),
-                            "incident.acknowledged",
-                            &id.to_string(),
-                            "",
-                        )
-                    })
-                    .await?;
-                setting.tell("cli-incident-acknowledged", &[("id", &id)]);
-                Ok(())
+            Self::Figures { from, until } => {
+                let (from, until) = (from.unwrap_or(Timestamp(0)), until.unwrap_or(Timestamp(now.0 + 1)));
+                let figures =
+                    store.read(move |db| casefile::figures(db, &Scope::All, from, until, now)).await?;
+                tell_figures(setting, &figures)
             }
-            Self::Close { id, outcome, text } => {
-                store
-                    .write(move |tx| {
-                        incidents::close(tx, id, OPERATOR, outcome, &text, now)?;
-                        let agency = agency_of(tx, id)?;
-                        note(tx, now, agency.as_deref(), "incident.closed", &id.to_string(), outcome.word())
-                    })
-                    .await?;
-                setting.tell("cli-incident-closed", &[("id", &id), ("outcome", &outcome.word())]);
-                Ok(())
-            }
+            Self::Work(work) => work.run(setting, &store, now).await,
         }
     }
 }
 
-fn agency_of(tx: &rusqlite::Transaction<'_>, id: i64) -> anyhow::Result<Option<String>> {
-    Ok(incidents::find(tx, id)?.map(|found| found.agency))
+type Case = (IncidentLine, Casefile);
+
+fn case_of(db: &rusqlite::Connection, id: i64, now: Timestamp) -> anyhow::Result<Option<Case>> {
+    let Sight::Seen(found) = incident::one(db, &Scope::All, id)? else { return Ok(None) };
+    let case = casefile::of(db, &found.line, now)?;
+
+    Ok(Some((found.line, case)))
+}
+
+fn tell_figures(setting: &Setting, figures: &IncidentFigures) -> anyhow::Result<()> {
+    if setting.json {
+        line(serde_json::to_string(figures)?);
+        return Ok(());
+    }
+    let mean = |secs: Option<u64>| secs.map_or_else(|| "–".to_owned(), |secs| secs.to_string());
+    let ids = |all: &[i64]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    setting.tell(
+        "cli-incident-figures",
+        &[
+            ("count", &figures.incidents),
+            ("mtta", &mean(figures.mtta_secs)),
+            ("mttr", &mean(figures.mttr_secs)),
+            ("late", &ids(&figures.late)),
+            ("duties", &ids(&figures.duties_late)),
+            ("drills", &figures.drills),
+        ],
+    );
+
+    Ok(())
 }
 
 fn title(setting: &Setting, incident: &Summary) -> String {
@@ -128,9 +136,15 @@ fn list(setting: &Setting, all: &[Summary]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(setting: &Setting, incident: &Summary, findings: &[findings::Shown]) -> anyhow::Result<()> {
+fn show(
+    setting: &Setting,
+    incident: &Summary,
+    findings: &[findings::Shown],
+    case: Option<&Case>,
+) -> anyhow::Result<()> {
     if setting.json {
-        line(json!({ "incident": incident, "findings": findings }));
+        let (whole, case) = case.map(|(whole, case)| (json!(whole), json!(case))).unwrap_or_default();
+        line(json!({ "incident": incident, "findings": findings, "whole": whole, "casefile": case }));
         return Ok(());
     }
     setting.tell("cli-incident-show", &[("id", &incident.id), ("title", &title(setting, incident))]);
@@ -147,9 +161,65 @@ fn show(setting: &Setting, incident: &Summary, findings: &[findings::Shown]) -> 
     setting.tell("cli-incident-subject", &[("subject", &plain(&incident.subject))]);
     setting.tell("cli-incident-clauses", &[("clauses", &incident.clauses.join(", "))]);
     setting.tell("cli-incident-times", &[("opened", &incident.opened_at), ("last", &incident.last_at)]);
+    if let Some((whole, case)) = case {
+        tell_case(setting, whole, case);
+    }
     for finding in findings {
         setting.tell("cli-incident-evidence", &[("evidence", &finding.evidence)]);
     }
 
     Ok(())
+}
+
+fn tell_case(setting: &Setting, whole: &IncidentLine, case: &Casefile) {
+    let t = match setting.lang {
+        Lang::Vi => Language::Vi,
+        Lang::En => Language::En,
+    };
+    setting.tell(
+        "cli-incident-born",
+        &[
+            ("detected", &whole.detected_at),
+            ("profile", &whole.profile),
+            ("tlp", &whole.tlp),
+            ("pap", &whole.pap),
+        ],
+    );
+    for clock in &case.clocks {
+        let (name, source) = match setting.lang {
+            Lang::Vi => (&clock.name_vi, &clock.source_vi),
+            Lang::En => (&clock.name_en, &clock.source_en),
+        };
+        let name = if clock.is_duty { name.clone() } else { t.of_list("clock", &clock.id) };
+        let left = match (clock.left_secs, clock.over_secs) {
+            (_, Some(over)) => t.with("clock-by", &[("span", &t.span(over))]),
+            (Some(left), None) => t.with("clock-left", &[("span", &t.span(left))]),
+            (None, None) => String::new(),
+        };
+        setting.tell(
+            "cli-incident-clock",
+            &[
+                ("name", &name),
+                ("status", &t.of_list("clock-is", &clock.status)),
+                ("due", &t.moment_or(clock.due)),
+                ("left", &left),
+            ],
+        );
+        let known = match &clock.confirmed_by {
+            Some(who) => t.with("source-confirmed", &[("who", who)]),
+            None => t.of_list("source", &clock.seen),
+        };
+        setting.tell("cli-incident-source", &[("source", &format!("{source} – {known}"))]);
+    }
+    for task in &case.tasks {
+        setting.tell(
+            "cli-incident-task",
+            &[
+                ("id", &task.id),
+                ("state", &t.of_list("task", &task.state)),
+                ("due", &task.due_at),
+                ("text", &plain(&task.text)),
+            ],
+        );
+    }
 }

@@ -110,7 +110,7 @@ pub(super) async fn clause(
     let (counts, coverage, open) = desk
         .store
         .read(move |db| {
-            let filter = IncidentFilter { clause: Some(id), ..IncidentFilter::default() };
+            let filter = IncidentFilter { clause: Some(id), drill: Some(false), ..IncidentFilter::default() };
             Ok((
                 clauses::counts(db, &scope, now)?,
                 clauses::coverage(db, &scope)?,

@@ -10,15 +10,16 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 use vonggac_protocol::observation::Kind;
 
+use super::casefile::CasePart;
 use super::difference::{self, Difference};
 use super::frame::{Answer, Page, Reader, Told, Trouble, shown};
-use crate::desk::casework::{Worked, work};
+use crate::desk::casework::{Worked, why, work};
 use crate::desk::knowledge::{Knowledge, RuleCard};
 use crate::desk::{Desk, sentence};
-use crate::store::casework::{Act, Done};
-use crate::store::view::incident::{self, FindingLine, Incident};
+use crate::store::casework::{Act, Done, Refusal};
+use crate::store::view::incident::{self, Entry, FindingLine, Incident};
 use crate::store::view::observations::Evidence;
-use crate::store::view::words::{Outcome, State as Standing};
+use crate::store::view::words::{Action, Outcome, State as Standing};
 
 /// Findings whose before and after stand on the page; the others are a click away.
 const DIFFERENCES_SHOWN: usize = 5;
@@ -63,6 +64,7 @@ struct IncidentPage {
     outcomes: &'static [Outcome],
     draft: String,
     can_act: bool,
+    case: CasePart,
 }
 
 impl IncidentPage {
@@ -72,6 +74,12 @@ impl IncidentPage {
 
     fn is_closed(&self) -> bool {
         self.it.line.state == Standing::Closed
+    }
+
+    /// Whether an entry's before and after are words for people as they are.
+    fn is_told(&self, entry: &Entry) -> bool {
+        let own = [Action::Opened, Action::Acknowledged, Action::Commented, Action::Closed, Action::Reopened];
+        !own.contains(&entry.action) && !matches!(entry.action, Action::Moved | Action::Severity)
     }
 
     fn title(&self) -> &str {
@@ -102,6 +110,7 @@ pub(super) async fn show(
         "commented" => Some("told-commented"),
         "closed" => Some("told-closed"),
         "reopened" => Some("told-reopened"),
+        "kept" => Some("told-kept"),
         _ => None,
     };
     let told = key.map(|key| Told { text: reader.t().say(key), is_bad: false });
@@ -124,6 +133,7 @@ async fn page(
         Err(answer) => return Ok(answer),
     };
     let t = reader.t();
+    let case = CasePart::of(desk, reader, &it.line).await?;
     let knowledge = desk.knowledge.load();
     let rule = knowledge.rules.get(&it.line.rule).cloned();
     let evidence: BTreeMap<_, _> = it.evidence.iter().map(|seen| (seen.id, seen)).collect();
@@ -156,6 +166,7 @@ async fn page(
             outcomes: Outcome::ALL,
             draft,
             can_act: reader.caller.person.role.may_act(),
+            case,
             rule,
             p,
             it,
@@ -262,7 +273,7 @@ pub(super) async fn comment(
     Path(id): Path<i64>,
     Form(form): Form<WorkForm>,
 ) -> Answer {
-    worked(&desk, &reader, id, form, |form| Some(Act::Comment(form.ghi_chu.clone())), "commented").await
+    worked(&desk, &reader, id, form, |form| Some(Act::Comment { text: form.ghi_chu.clone() }), "commented").await
 }
 
 /// Closes it.
@@ -272,7 +283,7 @@ pub(super) async fn close(
     Path(id): Path<i64>,
     Form(form): Form<WorkForm>,
 ) -> Answer {
-    let act = |form: &WorkForm| Some(Act::Close(Outcome::of(&form.ket_qua)?, form.ghi_chu.clone()));
+    let act = |form: &WorkForm| Some(Act::Close { outcome: Outcome::of(&form.ket_qua)?, text: form.ghi_chu.clone() });
 
     worked(&desk, &reader, id, form, act, "closed").await
 }
@@ -284,7 +295,7 @@ pub(super) async fn reopen(
     Path(id): Path<i64>,
     Form(form): Form<WorkForm>,
 ) -> Answer {
-    worked(&desk, &reader, id, form, |form| Some(Act::Reopen(form.ghi_chu.clone())), "reopened").await
+    worked(&desk, &reader, id, form, |form| Some(Act::Reopen { text: form.ghi_chu.clone() }), "reopened").await
 }
 
 async fn worked(
@@ -303,10 +314,25 @@ async fn worked(
     };
     // Taking it and writing a note are right whatever came in since; an end must be told of what was seen.
     let seen = match act {
-        Act::Acknowledge | Act::Comment(_) => None,
-        Act::Close(..) | Act::Reopen(_) => Some(form.ban),
+        Act::Acknowledge | Act::Comment { .. } => None,
+        _ => Some(form.ban),
     };
     let worked = work(desk, &reader.caller, id, seen, act).await.map_err(Trouble)?;
+
+    answered(desk, reader, id, worked, form.ghi_chu, done).await
+}
+
+/// The answer to an act: the page again, or what was not done and why, with what was written kept.
+pub(super) async fn answered(
+    desk: &Desk,
+    reader: &Reader,
+    id: i64,
+    worked: Worked,
+    draft: String,
+    done: &str,
+) -> Answer {
+    let t = reader.t();
+    let refusal = |status: StatusCode, text: String| (status, Some(Told { text, is_bad: true }));
     let (status, told) = match worked {
         Worked::Store(Done::Kept(..)) => return Ok(back(id, done)),
         Worked::ReadOnly => return Ok(reader.forbidden()),
@@ -317,9 +343,11 @@ async fn worked(
             refusal(StatusCode::CONFLICT, t.with("refused-another", &[("id", &other.to_string())]))
         }
         Worked::Store(Done::BadNote) => refusal(StatusCode::UNPROCESSABLE_ENTITY, t.say("refused-note")),
+        Worked::Store(Done::Refused(Refusal::ProvinceOnly)) => return Ok(reader.forbidden()),
+        Worked::Store(Done::Refused(other)) => refusal(StatusCode::CONFLICT, why(t, &other)),
     };
 
-    page(desk, reader, id, told, form.ghi_chu, status).await
+    page(desk, reader, id, told, draft, status).await
 }
 
 fn back(id: i64, done: &str) -> Response {

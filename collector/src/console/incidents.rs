@@ -5,9 +5,10 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 use vonggac_protocol::id::HostId;
 
+use super::casefile::CasePart;
 use super::frame::{Answer, Page, Reader, encoded, shown};
 use crate::desk::Desk;
-use crate::store::view::agencies;
+use crate::store::view::{agencies, casefile};
 use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
 use crate::store::view::page::{Cursor, ROWS};
 use crate::store::view::words::{Severity, State as Standing};
@@ -21,6 +22,8 @@ pub(super) struct Asked {
     don_vi: String,
     may: String,
     luat: String,
+    nguoi: String,
+    dien_tap: String,
     dieu_khoan: String,
     tim: String,
     sau: String,
@@ -36,6 +39,12 @@ impl Asked {
             severity: Severity::of(&self.muc),
             agency: given(&self.don_vi),
             host: self.may.parse::<HostId>().ok(),
+            drill: match self.dien_tap.as_str() {
+                "co" => Some(true),
+                "khong" => Some(false),
+                _ => None,
+            },
+            owner: given(&self.nguoi),
             rule: given(&self.luat),
             clause: given(&self.dieu_khoan),
             text: given(&self.tim),
@@ -50,6 +59,8 @@ impl Asked {
             ("don-vi", &self.don_vi),
             ("may", &self.may),
             ("luat", &self.luat),
+            ("nguoi", &self.nguoi),
+            ("dien-tap", &self.dien_tap),
             ("dieu-khoan", &self.dieu_khoan),
             ("tim", &self.tim),
         ];
@@ -91,11 +102,13 @@ struct ListPage {
 pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Query(asked): Query<Asked>) -> Answer {
     let (scope, filter, after) =
         (reader.caller.person.scope.clone(), asked.filter(), Cursor::parse(&asked.sau));
+    let now = reader.now;
     let is_filtered = filter != IncidentFilter::default();
     let (page, agencies, since) = desk
         .store
         .read(move |db| {
-            let page = incidents::list(db, &scope, &filter, after, ROWS)?;
+            let mut page = incidents::list(db, &scope, &filter, after, ROWS)?;
+            casefile::add_clocks(db, &mut page.items, now)?;
             let newest = incidents::list(
                 db,
                 &scope,
@@ -117,6 +130,8 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Query(asked):
     let chips = [
         ("may", "column-host", &asked.may),
         ("luat", "column-rule", &asked.luat),
+        ("nguoi", "column-owner", &asked.nguoi),
+        ("dien-tap", "column-drill", &asked.dien_tap),
         ("dieu-khoan", "column-clause", &asked.dieu_khoan),
     ];
     let chips = chips

@@ -7,6 +7,7 @@
 //! | [`live`] | "something changed" |
 //! | [`sign_in`], [`account`] | coming, going, own settings |
 //! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`windows`], [`journal`] | one page each |
+//! | [`casefile`] | what is done to an incident beyond taking and closing it; its reports to print |
 //! | [`admission`] | who wants to come in |
 //! | [`balance`] | software held against entitlements, agency by agency |
 //! | [`risks`] | accepted risks |
@@ -27,6 +28,7 @@ mod account;
 mod admission;
 mod assets;
 mod balance;
+mod casefile;
 mod compliance;
 mod difference;
 mod evidence;
@@ -67,6 +69,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/su-co/{id}/ghi-chu", post(incident::comment))
         .route("/su-co/{id}/ket-thuc", post(incident::close))
         .route("/su-co/{id}/mo-lai", post(incident::reopen))
+        .route("/su-co/{id}/viec", post(casefile::act))
+        .route("/su-co/{id}/bao-cao/{duty}", get(casefile::report))
         .route("/may", get(hosts::show))
         .route("/may/{id}", get(host::show))
         .route("/may/{id}/phan-mem", get(host::software))

@@ -25,6 +25,7 @@ struct OverviewPage {
     silent: u64,
     waiting: u64,
     unseen: u64,
+    drills: u64,
     open: OpenCount,
     admission: Report,
     /// Clauses by state, in the order of the states.
@@ -39,7 +40,7 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader) -> Answer {
         .read(move |db| {
             Ok((
                 agencies::overview(db, &scope)?,
-                incidents::list(db, &scope, &IncidentFilter::default(), None, NEWEST)?,
+                incidents::list(db, &scope, &IncidentFilter { drill: Some(false), ..IncidentFilter::default() }, None, NEWEST)?,
                 clauses::counts(db, &scope, now)?,
                 clauses::coverage(db, &scope)?,
             ))
@@ -75,6 +76,7 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader) -> Answer {
         silent: sum(|line| line.silent),
         waiting: sum(|line| line.waiting),
         unseen: sum(|line| line.unseen),
+        drills: sum(|line| line.drills),
         open,
         clauses,
         admission: desk.settings.admission.report(&desk.store),

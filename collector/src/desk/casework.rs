@@ -2,7 +2,8 @@
 
 use super::caller::Caller;
 use super::state::Desk;
-use crate::store::casework::{self, Act, Deed, Done};
+use super::words::Language;
+use crate::store::casework::{self, Act, Deed, Done, Refusal};
 
 /// How it went, seen from the desk.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +41,12 @@ pub async fn work(
     }
 
     Ok(Worked::Store(done))
+}
+
+/// Why an act was refused, in words.
+#[must_use]
+pub fn why(t: Language, refusal: &Refusal) -> String {
+    t.with(&format!("refused-case-{}", refusal.word()), &[("names", &refusal.names())])
 }
 
 /// Writes down that the caller asked for a neighbour's thing.

@@ -255,7 +255,8 @@ fn file_in(tx: &rusqlite::Transaction<'_>, weighed: &Weighed) -> anyhow::Result<
         let rule = weighed.rules.rule(&finding.rule).context("a finding is of a rule in force")?;
         let filed = incidents::file_finding(tx, finding, rule, weighed.rules.digest(), weighed.now)?;
         let (incident, opened) = match filed {
-            Filed::Known => continue,
+            // What was put to a closed incident troubles nobody.
+            Filed::Known | Filed::Added(_) => continue,
             Filed::Opened(id) => (id, true),
             Filed::Joined(id) => (id, false),
         };

@@ -144,6 +144,21 @@ impl World {
         self.store.read(rule_sets::cursor).await.unwrap()
     }
 
+    async fn close(&self, incident: i64) {
+        use crate::store::casework::{self, Act, Deed};
+        use crate::store::view::words::Outcome;
+        let done = self
+            .store
+            .write(move |tx| {
+                let act = Act::Close { outcome: Outcome::PlannedChange, text: "nâng cấp".to_owned() };
+                let (scope, at) = (Scope::All, clock::now());
+                casework::act(tx, &Deed { incident, person: "operator", scope: &scope, at, seen: None, act })
+            })
+            .await
+            .unwrap();
+        assert!(matches!(done, casework::Done::Kept(..)), "{done:?}");
+    }
+
     async fn counts(&self) -> (i64, i64, i64) {
         let count = |query: &'static str| {
             self.store.read(move |db| Ok(db.query_row(query, [], |row| row.get::<_, i64>(0))?))
@@ -180,12 +195,7 @@ async fn a_closed_incident_is_not_opened_again_by_its_own_evidence() {
     let before = world.counts().await;
     let all = world.store.read(|db| incidents::list(db, false)).await.unwrap();
     for one in all {
-        let outcome = incidents::ClosingOutcome::PlannedChange;
-        world
-            .store
-            .write(move |tx| incidents::close(tx, one.id, "operator", outcome, "", clock::now()))
-            .await
-            .unwrap();
+        world.close(one.id).await;
     }
 
     world.store.write(|tx| rule_sets::set_cursor(tx, 0)).await.unwrap();
@@ -340,4 +350,145 @@ async fn a_burst_and_the_changes_that_made_it_are_one_incident_of_a_burst_and_on
     let found = world.store.read(rules).await.unwrap();
     let expected = [("critical", "rewrite-burst,change-burst"), ("low", "data-changed")];
     assert_eq!(found, expected.map(|(severity, rules)| (severity.to_owned(), rules.to_owned())));
+}
+
+/// The judge crashed before its cursor was kept, or a rule judges anew what it judged before: what was closed stays
+/// as its people left it, and what is new of it is put beside.
+#[tokio::test]
+async fn a_judgement_made_again_adds_a_finding_to_the_closed_incident_and_changes_nothing_else() {
+    let world = world().await;
+    world.observe(vec![page_changed("/srv/www/index.html")]).await;
+    world.judge_all().await;
+    let all = world.store.read(|db| incidents::list(db, false)).await.unwrap();
+    let id = all.iter().find(|one| one.rule == "web-page-changed").unwrap().id;
+    world.close(id).await;
+    let before = world.counts().await;
+    let row = "SELECT state || outcome || severity || last_at || version FROM incident WHERE id = ?1";
+    let stands = move |db: &rusqlite::Connection| Ok(db.query_row(row, [id], |row| row.get::<_, String>(0))?);
+    let stood = world.store.read(stands).await.unwrap();
+    let folder = Folder::BuiltIn.load(Language::En).unwrap();
+    let rule = folder.rule("web-page-changed").unwrap().clone();
+    let (digest, seen) = (folder.digest(), {
+        world.store.write(|tx| rule_sets::set_cursor(tx, 0)).await.unwrap();
+        let mut bench = Bench::open(&world.store, Arc::new(folder)).await.unwrap();
+        bench.weigh_next(&world.store, STRETCH_MAX, clock::now()).await.unwrap().unwrap()
+    });
+    let mut again = seen.findings.iter().find(|one| one.rule == "web-page-changed").unwrap().clone();
+    again.key = "another judgement of the same".to_owned();
+    let mut graver = again.clone();
+    (graver.key, graver.severity) = ("a graver one".to_owned(), vonggac_rules::finding::Severity::Critical);
+
+    let (filed, opened) = world
+        .store
+        .write(move |tx| {
+            let filed = incidents::file_finding(tx, &again, &rule, digest, clock::now())?;
+            Ok((filed, incidents::file_finding(tx, &graver, &rule, digest, clock::now())?))
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(filed, Filed::Added(id));
+    assert_eq!(world.store.read(stands).await.unwrap(), stood);
+    assert!(matches!(opened, Filed::Opened(_)), "what is graver than what was closed is told: {opened:?}");
+    assert_eq!(world.counts().await.1, before.1 + 2);
+}
+
+/// Row G-5 and Show 4: 300 like alerts from 12 machines in 10 minutes are one incident with 12 machines; wherever the
+/// collector crashes while it judges, the incidents are the same and none is doubled.
+#[tokio::test]
+async fn three_hundred_like_alerts_from_twelve_machines_are_one_incident_wherever_the_judge_crashes() {
+    let folder = rules_that_join_by_agency();
+    let whole = flood().await;
+    let rules = Arc::new(Folder::Dir(folder.path().to_owned()).load(Language::En).unwrap());
+    judge_with(&whole, &rules, 1_000, None).await;
+    let expected = whole.verdict().await;
+    assert_eq!(expected, vec![(300, 12, 300)], "one incident, twelve machines, all alerts");
+
+    for crash_after in [0, 1, 7, 63, 64, 128, 255, 299] {
+        let world = flood().await;
+        // The transaction of the stretch that ends there is lost; a new judge begins from the kept cursor.
+        judge_with(&world, &rules, 64, Some(crash_after)).await;
+        judge_with(&world, &rules, 64, None).await;
+        world.store.write(|tx| rule_sets::set_cursor(tx, 0)).await.unwrap();
+        judge_with(&world, &rules, 100, None).await;
+        assert_eq!(world.verdict().await, expected, "crashed after {crash_after}");
+    }
+}
+
+/// The packs, with changes of web pages joined by agency and told by the agency.
+fn rules_that_join_by_agency() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write_packs(dir.path(), "");
+    let path = dir.path().join("packs/integrity/web.yml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("join: host", "join: agency")).unwrap();
+
+    dir
+}
+
+async fn flood() -> World {
+    let world = world().await;
+    world
+        .store
+        .write(|tx| {
+            let agency = AgencyId::new("so-tttt")?;
+            let start = Timestamp(1_795_312_000_000);
+            for n in 0..12_u8 {
+                let host = HostId([100 + n; 16]);
+                hosts::add(tx, host, &agency, &format!("may-{n}"), HostState::Active, 180, Timestamp(0))?;
+            }
+            for n in 0..300_u64 {
+                let host = HostId([100 + u8::try_from(n % 12)?; 16]);
+                let of = LaneOf { host, epoch: Epoch(1), lane: Lane::Prompt };
+                let seq: Seq = observations::mark(tx, of)?.next();
+                let at = start.plus(Duration::from_secs(2 * n));
+                let kind = page_changed("/srv/www/index.html");
+                let word = kind.word();
+                let body = Observation { at, kind }.encode();
+                observations::insert(tx, of, Row { seq, at, kind: word, body: &body }, at)?;
+                observations::set_mark(tx, of, seq)?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+
+    world
+}
+
+/// Judges until all is judged, or until so many observations were: then the last stretch's write fails, as in a crash.
+async fn judge_with(world: &World, rules: &Arc<RuleSet>, stretch: usize, crash_after: Option<i64>) {
+    let mut bench = Bench::open(&world.store, Arc::clone(rules)).await.unwrap();
+    while let Some(weighed) = bench.weigh_next(&world.store, stretch, clock::now()).await.unwrap() {
+        let crash = crash_after.is_some_and(|after| weighed.cursor > after);
+        let written = world
+            .store
+            .write(move |tx| {
+                file_in(tx, &weighed)?;
+                anyhow::ensure!(!crash, "the collector crashed");
+                Ok(())
+            })
+            .await;
+        assert_eq!(written.is_err(), crash);
+        if crash {
+            return;
+        }
+    }
+}
+
+impl World {
+    /// Findings, hosts and counted findings of each incident about the changed page.
+    async fn verdict(&self) -> Vec<(i64, i64, i64)> {
+        self.store
+            .read(|db| {
+                let query = "SELECT (SELECT count(*) FROM finding WHERE incident = i.id),
+                    (SELECT count(*) FROM incident_host WHERE incident = i.id), i.findings
+                    FROM incident i WHERE i.rule = 'web-page-changed' ORDER BY i.id";
+                let mut query = db.prepare(query)?;
+                let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+            .unwrap()
+    }
 }

@@ -87,7 +87,7 @@ fn weigh_one(clause: &Clause, facts: &Facts, book: &Book, figures: &Figures) -> 
     let open: Vec<&Incident> = facts
         .incidents
         .iter()
-        .filter(|incident| incident.is_open() && incident.clauses.contains(&clause.id))
+        .filter(|incident| incident.is_open() && !incident.drill && incident.clauses.contains(&clause.id))
         .collect();
     let mut evidence: BTreeSet<Evidence> = open
         .iter()

@@ -119,10 +119,13 @@ pub struct Incident {
     pub agency: String,
     /// What it is about.
     pub subject: String,
-    /// `new`, `acknowledged` or `closed`, as it stood.
+    /// Its state, as it stood.
     pub state: String,
     /// How it ended, if it had.
     pub outcome: Option<String>,
+    /// Whether it was a drill: then no figure counts it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
     /// When the collector opened it.
     pub raised_at: Timestamp,
     /// How many findings it had; not counted for a closed one.

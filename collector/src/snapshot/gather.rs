@@ -247,6 +247,7 @@ fn incidents(db: &Connection, as_of: Timestamp, facts: &mut Facts) -> anyhow::Re
         let id: i64 = row.get(0)?;
         let deeds = deeds(db, id, as_of)?;
         let (state, outcome) = stood(&deeds);
+        let drill = is_drill(&deeds);
         let mut incident = Incident {
             id,
             rule: row.get(1)?,
@@ -258,6 +259,7 @@ fn incidents(db: &Connection, as_of: Timestamp, facts: &mut Facts) -> anyhow::Re
             subject: row.get(8)?,
             state,
             outcome,
+            drill,
             raised_at: Timestamp(row.get(9)?),
             findings_total: None,
             findings: Vec::new(),
@@ -306,11 +308,20 @@ pub fn stood(deeds: &[Deed]) -> (String, Option<String>) {
             "acknowledged" => stood = ("acknowledged".to_owned(), None),
             "closed" => stood = ("closed".to_owned(), deed.after.clone()),
             "reopened" => stood = ("new".to_owned(), None),
+            "moved" => stood = (deed.after.clone().unwrap_or_default(), None),
             _ => {}
         }
     }
 
     stood
+}
+
+/// Whether these deeds made it a drill.
+#[must_use]
+pub fn is_drill(deeds: &[Deed]) -> bool {
+    let newest = deeds.iter().rev().find(|deed| deed.action == "drill");
+
+    newest.is_some_and(|deed| deed.after.as_deref() == Some("drill"))
 }
 
 /// How many findings rest on what had arrived, and the newest of them with their evidence.
@@ -321,9 +332,11 @@ fn findings(
     observations: &mut BTreeMap<ObservationId, Vec<u8>>,
 ) -> anyhow::Result<(u64, Vec<Finding>)> {
     let mut statement = db.prepare_cached(
-        "SELECT key, host, subject, severity, at, fields, evidence FROM finding WHERE incident = ?1 ORDER BY id DESC",
+        "SELECT f.key, f.host, f.subject, f.severity, f.at, f.fields, f.evidence
+         FROM finding_of o JOIN finding f ON f.id = o.finding
+         WHERE o.incident = ?1 AND o.since <= ?2 GROUP BY f.id ORDER BY f.id DESC",
     )?;
-    let mut rows = statement.query([incident])?;
+    let mut rows = statement.query([incident, as_of.0])?;
     let (mut total, mut newest) = (0, Vec::new());
     while let Some(row) = rows.next()? {
         let ids: Vec<ObservationId> =

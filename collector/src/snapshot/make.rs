@@ -173,14 +173,18 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
 /// How many there are of what.
 pub(super) fn counts(facts: &Facts, states: &[ClauseState]) -> BTreeMap<String, u64> {
     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let real = || facts.incidents.iter().filter(|incident| !incident.drill);
+    let drills = facts.incidents.len() - real().count();
     let of = |state: State| number(states.iter().filter(|clause| clause.state == state).count());
 
-    [
+    // A snapshot without drills has the counts that it had before there were any.
+    let drills = (drills > 0).then(|| ("incidents_drill", number(drills)));
+    let all = [
         ("agencies", number(facts.agencies.len())),
         ("hosts", number(facts.hosts.len())),
         ("observations", number(facts.observations.len())),
-        ("incidents", number(facts.incidents.len())),
-        ("incidents_open", number(facts.incidents.iter().filter(|incident| incident.is_open()).count())),
+        ("incidents", number(real().count())),
+        ("incidents_open", number(real().filter(|incident| incident.is_open()).count())),
         ("statements", number(facts.statements.len())),
         ("entitlements", number(facts.entitlements.len())),
         ("accepted_risks", number(facts.accepted_risks.len())),
@@ -190,7 +194,7 @@ pub(super) fn counts(facts: &Facts, states: &[ClauseState]) -> BTreeMap<String, 
         ("clauses_attested", of(State::Attested)),
         ("clauses_not_measurable", of(State::NotMeasurable)),
         ("clauses_no_figure", of(State::NoFigure)),
-    ]
-    .map(|(name, count)| (name.to_owned(), count))
-    .into()
+    ];
+
+    all.into_iter().chain(drills).map(|(name, count)| (name.to_owned(), count)).collect()
 }

@@ -192,8 +192,8 @@ fn incident(db: &Connection, minutes: i64, evidence: &[ObservationId]) {
     let at = NOW.0 + minutes * 60_000;
     db.execute(
         "INSERT INTO incident (id, join_key, rule, rule_set, title_vi, title_en, clauses, owner_role, agency, \
-         subject, severity, state, opened_at, raised_at, last_at, findings) VALUES (1, 'k', 'data-changed', ?1, 'Tệp', \
-         'File', '[\"p/1\"]', 'don-vi-van-hanh', 'so-x', '/srv/a', 'high', 'new', ?2, ?2, ?2, 1)",
+         subject, severity, state, opened_at, raised_at, last_at, findings, detected_at, profile) VALUES (1, 'k', 'data-changed', ?1, 'Tệp', \
+         'File', '[\"p/1\"]', 'don-vi-van-hanh', 'so-x', '/srv/a', 'high', 'new', ?2, ?2, ?2, 1, ?2, 'vn-2026')",
         params![[1_u8; 32], at],
     )
     .unwrap();
@@ -251,6 +251,21 @@ fn a_clause_is_met_only_while_every_host_is_measured_and_nothing_is_open() {
     assert_eq!(states(&as_of(&db, 5)), [Met, NoFigure, NoFigure, NotMeasurable]);
     assert_eq!(states(&as_of(&db, 15)), [NotMet, NoFigure, NoFigure, NotMeasurable]);
     assert_eq!(states(&as_of(&db, 25)), [Met, NoFigure, NoFigure, NotMeasurable]);
+}
+
+#[test]
+fn a_drill_is_in_a_snapshot_but_in_none_of_its_figures() {
+    let db = story();
+    entry(&db, 12, "drill", Some("drill"));
+
+    let facts = as_of(&db, 15);
+    let (made, key) = made(&facts);
+
+    assert!(facts.incidents[0].drill);
+    assert_eq!(states(&facts)[0], State::Met, "no clause is broken by a drill");
+    assert_eq!((made.manifest.counts["incidents"], made.manifest.counts["incidents_drill"]), (0, 1));
+    verify(&made.bytes, Some(&key)).unwrap();
+    assert!(!as_of(&db, 11).incidents[0].drill, "before it was said, it was real");
 }
 
 #[test]

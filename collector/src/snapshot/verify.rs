@@ -15,7 +15,7 @@ use super::book::Book;
 use super::clauses;
 use super::container::{self, Entry};
 use super::facts::{AcceptedRisk, Facts, Text};
-use super::gather::stood;
+use super::gather::{is_drill, stood};
 use super::key::{self, Unsigned};
 use super::make::{
     self, ACCEPTED_RISKS, AGENCIES, ENTITLEMENTS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE,
@@ -238,7 +238,8 @@ fn check_evidence(facts: &Facts) -> Result<(), Fault> {
         return Err(fault(&name, "không điều gì viện dẫn", "nothing names it"));
     }
     for incident in &facts.incidents {
-        if (incident.state.clone(), incident.outcome.clone()) != stood(&incident.deeds) {
+        let stands = (incident.state.clone(), incident.outcome.clone());
+        if stands != stood(&incident.deeds) || incident.drill != is_drill(&incident.deeds) {
             return Err(fault(
                 INCIDENTS,
                 format!("trạng thái của sự cố {} không theo diễn biến", incident.id),

@@ -1,12 +1,17 @@
-//! Incidents as the judge opens and joins them and as people work on them.
+//! Incidents as the judge opens and joins them; what people do to them is [`super::casework`].
 
-use anyhow::{Context as _, bail};
+use std::borrow::Cow;
+
+use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::Serialize;
 use vonggac_protocol::digest::Digest;
+use vonggac_protocol::id::HostId;
 use vonggac_protocol::time::Timestamp;
 use vonggac_rules::finding::{Finding, Severity};
-use vonggac_rules::incident::{Filing, OpenIncident, file, join_key};
+use vonggac_rules::incident::marks::{HostMark, raised};
+use vonggac_rules::incident::{ClosedIncident, Filing, OpenIncident, file, join_key};
+use vonggac_rules::profile;
 use vonggac_rules::ruleset::Rule;
 
 use super::findings;
@@ -20,6 +25,8 @@ pub enum Filed {
     Opened(i64),
     /// It joined this incident.
     Joined(i64),
+    /// It was put to this closed incident, which stays as it is.
+    Added(i64),
 }
 
 /// Files a finding under the incident that it belongs to; filing it again changes nothing.
@@ -35,17 +42,30 @@ pub fn file_finding(
 ) -> anyhow::Result<Filed> {
     let key = join_key(finding);
     let known = findings::exists(tx, &finding.key)?;
-    let open = open_of(tx, &key)?;
-    let filed = match file(finding, known, open.map(|(_, open)| open)) {
+    let open = open_of(tx, &key, finding)?;
+    let closed = if known || open.is_some() { None } else { closed_of(tx, &key, finding)? };
+    let mark = host_mark(tx, finding.host)?;
+    // The finding is kept as the rule says; what the host is makes the incident graver.
+    let mut graver = Cow::Borrowed(finding);
+    if raised(finding.severity, mark) != finding.severity {
+        graver.to_mut().severity = raised(finding.severity, mark);
+    }
+    let filed = match file(&graver, known, open.map(|(_, open)| open), closed.map(|(_, closed)| closed)) {
         Filing::Known => return Ok(Filed::Known),
-        Filing::Open => Filed::Opened(open_new(tx, finding, &key, rule, rule_set, now)?),
+        Filing::Open => Filed::Opened(open_new(tx, &graver, finding.severity, &key, rule, rule_set, now)?),
         Filing::Join(joined) => {
             let (id, before) = open.context("an incident that a finding joins is open")?;
             join(tx, id, before, joined, now)?;
             Filed::Joined(id)
         }
+        Filing::Add => {
+            let (id, _) = closed.context("an incident that a finding is put to is closed")?;
+            tx.execute("UPDATE incident SET findings = findings + 1 WHERE id = ?1", [id])?;
+            add_entry(tx, id, now, &Entry { action: "finding_added", text: &rule.name, ..Entry::default() })?;
+            Filed::Added(id)
+        }
     };
-    let (Filed::Opened(id) | Filed::Joined(id)) = filed else { return Ok(filed) };
+    let (Filed::Opened(id) | Filed::Joined(id) | Filed::Added(id)) = filed else { return Ok(filed) };
     findings::insert(tx, finding, id, rule_set)?;
     tx.prepare_cached(
         "INSERT INTO incident_host VALUES (?1, ?2, 1) \
@@ -56,22 +76,101 @@ pub fn file_finding(
     Ok(filed)
 }
 
-fn open_of(tx: &Transaction<'_>, join_key: &str) -> anyhow::Result<Option<(i64, OpenIncident)>> {
+/// The open incident that takes the finding: where it was routed to by splitting or merging, or the one of its key. A
+/// drill takes what happened until its end and nothing after it.
+fn open_of(
+    tx: &Transaction<'_>,
+    join_key: &str,
+    finding: &Finding,
+) -> anyhow::Result<Option<(i64, OpenIncident)>> {
     let found: Option<(i64, String, i64, i64)> = tx
         .prepare_cached(
-            "SELECT id, severity, opened_at, last_at FROM incident WHERE join_key = ?1 AND state <> 'closed'",
+            "SELECT i.id, i.severity, i.opened_at, i.last_at FROM
+                (SELECT incident AS id, 0 AS rank FROM incident_route WHERE join_key = ?1 AND host = ?2
+                 UNION ALL SELECT incident, 1 FROM incident_route WHERE join_key = ?1 AND host = x''
+                 UNION ALL SELECT id, 2 FROM incident WHERE join_key = ?1) r JOIN incident i ON i.id = r.id
+             WHERE i.state <> 'closed' AND (i.drill_until IS NULL OR i.drill_until >= ?3)
+             ORDER BY i.drill_until IS NULL, r.rank, i.id DESC LIMIT 1",
         )?
-        .query_row([join_key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .query_row(params![join_key, finding.host.0, finding.at.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
         .optional()?;
     let Some((id, severity, opened_at, last_at)) = found else { return Ok(None) };
-    let severity = Severity::of_word(&severity).with_context(|| format!("severity {severity:?}"))?;
 
-    Ok(Some((id, OpenIncident { severity, opened_at: Timestamp(opened_at), last_at: Timestamp(last_at) })))
+    Ok(Some((
+        id,
+        OpenIncident {
+            severity: severity_of(&severity)?,
+            opened_at: Timestamp(opened_at),
+            last_at: Timestamp(last_at),
+        },
+    )))
+}
+
+fn severity_of(word: &str) -> anyhow::Result<Severity> {
+    Severity::of_word(word).with_context(|| format!("severity {word:?}"))
+}
+
+/// The newest closed incident of the key, and whether the judge had seen all of the finding's evidence by then.
+fn closed_of(
+    tx: &Transaction<'_>,
+    join_key: &str,
+    finding: &Finding,
+) -> anyhow::Result<Option<(i64, ClosedIncident)>> {
+    let found: Option<(i64, String, Option<i64>)> = tx
+        .prepare_cached(
+            "SELECT id, severity, judged_to FROM incident WHERE join_key = ?1 AND state = 'closed' \
+             AND drill_until IS NULL ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row([join_key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((id, severity, judged_to)) = found else { return Ok(None) };
+    let mut had_judged = judged_to.is_some() && !finding.evidence.is_empty();
+    let mut query = tx.prepare_cached(
+        "SELECT count(*) FROM observation WHERE host = ?1 AND epoch = ?2 AND lane = ?3 AND seq = ?4 AND id <= ?5",
+    )?;
+    for seen in &finding.evidence {
+        let (epoch, seq) = (seen.epoch.0.cast_signed(), seen.seq.0.cast_signed());
+        let count: i64 =
+            query.query_row(params![seen.host.0, epoch, seen.lane.code(), seq, judged_to], |row| row.get(0))?;
+        had_judged &= count == 1;
+    }
+
+    Ok(Some((id, ClosedIncident { severity: severity_of(&severity)?, had_judged })))
+}
+
+/// What a person said of a host.
+///
+/// # Errors
+/// If the store fails.
+pub fn host_mark(connection: &Connection, host: HostId) -> anyhow::Result<HostMark> {
+    let found = connection
+        .prepare_cached("SELECT critical, level FROM host_mark WHERE host = ?1")?
+        .query_row([host.0], |row| Ok(HostMark { critical: row.get(0)?, level: row.get(1)? }))
+        .optional()?;
+
+    Ok(found.unwrap_or_default())
+}
+
+/// Says it; the caller writes the audit log.
+///
+/// # Errors
+/// If the store fails.
+pub fn set_host_mark(tx: &Transaction<'_>, host: HostId, mark: HostMark) -> anyhow::Result<()> {
+    tx.execute(
+        "INSERT INTO host_mark VALUES (?1, ?2, ?3) \
+         ON CONFLICT (host) DO UPDATE SET critical = excluded.critical, level = excluded.level",
+        params![host.0, mark.critical, mark.level],
+    )?;
+
+    Ok(())
 }
 
 fn open_new(
     tx: &Transaction<'_>,
     finding: &Finding,
+    ruled: Severity,
     join_key: &str,
     rule: &Rule,
     rule_set: Digest,
@@ -79,8 +178,8 @@ fn open_new(
 ) -> anyhow::Result<i64> {
     tx.prepare_cached(
         "INSERT INTO incident (join_key, rule, rule_set, title_vi, title_en, clauses, owner_role, agency, subject, \
-         severity, state, opened_at, raised_at, last_at, findings) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'new', ?11, ?12, ?11, 1)",
+         severity, state, opened_at, raised_at, last_at, findings, detected_at, profile) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'new', ?11, ?12, ?11, 1, ?13, ?14)",
     )?
     .execute(params![
         join_key,
@@ -94,11 +193,22 @@ fn open_new(
         finding.subject,
         finding.severity.word(),
         finding.at.0,
-        now.0
+        now.0,
+        profile::to_the_minute(now).0,
+        profile::born_under(now).id
     ])
     .context("open an incident")?;
     let id = tx.last_insert_rowid();
     add_entry(tx, id, now, &Entry { action: "opened", ..Entry::default() })?;
+    if ruled != finding.severity {
+        let entry = Entry {
+            action: "severity",
+            before: Some(ruled.word()),
+            after: Some(finding.severity.word()),
+            ..Entry::default()
+        };
+        add_entry(tx, id, now, &entry)?;
+    }
 
     Ok(id)
 }
@@ -170,101 +280,6 @@ pub fn add_entry(
     Ok(())
 }
 
-/// How an incident ended, for people and for figures.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum ClosingOutcome {
-    /// It was what the rule says, and did harm.
-    TrueImpact,
-    /// It was what the rule says, and did no harm.
-    TrueNoImpact,
-    /// It was not what the rule says.
-    FalseAlarm,
-    /// Somebody had planned it.
-    PlannedChange,
-    /// Another incident is about the same.
-    Duplicate,
-    /// It could not be found out.
-    Unknown,
-}
-
-impl ClosingOutcome {
-    /// The word in the store.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::TrueImpact => "true_impact",
-            Self::TrueNoImpact => "true_no_impact",
-            Self::FalseAlarm => "false_alarm",
-            Self::PlannedChange => "planned_change",
-            Self::Duplicate => "duplicate",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Notes that a person has seen an incident and takes it.
-///
-/// # Errors
-/// If there is no such incident, it is not new, or the store fails.
-pub fn acknowledge(tx: &Transaction<'_>, id: i64, person: &str, now: Timestamp) -> anyhow::Result<()> {
-    let state = state_of(tx, id)?;
-    if state != "new" {
-        bail!("incident {id} is {state}, only a new one can be acknowledged");
-    }
-    tx.execute(
-        "UPDATE incident SET state = 'acknowledged', acknowledged_at = ?2, owner = coalesce(owner, ?3), \
-         version = version + 1 WHERE id = ?1",
-        params![id, now.0, person],
-    )?;
-    let entry = Entry {
-        person: Some(person),
-        action: "acknowledged",
-        before: Some("new"),
-        after: Some("acknowledged"),
-        ..Entry::default()
-    };
-
-    add_entry(tx, id, now, &entry)
-}
-
-/// Closes an incident with its outcome.
-///
-/// # Errors
-/// If there is no such incident, it is closed already, or the store fails.
-pub fn close(
-    tx: &Transaction<'_>,
-    id: i64,
-    person: &str,
-    outcome: ClosingOutcome,
-    text: &str,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let state = state_of(tx, id)?;
-    if state == "closed" {
-        bail!("incident {id} is closed already");
-    }
-    tx.execute(
-        "UPDATE incident SET state = 'closed', outcome = ?2, closed_at = ?3, version = version + 1 WHERE id = ?1",
-        params![id, outcome.word(), now.0],
-    )?;
-    let entry = Entry {
-        person: Some(person),
-        action: "closed",
-        text,
-        before: Some(&state),
-        after: Some(outcome.word()),
-    };
-
-    add_entry(tx, id, now, &entry)
-}
-
-fn state_of(tx: &Transaction<'_>, id: i64) -> anyhow::Result<String> {
-    tx.query_row("SELECT state FROM incident WHERE id = ?1", [id], |row| row.get(0))
-        .optional()?
-        .with_context(|| format!("there is no incident {id}"))
-}
-
 /// An incident in a few words.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
@@ -274,7 +289,7 @@ pub struct Summary {
     pub rule: String,
     /// How grave it is.
     pub severity: String,
-    /// `new`, `acknowledged` or `closed`.
+    /// Where it stands.
     pub state: String,
     /// How it ended.
     pub outcome: Option<String>,
@@ -308,7 +323,9 @@ const SUMMARY: &str = "SELECT i.id, i.rule, i.severity, i.state, i.outcome, i.ti
      lower(hex(h.host)), host.name, i.subject, i.clauses, i.owner_role, i.opened_at, i.raised_at, i.last_at, \
      i.findings FROM incident i \
      JOIN incident_host h ON h.incident = i.id AND h.host = \
-     (SELECT f.host FROM finding f WHERE f.incident = i.id ORDER BY f.id LIMIT 1) \
+     (SELECT f.host FROM finding_of o JOIN finding f ON f.id = o.finding \
+      JOIN incident_host kept ON kept.incident = o.incident AND kept.host = f.host \
+      WHERE o.incident = i.id ORDER BY f.id LIMIT 1) \
      JOIN host ON host.id = h.host";
 
 fn read_summary(row: &Row<'_>) -> rusqlite::Result<Summary> {

@@ -4,6 +4,7 @@
 
 mod ask;
 mod budgets;
+mod casework;
 mod enrolling;
 mod exports;
 mod fleet_kept;

@@ -60,6 +60,8 @@ pub struct AgencyLine {
     pub open: OpenCount,
     /// Open incidents that nobody has taken.
     pub unseen: u64,
+    /// Open drills; no other figure counts them.
+    pub drills: u64,
     /// Newest evidence of any incident.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub latest: Option<Timestamp>,
@@ -82,13 +84,17 @@ pub fn overview(db: &Connection, scope: &Scope) -> anyhow::Result<Vec<AgencyLine
         }
     }
     let mut incidents = db.prepare_cached(
-        "SELECT agency, severity, state, count(*), max(last_at) FROM incident
-         WHERE (?1 IS NULL OR agency = ?1) GROUP BY agency, severity, state",
+        "SELECT agency, severity, state, count(*), max(last_at), drill_until IS NOT NULL AS drill FROM incident
+         WHERE (?1 IS NULL OR agency = ?1) GROUP BY agency, severity, state, drill",
     )?;
     let mut rows = incidents.query([scope.agency()])?;
     while let Some(row) = rows.next()? {
         let Some(line) = agencies.get_mut(row.get_ref(0)?.as_str()?) else { continue };
-        let (state, count) = (row.get_ref(2)?.as_str()?, row.get(3)?);
+        let (state, count): (_, u64) = (row.get_ref(2)?.as_str()?, row.get(3)?);
+        if row.get(5)? {
+            line.drills += if state == "closed" { 0 } else { count };
+            continue;
+        }
         if state != "closed" {
             line.open.add(row.get(1)?, count);
         }
@@ -115,6 +121,7 @@ fn bare(db: &Connection, scope: &Scope) -> anyhow::Result<BTreeMap<String, Agenc
             waiting: 0,
             open: OpenCount::default(),
             unseen: 0,
+            drills: 0,
             latest: None,
         };
         Ok((line.id.clone(), line))

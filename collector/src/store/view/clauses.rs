@@ -31,7 +31,8 @@ pub fn counts(
     let mut counts: BTreeMap<String, ClauseCount> = BTreeMap::new();
     let mut incidents = db.prepare_cached(
         "SELECT c.value, sum(i.state <> 'closed'), sum(i.state = 'closed')
-         FROM incident i, json_each(i.clauses) c WHERE ?1 IS NULL OR i.agency = ?1 GROUP BY c.value",
+         FROM incident i, json_each(i.clauses) c WHERE (?1 IS NULL OR i.agency = ?1) AND i.drill_until IS NULL
+         GROUP BY c.value",
     )?;
     let mut rows = incidents.query([scope.agency()])?;
     while let Some(row) = rows.next().context("count the incidents of the clauses")? {

@@ -75,7 +75,7 @@ pub struct HostLine {
 pub(super) const COLUMNS: &str = "h.id, h.name, h.agency, a.name, h.state, h.enrolled_at, h.last_heard_at,
     h.silent_since, h.promised_secs, h.agent_version, h.address, h.clock_offset_ms,
     (SELECT count(*) FROM incident_host ih JOIN incident i ON i.id = ih.incident
-        WHERE ih.host = h.id AND i.state <> 'closed'),
+        WHERE ih.host = h.id AND i.state <> 'closed' AND i.drill_until IS NULL),
     (SELECT o.body FROM latest l JOIN observation o ON o.id = l.observation
         WHERE l.host = h.id AND l.kind = 'host_described'),
     (SELECT o.body FROM latest l JOIN observation o ON o.id = l.observation

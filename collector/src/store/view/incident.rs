@@ -146,7 +146,9 @@ fn hosts(db: &Connection, incident: i64) -> anyhow::Result<Vec<IncidentHost>> {
 fn findings(db: &Connection, incident: i64) -> anyhow::Result<Vec<FindingLine>> {
     let mut query = db.prepare_cached(
         "SELECT f.id, f.host, h.name, f.subject, f.severity, f.at, f.fields, f.evidence, f.rule
-         FROM finding f JOIN host h ON h.id = f.host WHERE f.incident = ?1 ORDER BY f.id DESC LIMIT ?2",
+         FROM finding_of o JOIN finding f ON f.id = o.finding JOIN host h ON h.id = f.host
+         JOIN incident_host ih ON ih.incident = o.incident AND ih.host = f.host
+         WHERE o.incident = ?1 GROUP BY f.id ORDER BY f.id DESC LIMIT ?2",
     )?;
     let limit = i64::try_from(FINDINGS_SHOWN).unwrap_or(i64::MAX);
     let mut rows = query.query([incident, limit])?;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::time::Timestamp;
 
+use super::casefile::ClockLine;
 use super::fold::{fold, holds};
 use super::page::{Cursor, Rows};
 use super::scope::Scope;
@@ -25,6 +26,10 @@ pub struct IncidentFilter {
     pub agency: Option<String>,
     /// One host.
     pub host: Option<HostId>,
+    /// Drills alone, or real ones alone; `None`: both.
+    pub drill: Option<bool>,
+    /// Whose.
+    pub owner: Option<String>,
     /// One rule.
     pub rule: Option<String>,
     /// One clause, by id.
@@ -85,6 +90,34 @@ pub struct IncidentLine {
     pub host_count: u64,
     /// Grows with every change; what `If-Match` must name.
     pub version: i64,
+    /// Who, if set, alone closes it.
+    pub reviewer: Option<String>,
+    /// T0: its detection, to the minute; never changes.
+    #[schema(value_type = String, format = DateTime)]
+    pub detected_at: Timestamp,
+    /// The regime of law that it was born under.
+    pub profile: String,
+    /// When it was said what it is about.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub triaged_at: Option<Timestamp>,
+    /// When it did not spread any more.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub contained_at: Option<Timestamp>,
+    /// When what it touched worked again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resolved_at: Option<Timestamp>,
+    /// Who may read of it.
+    pub tlp: String,
+    /// What may be done with what is known of it.
+    pub pap: String,
+    /// What it touches.
+    pub marks: Vec<String>,
+    /// Whether it is a drill: no figure counts it.
+    pub is_drill: bool,
+    /// The incident that it is a part of now.
+    pub merged_into: Option<i64>,
+    /// The clock that presses most; `null` if none is left, or where it was not asked for.
+    pub clock: Option<ClockLine>,
 }
 
 /// The columns of [`IncidentLine`], from `incident i JOIN agency a`.
@@ -93,7 +126,8 @@ pub(super) const COLUMNS: &str = "i.id, i.rule, i.title_vi, i.title_en, i.clause
     i.closed_at, i.findings, i.version,
     (SELECT json_group_array(name) FROM (SELECT h.name FROM incident_host ih JOIN host h ON h.id = ih.host
         WHERE ih.incident = i.id ORDER BY h.name LIMIT 10)),
-    (SELECT count(*) FROM incident_host ih WHERE ih.incident = i.id)";
+    (SELECT count(*) FROM incident_host ih WHERE ih.incident = i.id), i.reviewer, i.detected_at, i.profile,
+    i.triaged_at, i.contained_at, i.resolved_at, i.tlp, i.pap, i.marks, i.drill_until, i.merged_into";
 
 /// A row of [`COLUMNS`].
 pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<IncidentLine> {
@@ -127,6 +161,18 @@ pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<IncidentLine> {
         version: row.get(19)?,
         hosts: list(20)?,
         host_count: row.get(21)?,
+        reviewer: row.get(22)?,
+        detected_at: Timestamp(row.get(23)?),
+        profile: row.get(24)?,
+        triaged_at: row.get::<_, Option<i64>>(25)?.map(Timestamp),
+        contained_at: row.get::<_, Option<i64>>(26)?.map(Timestamp),
+        resolved_at: row.get::<_, Option<i64>>(27)?.map(Timestamp),
+        tlp: row.get(28)?,
+        pap: row.get(29)?,
+        marks: list(30)?,
+        is_drill: row.get::<_, Option<i64>>(31)?.is_some(),
+        merged_into: row.get(32)?,
+        clock: None,
     })
 }
 
@@ -157,6 +203,8 @@ pub fn list(
            AND (?5 IS NULL OR EXISTS (SELECT 1 FROM incident_host ih WHERE ih.incident = i.id AND ih.host = ?5))
            AND (?6 IS NULL OR i.rule = ?6)
            AND (?7 IS NULL OR EXISTS (SELECT 1 FROM json_each(i.clauses) c WHERE c.value = ?7))
+           AND (?10 IS NULL OR (i.drill_until IS NOT NULL) = ?10)
+           AND (?11 IS NULL OR i.owner = ?11)
            AND (i.last_at, i.id) < (?8, ?9)
          ORDER BY i.last_at DESC, i.id DESC"
     ))?;
@@ -170,6 +218,8 @@ pub fn list(
         filter.clause,
         after.at,
         after.id,
+        filter.drill,
+        filter.owner,
     ])?;
     let mut found = Vec::new();
     while found.len() <= limit {

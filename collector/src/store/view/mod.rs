@@ -8,12 +8,14 @@
 //! | [`page`] | cursors |
 //! | [`agencies`] | the province at a glance |
 //! | [`incidents`], [`incident`] | the list; one with everything about it |
+//! | [`casefile`] | what belongs to an incident besides its evidence: clocks, tasks, reports |
 //! | [`hosts`], [`host`] | likewise |
 //! | [`observations`] | one piece of evidence |
 //! | [`clauses`] | open incidents by clause |
 //! | [`journal`] | the audit log |
 
 pub mod agencies;
+pub mod casefile;
 pub mod clauses;
 pub mod fold;
 pub mod host;

@@ -3,6 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use vonggac_rules::incident::life;
 
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $word:literal),* $(,)? }) => {
@@ -57,6 +58,14 @@ words! {
         New = "new",
         /// Somebody has.
         Acknowledged = "acknowledged",
+        /// It is being understood.
+        Analysis = "analysis",
+        /// It does not spread any more.
+        Contained = "contained",
+        /// Its cause is removed.
+        Eradicated = "eradicated",
+        /// What it touched works again.
+        Recovered = "recovered",
         /// It is over.
         Closed = "closed",
     }
@@ -97,6 +106,84 @@ words! {
         Closed = "closed",
         /// Somebody, or new evidence, opened it again.
         Reopened = "reopened",
+        /// It came to another state.
+        Moved = "moved",
+        /// Another person is to close it.
+        Reviewer = "reviewer",
+        /// What it touches was said, or taken back.
+        Marked = "marked",
+        /// It was made a drill, or real again.
+        Drill = "drill",
+        /// Who may read of it changed.
+        Tlp = "tlp",
+        /// What may be done with what is known of it changed.
+        Pap = "pap",
+        /// Its own times rest.
+        Paused = "paused",
+        /// They run again.
+        Resumed = "resumed",
+        /// A field of its forms was filled.
+        Filled = "filled",
+        /// A report was sent.
+        Reported = "reported",
+        /// A task was given.
+        TaskAdded = "task_added",
+        /// A task was answered.
+        TaskAnswered = "task_answered",
+        /// The answer is enough.
+        TaskAccepted = "task_accepted",
+        /// The answer is not enough.
+        TaskReturned = "task_returned",
+        /// The task is not to be done any more.
+        TaskWithdrawn = "task_withdrawn",
+        /// A host, file or package was linked.
+        Linked = "linked",
+        /// A link was taken away.
+        Unlinked = "unlinked",
+        /// It and another became one.
+        Merged = "merged",
+        /// Hosts of it became another.
+        Split = "split",
+        /// What was known when it was closed was judged again.
+        FindingAdded = "finding_added",
+    }
+}
+
+impl State {
+    /// The state of life.
+    #[must_use]
+    pub fn life(self) -> life::State {
+        match self {
+            Self::New => life::State::New,
+            Self::Acknowledged => life::State::Acknowledged,
+            Self::Analysis => life::State::Analysis,
+            Self::Contained => life::State::Contained,
+            Self::Eradicated => life::State::Eradicated,
+            Self::Recovered => life::State::Recovered,
+            Self::Closed => life::State::Closed,
+        }
+    }
+}
+
+impl Severity {
+    /// As the rules have it.
+    #[must_use]
+    pub fn ruled(self) -> vonggac_rules::finding::Severity {
+        use vonggac_rules::finding::Severity as Ruled;
+        match self {
+            Self::Low => Ruled::Low,
+            Self::Medium => Ruled::Medium,
+            Self::High => Ruled::High,
+            Self::Critical => Ruled::Critical,
+        }
+    }
+}
+
+impl Outcome {
+    /// Whether it turned out that nobody is to be told of it.
+    #[must_use]
+    pub fn is_void(self) -> bool {
+        matches!(self, Self::FalseAlarm | Self::PlannedChange | Self::Duplicate)
     }
 }
 

@@ -21,3 +21,4 @@ problem-order-root = This host never told of a baseline of that root
 problem-host-state = The host is not in the state of this decision
 problem-export-busy = Others are making exports; try again in a minute
 problem-export-room = The disk of the collector has too little room for an export
+problem-refused = This cannot be done to the incident

@@ -21,3 +21,4 @@ problem-order-root = Máy này chưa từng báo mốc chuẩn của thư mục 
 problem-host-state = Máy không ở trạng thái chờ quyết định này
 problem-export-busy = Người khác đang kết xuất; hãy thử lại sau một phút
 problem-export-room = Ổ đĩa của máy chủ thu thập không còn đủ chỗ để kết xuất
+problem-refused = Không thể làm việc này với sự cố

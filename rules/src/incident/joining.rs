@@ -1,4 +1,4 @@
-//! Findings about the same matter are one incident.
+//! Which incident a finding belongs to: findings about the same matter are one.
 
 use vonggac_protocol::time::Timestamp;
 
@@ -29,11 +29,23 @@ pub struct OpenIncident {
     pub last_at: Timestamp,
 }
 
+/// What the casebook must know of the newest closed incident with the finding's join key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClosedIncident {
+    /// How grave it was.
+    pub severity: Severity,
+    /// Whether all that the finding rests on had been judged before a person closed the incident: then the finding
+    /// is a judgement made again, by another rule or the same, of what was known then.
+    pub had_judged: bool,
+}
+
 /// What becomes of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Filing {
     /// Its key is known already: nothing changes.
     Known,
+    /// It is put to the closed incident, which stays as its people left it.
+    Add,
     /// No incident with its join key is open: open one.
     Open,
     /// It joins the open incident, which then is as given.
@@ -41,13 +53,21 @@ pub enum Filing {
 }
 
 /// Decides what becomes of a finding. `known` says whether a finding with the same key was filed before, `open`
-/// is the open incident with the same join key, if any.
+/// is the open incident with the same join key, `closed` the newest closed one, if any.
 ///
-/// A severity only ever rises by joining; people lower it.
+/// A severity only ever rises by joining; people lower it. A closed incident takes what is no graver than itself and
+/// was judged before it was closed; anything else opens a new one.
 #[must_use]
-pub fn file(finding: &Finding, known: bool, open: Option<OpenIncident>) -> Filing {
+pub fn file(
+    finding: &Finding,
+    known: bool,
+    open: Option<OpenIncident>,
+    closed: Option<ClosedIncident>,
+) -> Filing {
+    let again = closed.is_some_and(|closed| closed.had_judged && finding.severity <= closed.severity);
     match (known, open) {
         (true, _) => Filing::Known,
+        (false, None) if again => Filing::Add,
         (false, None) => Filing::Open,
         (false, Some(open)) => Filing::Join(OpenIncident {
             severity: open.severity.max(finding.severity),

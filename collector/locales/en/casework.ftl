@@ -1,0 +1,15 @@
+cli-state-analysis = in analysis
+cli-state-contained = contained
+cli-state-eradicated = eradicated
+cli-state-recovered = recovered
+cli-incident-done = Incident { $id }: done.
+cli-incident-neighbours = This cannot be done to incident { $id }.
+cli-incident-unfit = The state of incident { $id } ({ $state }) does not allow it.
+cli-incident-another = Incident { $other } about the same matter is open.
+cli-incident-note = A note of at most 4,000 characters is needed.
+cli-incident-born = Detected (T0) { $detected } · { $profile } · { $tlp } · { $pap }
+cli-incident-clock = { $name }: { $status } · due { $due } { $left }
+cli-incident-source = by { $source }
+cli-incident-task = Task #{ $id } ({ $state }), due { $due }: { $text }
+cli-incident-figures = { $count } incidents · mean time to acknowledge { $mtta } s · to resolve { $mttr } s · late: { $late } · duties late: { $duties } · drills: { $drills }
+cli-host-marked = Noted how critical the host { $host } is.

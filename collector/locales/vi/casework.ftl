@@ -1,0 +1,15 @@
+cli-state-analysis = đang phân tích
+cli-state-contained = đã khoanh vùng
+cli-state-eradicated = đã loại bỏ nguyên nhân
+cli-state-recovered = đã khôi phục
+cli-incident-done = Sự cố { $id }: đã ghi nhận.
+cli-incident-neighbours = Không làm được việc này với sự cố { $id }.
+cli-incident-unfit = Trạng thái của sự cố { $id } ({ $state }) không cho phép việc này.
+cli-incident-another = Sự cố { $other } về cùng việc này đang mở.
+cli-incident-note = Cần có ghi chú, dài không quá 4.000 ký tự.
+cli-incident-born = Phát hiện (T0) { $detected } · { $profile } · { $tlp } · { $pap }
+cli-incident-clock = { $name }: { $status } · hạn { $due } { $left }
+cli-incident-source = theo { $source }
+cli-incident-task = Việc #{ $id } ({ $state }), hạn { $due }: { $text }
+cli-incident-figures = { $count } sự cố · tiếp nhận trung bình { $mtta } giây · khắc phục trung bình { $mttr } giây · trễ: { $late } · nghĩa vụ trễ: { $duties } · diễn tập: { $drills }
+cli-host-marked = Đã ghi nhận mức quan trọng của máy { $host }.

@@ -86,7 +86,9 @@ fn the_same_incident_owes_five_days_under_2017_and_now_24_and_72_hours_under_202
 /// Row BN-2: a missing required field blocks sending, by its name.
 #[test]
 fn a_form_names_every_required_field_that_it_lacks() {
-    for (profile, id, fields) in [("vn-2017", "initial", 13), ("vn-2017", "final", 9), ("vn-2026", "initial", 8)] {
+    for (profile, id, fields) in
+        [("vn-2017", "initial", 13), ("vn-2017", "final", 9), ("vn-2026", "initial", 8)]
+    {
         let profile = of(profile).unwrap();
         let form = profile.form(id).unwrap();
         let mut values: BTreeMap<String, String> =
@@ -95,7 +97,8 @@ fn a_form_names_every_required_field_that_it_lacks() {
         assert_eq!(form::missing(profile, form, &BTreeMap::new()).len(), fields);
         assert!(form::missing(profile, form, &values).is_empty());
         values.insert("detected_at".to_owned(), "  ".to_owned());
-        let lacking: Vec<_> = form::missing(profile, form, &values).iter().map(|field| field.id.as_str()).collect();
+        let lacking: Vec<_> =
+            form::missing(profile, form, &values).iter().map(|field| field.id.as_str()).collect();
         assert_eq!(lacking, ["detected_at"]);
     }
 }

@@ -58,10 +58,8 @@ impl CasePart {
 
         Ok(Self {
             fields: fields.collect(),
-            profile: regime.map_or_else(
-                || line.profile.clone(),
-                |regime| said(t, &regime.name.vi, &regime.name.en),
-            ),
+            profile: regime
+                .map_or_else(|| line.profile.clone(), |regime| said(t, &regime.name.vi, &regime.name.en)),
             moves: Standing::ALL
                 .iter()
                 .copied()

@@ -273,7 +273,8 @@ pub(super) async fn comment(
     Path(id): Path<i64>,
     Form(form): Form<WorkForm>,
 ) -> Answer {
-    worked(&desk, &reader, id, form, |form| Some(Act::Comment { text: form.ghi_chu.clone() }), "commented").await
+    worked(&desk, &reader, id, form, |form| Some(Act::Comment { text: form.ghi_chu.clone() }), "commented")
+        .await
 }
 
 /// Closes it.
@@ -283,7 +284,9 @@ pub(super) async fn close(
     Path(id): Path<i64>,
     Form(form): Form<WorkForm>,
 ) -> Answer {
-    let act = |form: &WorkForm| Some(Act::Close { outcome: Outcome::of(&form.ket_qua)?, text: form.ghi_chu.clone() });
+    let act = |form: &WorkForm| {
+        Some(Act::Close { outcome: Outcome::of(&form.ket_qua)?, text: form.ghi_chu.clone() })
+    };
 
     worked(&desk, &reader, id, form, act, "closed").await
 }
@@ -295,7 +298,8 @@ pub(super) async fn reopen(
     Path(id): Path<i64>,
     Form(form): Form<WorkForm>,
 ) -> Answer {
-    worked(&desk, &reader, id, form, |form| Some(Act::Reopen { text: form.ghi_chu.clone() }), "reopened").await
+    worked(&desk, &reader, id, form, |form| Some(Act::Reopen { text: form.ghi_chu.clone() }), "reopened")
+        .await
 }
 
 async fn worked(

@@ -8,10 +8,10 @@ use vonggac_protocol::id::HostId;
 use super::casefile::CasePart;
 use super::frame::{Answer, Page, Reader, encoded, shown};
 use crate::desk::Desk;
-use crate::store::view::{agencies, casefile};
 use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
 use crate::store::view::page::{Cursor, ROWS};
 use crate::store::view::words::{Severity, State as Standing};
+use crate::store::view::{agencies, casefile};
 
 /// The filter as the address has it; words that are none of ours count as not given.
 #[derive(Clone, Deserialize, Default)]

@@ -40,7 +40,13 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader) -> Answer {
         .read(move |db| {
             Ok((
                 agencies::overview(db, &scope)?,
-                incidents::list(db, &scope, &IncidentFilter { drill: Some(false), ..IncidentFilter::default() }, None, NEWEST)?,
+                incidents::list(
+                    db,
+                    &scope,
+                    &IncidentFilter { drill: Some(false), ..IncidentFilter::default() },
+                    None,
+                    NEWEST,
+                )?,
                 clauses::counts(db, &scope, now)?,
                 clauses::coverage(db, &scope)?,
             ))

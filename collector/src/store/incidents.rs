@@ -132,8 +132,8 @@ fn closed_of(
     )?;
     for seen in &finding.evidence {
         let (epoch, seq) = (seen.epoch.0.cast_signed(), seen.seq.0.cast_signed());
-        let count: i64 =
-            query.query_row(params![seen.host.0, epoch, seen.lane.code(), seq, judged_to], |row| row.get(0))?;
+        let count: i64 = query
+            .query_row(params![seen.host.0, epoch, seen.lane.code(), seq, judged_to], |row| row.get(0))?;
         had_judged &= count == 1;
     }
 

@@ -69,7 +69,8 @@ mod tests {
         to_newest(&mut db).unwrap();
 
         let row = |id: i64| -> (String, i64, i64, i64) {
-            let query = "SELECT profile, detected_at, version, coalesce(resolved_at, 0) FROM incident WHERE id = ?1";
+            let query =
+                "SELECT profile, detected_at, version, coalesce(resolved_at, 0) FROM incident WHERE id = ?1";
             db.query_row(query, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap()
         };
         assert_eq!(row(7), ("vn-2026".to_owned(), 1_787_072_400_000, 9, 5));

@@ -14,7 +14,8 @@ impl World {
     async fn act(&self, token: &str, incident: i64, act: Value) -> super::ask::Answer {
         let path = format!("/api/v1/incidents/{incident}");
         let seen = self.call(token, "GET", &path, None, "").await;
-        let version = if seen.status == StatusCode::OK { seen.header("etag").to_owned() } else { "\"1\"".to_owned() };
+        let version =
+            if seen.status == StatusCode::OK { seen.header("etag").to_owned() } else { "\"1\"".to_owned() };
 
         self.call(token, "POST", &format!("{path}/act"), Some(&version), &act.to_string()).await
     }
@@ -114,7 +115,10 @@ async fn an_incident_goes_through_its_life_and_everything_done_stands_with_who_w
     let token = world.session("binh", SessionKind::Token).await;
     let id = world.incident("/etc/passwd").await;
 
-    assert_eq!(world.act(&token, id, json!({"act": "move", "to": "contained"})).await.status, StatusCode::CONFLICT);
+    assert_eq!(
+        world.act(&token, id, json!({"act": "move", "to": "contained"})).await.status,
+        StatusCode::CONFLICT
+    );
     world.done(&token, id, json!({"act": "acknowledge"})).await;
     world.later(10).await;
     world.done(&token, id, json!({"act": "move", "to": "analysis"})).await;
@@ -131,21 +135,37 @@ async fn an_incident_goes_through_its_life_and_everything_done_stands_with_who_w
     assert_eq!(world.act(&token, id, closing.clone()).await.status, StatusCode::CONFLICT);
     let reviewer = world.session("an", SessionKind::Token).await;
     let closed = world.done(&reviewer, id, closing).await;
-    let told: Vec<_> = closed["entries"].as_array().unwrap().iter().skip(1).map(|entry| {
-        let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-        format!("{} {} {}>{} {}", text("person"), text("action"), text("before"), text("after"), text("text"))
-    }).collect();
+    let told: Vec<_> = closed["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .skip(1)
+        .map(|entry| {
+            let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+            format!(
+                "{} {} {}>{} {}",
+                text("person"),
+                text("action"),
+                text("before"),
+                text("after"),
+                text("text")
+            )
+        })
+        .collect();
 
     assert_eq!((closed["state"].as_str(), closed["outcome"].as_str()), (Some("closed"), Some("true_impact")));
     assert_eq!(closed["detected_at"], "2026-11-22T01:52:00.000Z", "T0 is to the minute");
-    assert_eq!(told, [
-        "binh acknowledged new>binh ",
-        "binh moved acknowledged>analysis ",
-        "binh moved analysis>recovered ",
-        "binh moved recovered>analysis tái phát",
-        "binh reviewer >an ",
-        "an closed analysis>true_impact xong",
-    ]);
+    assert_eq!(
+        told,
+        [
+            "binh acknowledged new>binh ",
+            "binh moved acknowledged>analysis ",
+            "binh moved analysis>recovered ",
+            "binh moved recovered>analysis tái phát",
+            "binh reviewer >an ",
+            "an closed analysis>true_impact xong",
+        ]
+    );
     let edited = world.seed.desk.store.write(move |tx| {
         Ok(tx.execute("UPDATE incident SET detected_at = detected_at + 60000 WHERE id = ?1", [id])?)
     });
@@ -162,13 +182,15 @@ async fn a_task_is_given_answered_with_evidence_returned_and_accepted() {
     let evidence = world.observation(5).await;
     let digest = format!("sha256:{}", "ab".repeat(32));
 
-    let early = world.act(&binh, id, json!({"act": "add_task", "text": "x", "due_at": "2020-01-01T00:00:00Z"})).await;
+    let early =
+        world.act(&binh, id, json!({"act": "add_task", "text": "x", "due_at": "2020-01-01T00:00:00Z"})).await;
     assert_eq!(early.status, StatusCode::UNPROCESSABLE_ENTITY, "a task is not due before it is given");
     let task = world.done(&binh, id, json!({"act": "add_task", "text": "Đổi mật khẩu", "due_at": due})).await;
     let number = task["casefile"]["tasks"][0]["id"].as_i64().unwrap();
     let unfit = world.act(&binh, id, json!({"act": "accept_task", "task": number})).await;
     assert_eq!(unfit.status, StatusCode::CONFLICT, "there is no answer yet");
-    let answer = json!({"act": "answer_task", "task": number, "text": "Đã đổi", "evidence": [evidence, digest]});
+    let answer =
+        json!({"act": "answer_task", "task": number, "text": "Đã đổi", "evidence": [evidence, digest]});
     world.done(&chi, id, answer.clone()).await;
     world.done(&binh, id, json!({"act": "return_task", "task": number, "text": "thiếu một tài khoản"})).await;
     world.later(60 * 24 * 2).await;
@@ -193,13 +215,18 @@ async fn a_duty_is_owed_by_its_mark_and_not_sent_before_its_form_is_whole() {
     let id = world.incident("/etc/passwd").await;
     let duty = "personal-data-72-hours";
     let paper = format!("/su-co/{id}/bao-cao/{duty}");
-    let clock = |seen: &Value| seen["casefile"]["clocks"].as_array().unwrap().iter().find(|one| one["id"] == duty).cloned();
+    let clock = |seen: &Value| {
+        seen["casefile"]["clocks"].as_array().unwrap().iter().find(|one| one["id"] == duty).cloned()
+    };
 
     let before = world.call(&token, "GET", &format!("/api/v1/incidents/{id}"), None, "").await.json();
     assert!(clock(&before).is_none() && before["profile"] == "vn-2026");
     let mark = json!({"act": "mark", "mark": "personal_data", "on": true, "text": "hồ sơ cán bộ"});
     let owed = clock(&world.done(&token, id, mark).await).unwrap();
-    assert_eq!((owed["status"].as_str(), owed["due"].as_str()), (Some("running"), Some("2026-11-25T01:52:00.000Z")));
+    assert_eq!(
+        (owed["status"].as_str(), owed["due"].as_str()),
+        (Some("running"), Some("2026-11-25T01:52:00.000Z"))
+    );
     assert!(owed["confirmed_by"].is_null() && owed["seen"] == "second_hand", "{owed}");
     let sending = json!({"act": "report", "duty": duty, "number": "12/BC-UBND"});
     let blocked = world.act(&token, id, sending.clone()).await;
@@ -208,14 +235,25 @@ async fn a_duty_is_owed_by_its_mark_and_not_sent_before_its_form_is_whole() {
     let paper_blocked = world.get(&browser, &paper).await;
     assert_eq!(paper_blocked.status, StatusCode::CONFLICT);
     assert!(paper_blocked.text.contains("Loại dữ liệu cá nhân bị ảnh hưởng"));
-    for field in ["reporter_name", "reporter_phone", "contact_name", "contact_phone", "data_kinds", "data_subjects", "consequences", "remedy"] {
+    for field in [
+        "reporter_name",
+        "reporter_phone",
+        "contact_name",
+        "contact_phone",
+        "data_kinds",
+        "data_subjects",
+        "consequences",
+        "remedy",
+    ] {
         world.done(&token, id, json!({"act": "fill", "field": field, "value": format!("ô {field}")})).await;
     }
     let t0 = world.act(&token, id, json!({"act": "fill", "field": "detected_at", "value": "hôm qua"})).await;
     assert_eq!(t0.status, StatusCode::CONFLICT, "nobody writes another T0 over it");
     let printed = world.get(&browser, &paper).await;
     assert_eq!(printed.status, StatusCode::OK);
-    for part in ["22/11/2026 08:52:00", "ô data_kinds", "UBND xã Hòa Bình", "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"] {
+    for part in
+        ["22/11/2026 08:52:00", "ô data_kinds", "UBND xã Hòa Bình", "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"]
+    {
         assert!(printed.text.contains(part), "{part}");
     }
     world.later(60).await;
@@ -232,14 +270,20 @@ async fn own_clocks_rest_with_a_reason_and_the_list_shows_owner_and_clock() {
     let browser = world.session("binh", SessionKind::Browser).await;
     let id = world.incident("/etc/passwd").await;
 
-    assert_eq!(world.act(&token, id, json!({"act": "pause", "text": " "})).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        world.act(&token, id, json!({"act": "pause", "text": " "})).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     world.done(&token, id, json!({"act": "assign", "person": "chi"})).await;
     let stranger = world.act(&token, id, json!({"act": "assign", "person": "giang"})).await;
     assert_eq!(stranger.status, StatusCode::CONFLICT, "who only reads has no incident");
     let before = world.call(&token, "GET", "/api/v1/incidents?owner=chi", None, "").await.json();
     let due = |seen: &Value| seen["items"][0]["clock"]["due"].as_str().unwrap().to_owned();
     world.done(&token, id, json!({"act": "pause", "text": "chờ đơn vị mở máy"})).await;
-    assert_eq!(world.act(&token, id, json!({"act": "pause", "text": "x"})).await.status, StatusCode::CONFLICT);
+    assert_eq!(
+        world.act(&token, id, json!({"act": "pause", "text": "x"})).await.status,
+        StatusCode::CONFLICT
+    );
     world.later(30).await;
     world.done(&token, id, json!({"act": "resume", "text": "đã mở"})).await;
     let after = world.call(&token, "GET", "/api/v1/incidents?owner=chi", None, "").await.json();
@@ -283,18 +327,27 @@ async fn a_drill_is_in_no_figure_and_counted_apart() {
 async fn two_incidents_become_one_and_hosts_are_split_off_with_history_and_without_losing_time() {
     let world = World::new().await;
     let token = world.session("an", SessionKind::Token).await;
-    let (into, from) = (world.incident("/etc/passwd").await, world.incident("/root/.ssh/authorized_keys").await);
+    let (into, from) =
+        (world.incident("/etc/passwd").await, world.incident("/root/.ssh/authorized_keys").await);
     let elsewhere = world.incident("/var").await;
 
     let far = world.act(&token, from, json!({"act": "merge", "into": elsewhere, "text": "x"})).await;
     assert_eq!(far.status, StatusCode::CONFLICT, "incidents of two agencies do not become one");
-    assert_eq!(world.act(&token, from, json!({"act": "merge", "into": from, "text": "x"})).await.status, StatusCode::CONFLICT);
-    let merged = world.done(&token, from, json!({"act": "merge", "into": into, "text": "một lần xâm nhập"})).await;
+    assert_eq!(
+        world.act(&token, from, json!({"act": "merge", "into": from, "text": "x"})).await.status,
+        StatusCode::CONFLICT
+    );
+    let merged =
+        world.done(&token, from, json!({"act": "merge", "into": into, "text": "một lần xâm nhập"})).await;
     let whole = world.call(&token, "GET", &format!("/api/v1/incidents/{into}"), None, "").await.json();
     assert_eq!((merged["state"].as_str(), merged["outcome"].as_str()), (Some("closed"), Some("duplicate")));
     assert_eq!(merged["merged_into"], into);
-    let subjects: Vec<_> = whole["newest"].as_array().unwrap().iter().map(|one| one["subject"].as_str().unwrap()).collect();
-    assert!(subjects.contains(&"/etc/passwd") && subjects.contains(&"/root/.ssh/authorized_keys"), "{subjects:?}");
+    let subjects: Vec<_> =
+        whole["newest"].as_array().unwrap().iter().map(|one| one["subject"].as_str().unwrap()).collect();
+    assert!(
+        subjects.contains(&"/etc/passwd") && subjects.contains(&"/root/.ssh/authorized_keys"),
+        "{subjects:?}"
+    );
     assert_eq!(whole["findings"].as_u64().unwrap(), u64::try_from(subjects.len()).unwrap());
     let again = world.act(&token, from, json!({"act": "reopen", "text": "x"})).await;
     assert_eq!(again.status, StatusCode::CONFLICT, "what is a part of another is not opened on its own");
@@ -302,11 +355,22 @@ async fn two_incidents_become_one_and_hosts_are_split_off_with_history_and_witho
     assert_eq!(world.act(&token, into, alone).await.status, StatusCode::CONFLICT, "a host must be left");
 
     // A second machine joins by hand of the store, as a rule that joins by agency would bring it.
-    world.seed.desk.store.write(move |tx| {
-        Ok(tx.execute("INSERT INTO incident_host VALUES (?1, ?2, 0)", rusqlite::params![into, seed::host(6).0])?)
-    }).await.unwrap();
+    world
+        .seed
+        .desk
+        .store
+        .write(move |tx| {
+            Ok(tx.execute(
+                "INSERT INTO incident_host VALUES (?1, ?2, 0)",
+                rusqlite::params![into, seed::host(6).0],
+            )?)
+        })
+        .await
+        .unwrap();
     world.later(90).await;
-    let split = world.done(&token, into, json!({"act": "split", "hosts": [seed::host(5).to_string()], "text": "hai việc"})).await;
+    let split = world
+        .done(&token, into, json!({"act": "split", "hosts": [seed::host(5).to_string()], "text": "hai việc"}))
+        .await;
     let entry = split["entries"].as_array().unwrap().last().unwrap().clone();
     let new: i64 = entry["after"].as_str().unwrap().trim_start_matches('#').parse().unwrap();
     let born = world.call(&token, "GET", &format!("/api/v1/incidents/{new}"), None, "").await.json();

@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn going_back_takes_away_what_it_goes_behind_and_keeps_the_rest() {
         let at = |minute: i64| Timestamp(minute * 60_000);
-        let recovered = Milestones::default().after(State::Acknowledged, at(1)).after(State::Recovered, at(5));
+        let recovered =
+            Milestones::default().after(State::Acknowledged, at(1)).after(State::Recovered, at(5));
         let back = recovered.after(State::Analysis, at(9));
 
         assert_eq!(recovered.resolved, Some(at(5)));

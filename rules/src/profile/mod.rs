@@ -54,7 +54,9 @@ impl Seen {
     /// Where, by its word.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Read, Self::SecondHand, Self::Unverified, Self::Own].into_iter().find(|seen| seen.word() == word)
+        [Self::Read, Self::SecondHand, Self::Unverified, Self::Own]
+            .into_iter()
+            .find(|seen| seen.word() == word)
     }
 }
 

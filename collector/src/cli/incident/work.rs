@@ -311,7 +311,8 @@ impl Work {
                 bail!(setting.say("cli-incident-neighbours", &[("id", &id)]))
             }
             Done::Unfit(state) => bail!(
-                setting.say("cli-incident-unfit", &[("id", &id), ("state", &t.of_list("state", state.word()))])
+                setting
+                    .say("cli-incident-unfit", &[("id", &id), ("state", &t.of_list("state", state.word()))])
             ),
             Done::AnotherOpen(other) => bail!(setting.say("cli-incident-another", &[("other", &other)])),
             Done::BadNote => bail!(setting.say("cli-incident-note", &[])),

@@ -12,13 +12,7 @@ use crate::store::view::HostColumn;
 use crate::store::view::words::{Outcome, State};
 
 /// Makes the deed's incident a part of `into`.
-pub(super) fn merge(
-    tx: &Transaction<'_>,
-    deed: &Deed<'_>,
-    from: &Standing,
-    into: i64,
-    text: &str,
-) -> Went {
+pub(super) fn merge(tx: &Transaction<'_>, deed: &Deed<'_>, from: &Standing, into: i64, text: &str) -> Went {
     if !note_fits(text) {
         return Ok(Err(Done::BadNote));
     }

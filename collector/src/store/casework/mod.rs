@@ -120,9 +120,7 @@ fn dispatch(tx: &Transaction<'_>, deed: &Deed<'_>, standing: &Standing) -> Went 
         Act::Merge { into, text } => joins::merge(tx, deed, standing, *into, text),
         Act::Split { hosts, text } => joins::split(tx, deed, standing, hosts, text),
         Act::Fill { field, value } => reports::fill(tx, deed, standing, field, value),
-        Act::Report { duty, number, sent_at } => {
-            reports::report(tx, deed, standing, duty, number, *sent_at)
-        }
+        Act::Report { duty, number, sent_at } => reports::report(tx, deed, standing, duty, number, *sent_at),
         _ => says::say(tx, deed, standing),
     }
 }

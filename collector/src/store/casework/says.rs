@@ -30,16 +30,24 @@ pub(super) fn say(tx: &Transaction<'_>, deed: &Deed<'_>, standing: &Standing) ->
             )?;
             Ok(Ok(Kept::new("severity", text).from(standing.severity.word()).to(severity.word())))
         }
-        Act::Tlp { label } => {
-            labelled(tx, deed, (&TLP, "tlp", &standing.tlp, "UPDATE incident SET tlp = ?2 WHERE id = ?1"), label)
-        }
-        Act::Pap { label } => {
-            labelled(tx, deed, (&PAP, "pap", &standing.pap, "UPDATE incident SET pap = ?2 WHERE id = ?1"), label)
-        }
+        Act::Tlp { label } => labelled(
+            tx,
+            deed,
+            (&TLP, "tlp", &standing.tlp, "UPDATE incident SET tlp = ?2 WHERE id = ?1"),
+            label,
+        ),
+        Act::Pap { label } => labelled(
+            tx,
+            deed,
+            (&PAP, "pap", &standing.pap, "UPDATE incident SET pap = ?2 WHERE id = ?1"),
+            label,
+        ),
         Act::Mark { mark, on, text } if note_fits(text) => marked(tx, deed, standing, (mark, *on), text),
         Act::Drill { hours, text } if note_fits(text) => drill(tx, deed, standing, *hours, text),
         Act::Pause { text } | Act::Resume { text } if note_fits(text) => rest(tx, deed, standing, text),
-        Act::Link { kind, value } | Act::Unlink { kind, value } => link(tx, deed, standing, kind, value.trim()),
+        Act::Link { kind, value } | Act::Unlink { kind, value } => {
+            link(tx, deed, standing, kind, value.trim())
+        }
         _ => Ok(Err(Done::BadNote)),
     }
 }

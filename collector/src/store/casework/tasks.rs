@@ -51,9 +51,7 @@ pub(super) fn task(tx: &Transaction<'_>, deed: &Deed<'_>, standing: &Standing) -
             let text = format!("{}\n{}", text.trim(), evidence.join("\n"));
             Ok(Ok(Kept::new("task_answered", &text).from(format!("#{task} {before}")).to(format!("#{task}"))))
         }
-        Act::AcceptTask { task } => {
-            settle(tx, deed, *task, (&["answered"], "accepted", "task_accepted"), "")
-        }
+        Act::AcceptTask { task } => settle(tx, deed, *task, (&["answered"], "accepted", "task_accepted"), ""),
         Act::ReturnTask { task, text } if note_fits(text) => {
             settle(tx, deed, *task, (&["answered"], "open", "task_returned"), text)
         }
@@ -72,7 +70,9 @@ fn settle(
     text: &str,
 ) -> Went {
     match turn(tx, deed.incident, task, from, to)? {
-        Some(before) => Ok(Ok(Kept::new(action, text).from(format!("#{task} {before}")).to(format!("#{task}")))),
+        Some(before) => {
+            Ok(Ok(Kept::new(action, text).from(format!("#{task} {before}")).to(format!("#{task}"))))
+        }
         None => refused(Refusal::BadTask),
     }
 }

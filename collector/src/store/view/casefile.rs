@@ -201,8 +201,7 @@ pub fn add_clocks(db: &Connection, lines: &mut [IncidentLine], now: Timestamp) -
     for line in lines {
         let Some(profile) = profile::of(&line.profile) else { continue };
         let facts = facts(db, line)?;
-        line.clock =
-            pressing(&clocks(profile, &facts, now)).map(|clock| ClockLine::of(profile, clock, now));
+        line.clock = pressing(&clocks(profile, &facts, now)).map(|clock| ClockLine::of(profile, clock, now));
     }
 
     Ok(())

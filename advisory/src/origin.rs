@@ -105,7 +105,15 @@ fn of_archive(archive: &str, ecosystem: &Ecosystem) -> Origin {
             &["Ubuntu", "UbuntuESM", "UbuntuESMApps"],
             UBUNTU.iter().find(|(number, _)| *number == (*year, *month)).map(|(_, name)| *name),
         ),
-        _ => return Origin::Other,
+        Ecosystem::AlmaLinux(_)
+        | Ecosystem::RockyLinux(_)
+        | Ecosystem::RedHat(_)
+        | Ecosystem::Alpine(..)
+        | Ecosystem::Windows(_)
+        | Ecosystem::Npm
+        | Ecosystem::PyPI
+        | Ecosystem::CratesIo
+        | Ecosystem::Go => return Origin::Other,
     };
     if !publishers.contains(&publisher) {
         return Origin::Other;

@@ -62,7 +62,9 @@ impl State {
         let between = |state: &Self| *state > Self::Acknowledged && *state < Self::Closed && *state != self;
         match self {
             Self::New | Self::Closed => Vec::new(),
-            _ => Self::ALL.into_iter().filter(between).collect(),
+            Self::Acknowledged | Self::Analysis | Self::Contained | Self::Eradicated | Self::Recovered => {
+                Self::ALL.into_iter().filter(between).collect()
+            }
         }
     }
 }

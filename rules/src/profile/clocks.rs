@@ -152,9 +152,8 @@ pub fn clocks(profile: &Profile, facts: &Facts, now: Timestamp) -> Vec<Clock> {
         Some(clock)
     });
     let owed = profile.duties.iter().filter(|duty| {
-        let marked = |mark: &Mark| match mark {
-            Mark::Serious => facts.is_serious(profile),
-            other => facts.marks.contains(other),
+        let marked = |mark: &Mark| {
+            if *mark == Mark::Serious { facts.is_serious(profile) } else { facts.marks.contains(mark) }
         };
         duty.severity.is_none_or(|from| facts.severity >= from)
             && (duty.when.is_empty() || duty.when.iter().any(marked))

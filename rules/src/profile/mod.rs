@@ -296,7 +296,11 @@ pub fn born_under(detected: Timestamp) -> &'static Profile {
     let today = crate::entitlement::day_of(detected).to_string();
     let all = embedded();
 
-    all.iter().rev().find(|profile| profile.from <= today).or(all.first()).expect("profiles are built in")
+    all.iter()
+        .rev()
+        .find(|profile| profile.from <= today)
+        .or_else(|| all.first())
+        .expect("profiles are built in")
 }
 
 /// The minute of a moment: T0 is told to the minute.

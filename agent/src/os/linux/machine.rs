@@ -41,7 +41,7 @@ fn build(version: &str, signature: &str) -> Option<String> {
         return rest.split_ascii_whitespace().next().map(str::to_owned);
     }
     let full = signature.strip_prefix("Ubuntu ")?.split_ascii_whitespace().next()?;
-    let (build, _flavour) = full.rsplit_once(|c: char| c == '-').filter(|(build, _)| build.contains('-'))?;
+    let (build, _flavour) = full.rsplit_once('-').filter(|(build, _)| build.contains('-'))?;
 
     Some(build.to_owned())
 }

@@ -63,8 +63,11 @@ fn last_upgrade(log: &Path) -> Option<DateTime> {
 fn upgrade(line: &str) -> Option<DateTime> {
     let mut words = line.split_ascii_whitespace();
     let (date, time) = (words.next()?, words.next()?);
-    let (_package, from, to) =
-        (words.next().filter(|word| *word == "upgrade").and(words.next())?, words.next()?, words.next()?);
+    let (_package, from, to) = (
+        words.next().filter(|word| *word == "upgrade").and_then(|_| words.next())?,
+        words.next()?,
+        words.next()?,
+    );
     if compare(to, from) != Ordering::Greater {
         return None;
     }

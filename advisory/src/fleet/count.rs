@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::finding::State;
 use super::{Fleet, Host, Standing, index};
 use crate::book::Book;
-use crate::kernel::Kernel;
 
 /// Findings by state, and packages that could not be judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -160,11 +159,10 @@ impl<H: Ord + Clone> Fleet<H> {
             return Counts::default();
         }
         let machine = &host.machine;
+        let (running, newest) = self.running_and_newest(host, images);
         let told = |item: &u32| {
-            let image = self.items.get(index(*item)).map(|item| &item.kernel);
-            let is = |release: &str| matches!(image, Some(Kernel::Image(image)) if **image == *release);
             let verdict = self.judged.get(index(*item)).copied().unwrap_or_default();
-            (verdict, is(&machine.kernel_running), machine.kernel_installed.as_deref().is_some_and(is))
+            (verdict, running.contains(item), newest.contains(item))
         };
         let key = Kernels {
             images: images.iter().map(told).collect(),

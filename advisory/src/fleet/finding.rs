@@ -194,7 +194,8 @@ impl<H: Ord + Clone> Fleet<H> {
         states
     }
 
-    fn kernels(&self, host: &Host, items: &[u32]) -> Kernels {
+    /// Of these packages of a machine the kernels that run, and those that would run next.
+    pub(super) fn running_and_newest(&self, host: &Host, items: &[u32]) -> (BTreeSet<u32>, BTreeSet<u32>) {
         let images = |release: &str| {
             let is = move |item: &&u32| {
                 self.items
@@ -203,8 +204,24 @@ impl<H: Ord + Clone> Fleet<H> {
             };
             items.iter().filter(is).copied().collect::<BTreeSet<u32>>()
         };
-        let running = images(&host.machine.kernel_running);
-        let newest = host.machine.kernel_installed.as_deref().map(images).unwrap_or_default();
+        let machine = &host.machine;
+        let mut running = images(&machine.kernel_running);
+        let mut newest = machine.kernel_installed.as_deref().map(images).unwrap_or_default();
+        // Of two builds of one release the one runs that the kernel says; the other runs next.
+        let is_built = |item: &u32| {
+            let version = self.items.get(index(*item)).map(|item| &*item.version);
+            version.is_some() && version == machine.kernel_build.as_deref()
+        };
+        if running.len() > 1 && running.iter().any(is_built) {
+            running.retain(is_built);
+            newest.retain(|item| !running.contains(item));
+        }
+
+        (running, newest)
+    }
+
+    fn kernels(&self, host: &Host, items: &[u32]) -> Kernels {
+        let (running, newest) = self.running_and_newest(host, items);
         let touching = newest
             .iter()
             .filter_map(|item| self.verdict(*item))

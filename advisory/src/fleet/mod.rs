@@ -25,7 +25,7 @@ use item::{Item, Verdict};
 
 use crate::book::{Book, Place, Span};
 use crate::ecosystem::{Channel, Ecosystem};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, kernel};
 use crate::origin::{Origin, origin, tells_origins};
 
 /// What matters of a machine besides its packages.
@@ -39,6 +39,9 @@ pub struct Machine {
     pub kernel_running: String,
     /// The newest kernel installed that can take its place.
     pub kernel_installed: Option<String>,
+    /// Version of the package that the running kernel was built as, if told: another than the installed one of the same
+    /// release was replaced on the disk and goes on running.
+    pub kernel_build: Option<String>,
 }
 
 struct Host {
@@ -55,6 +58,23 @@ pub struct Rejudged<H> {
     pub changed: usize,
     /// Machines that have one of these.
     pub hosts: Vec<H>,
+}
+
+/// The running kernel of a machine as a package of its own, if what is installed under its release was built later.
+#[must_use]
+pub fn replaced_kernel(machine: &Machine, packages: &[Package]) -> Option<Package> {
+    let build = machine.kernel_build.as_ref()?;
+    let runs = |package: &&Package| matches!(kernel(package), Kernel::Image(image) if *image == *machine.kernel_running);
+    let mut images = packages.iter().filter(runs);
+    let (installed, order) = (images.next()?, machine.ecosystem.as_ref()?.order());
+    let is_older = order.key(build).ok()? < order.key(&installed.version).ok()?;
+
+    is_older.then(|| Package {
+        version: build.clone(),
+        // The version of an image is that of its source.
+        source_version: None,
+        ..installed.clone()
+    })
 }
 
 /// All machines and their distinct packages. `H` is what a machine is known by.

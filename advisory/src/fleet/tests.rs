@@ -226,6 +226,40 @@ fn rows_of_a_module_speak_of_the_stream_that_is_installed_only() {
 }
 
 #[test]
+fn a_kernel_built_anew_under_its_release_waits_for_the_reboot_too() {
+    let mut book = Book::new();
+    let rows = [
+        row("Debian:12", "linux", "old", "6.1.153-1"),
+        row("Debian:12", "linux", "new", "6.1.199-1"),
+        row("Debian:12", "linux", "ancient", "6.1.1-1"),
+    ];
+    put(&mut book, "Debian:12", rows);
+    let image = deb("linux-image-6.1.0-40-amd64", "6.1.153-1", "linux");
+    let mut fleet = Fleet::new();
+    for (host, build) in [(1, Some("6.1.148-1")), (2, Some("6.1.153-1")), (3, None), (4, Some("6.1.170-1"))] {
+        let machine = Machine {
+            kernel_running: "6.1.0-40-amd64".to_owned(),
+            kernel_installed: Some("6.1.0-40-amd64".to_owned()),
+            kernel_build: build.map(str::to_owned),
+            ..machine("Debian:12")
+        };
+        let mut packages = vec![image.clone()];
+        packages.extend(replaced_kernel(&machine, &packages));
+        assert_eq!(packages.len(), if host == 1 { 2 } else { 1 }, "{build:?}");
+        add(&mut fleet, host, machine, &packages);
+    }
+    fleet.judge(&book);
+
+    let open = [("new".to_owned(), State::Fixable)];
+    assert_eq!(told(&fleet, &book, 1), [open[0].clone(), ("old".to_owned(), State::RebootPending)]);
+    for host in 2..=4 {
+        assert_eq!(told(&fleet, &book, host), open);
+    }
+    assert_eq!(fleet.counts_of(&1, &book), Counts { fixable: 1, reboot_pending: 1, ..Counts::default() });
+    assert_eq!(fleet.counts(&book).len(), 4);
+}
+
+#[test]
 fn a_kernel_mended_on_disk_waits_for_the_reboot() {
     let mut book = Book::new();
     let rows = [

@@ -82,7 +82,7 @@ pub fn packages(
 pub fn hosts(db: &Connection, mut each: impl FnMut(KeptHost)) -> anyhow::Result<()> {
     let mut statement = db.prepare(
         "SELECT h.host, h.inventory, h.observation, h.ecosystem, h.pro, h.kernel_running, h.kernel_installed, \
-         n.packages FROM fleet_host h JOIN fleet_numbers n ON n.host = h.host",
+         h.kernel_build, n.packages FROM fleet_host h JOIN fleet_numbers n ON n.host = h.host",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -101,8 +101,9 @@ pub fn hosts(db: &Connection, mut each: impl FnMut(KeptHost)) -> anyhow::Result<
                 pro: row.get(4)?,
                 kernel_running: row.get(5)?,
                 kernel_installed: row.get(6)?,
+                kernel_build: row.get(7)?,
             },
-            numbers: Some(kept::unpack(row.get_ref(7)?.as_blob()?).context("numbers of packages are none")?),
+            numbers: Some(kept::unpack(row.get_ref(8)?.as_blob()?).context("numbers of packages are none")?),
         });
     }
 
@@ -138,17 +139,17 @@ fn put(tx: &Transaction<'_>, from: u32, batch: &Batch) -> anyhow::Result<()> {
         tx.prepare_cached("DELETE FROM fleet_numbers WHERE host = ?1")?.execute([gone.0])?;
     }
     for KeptHost { host, inventory, observation, machine, numbers } in &batch.hosts {
-        tx.prepare_cached("INSERT OR REPLACE INTO fleet_host VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
-            params![
+        tx.prepare_cached("INSERT OR REPLACE INTO fleet_host VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .execute(params![
                 host.0,
                 inventory.0,
                 observation,
                 machine.ecosystem.as_ref().map(ToString::to_string),
                 machine.pro,
                 machine.kernel_running,
-                machine.kernel_installed
-            ],
-        )?;
+                machine.kernel_installed,
+                machine.kernel_build
+            ])?;
         if let Some(numbers) = numbers {
             tx.prepare_cached("INSERT OR REPLACE INTO fleet_numbers VALUES (?1, ?2)")?
                 .execute(params![host.0, kept::pack(numbers)])?;

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0015_fleet.sql"),
     include_str!("migrations/0010_accepted_risks.sql"),
     include_str!("migrations/0016_casework.sql"),
+    include_str!("migrations/0014_kernel_build.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use vonggac_advisory::book::Loading;
 use vonggac_advisory::ecosystem::Ecosystem;
 use vonggac_advisory::feed::{Item, read_packed};
-use vonggac_advisory::fleet::Machine;
+use vonggac_advisory::fleet::{Machine, replaced_kernel};
 use vonggac_advisory::priority::Priorities;
 use vonggac_advisory::windows::Shelves;
 use vonggac_protocol::digest::Digest;
@@ -221,7 +221,8 @@ fn take_host(shared: &Vulnerabilities, db: &Connection, host: HostId) -> anyhow:
         shared.write().known(host, known);
         return Ok(());
     }
-    let packages: Vec<_> = packages::all(db, host)?.into_iter().collect();
+    let mut packages: Vec<_> = packages::all(db, host)?.into_iter().collect();
+    packages.extend(replaced_kernel(&known.machine, &packages));
     shared.write().host(host, known, &packages);
 
     Ok(())
@@ -243,6 +244,7 @@ fn machine(db: &Connection, id: HostId) -> anyhow::Result<Machine> {
         ecosystem,
         pro: patches.as_ref().and_then(|it| it.pro),
         kernel_running: running.or_else(|| described.map(|it| it.kernel)).unwrap_or_default(),
+        kernel_build: patches.as_ref().and_then(|it| it.kernel_build.clone()),
         kernel_installed: patches.and_then(|it| it.kernel_installed),
     })
 }

@@ -25,7 +25,7 @@ use vonggac_protocol::id::{AgencyId, Epoch, HostId, Lane, Seq};
 use vonggac_protocol::line::Traffic;
 use vonggac_protocol::observation::{AgentSilent, AgentStarted, Kind, Observation};
 use vonggac_protocol::package::{LicenceBasis, Manager, Package};
-use vonggac_protocol::patch::{PatchState, PendingUpdate};
+use vonggac_protocol::patch::{PatchState, PendingUpdate, StaleLibraries, StaleService};
 use vonggac_protocol::path::HostPath;
 use vonggac_protocol::time::Timestamp;
 
@@ -219,8 +219,8 @@ fn sow_packages(
         licence_basis: licence.map_or(LicenceBasis::Unknown, |_| LicenceBasis::CopyrightFile),
         installed_at: Some(now),
         in_repository: Some(true),
-        origin: None,
-        automatic: None,
+        origin: Some("Debian/bookworm".to_owned()),
+        automatic: Some(true),
         module: None,
         place: None,
         copies: None,
@@ -313,11 +313,19 @@ pub(crate) fn patches(n: u8, now: Timestamp) -> PatchState {
         kernel_running: "6.1.0-27-amd64".to_owned(),
         kernel_installed: Some("6.1.0-28-amd64".to_owned()),
         automatic: Some(false),
-        refreshed_at: None,
-        upgraded_at: None,
+        refreshed_at: Some(now.minus(Duration::from_secs(3_600))),
+        upgraded_at: Some(old),
         pro: None,
-        kernel_build: None,
-        stale: None,
+        kernel_build: Some("6.1.115-1".to_owned()),
+        stale: Some(StaleLibraries {
+            services: vec![StaleService {
+                name: "nginx.service".to_owned(),
+                processes: 3,
+                packages: vec!["libssl3".to_owned()],
+            }],
+            services_count: 1,
+            unreadable: 2,
+        }),
         windows: None,
     }
 }

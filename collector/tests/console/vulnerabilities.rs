@@ -241,3 +241,25 @@ async fn an_imported_end_of_support_that_is_newer_counts_and_says_where_it_is_fr
     let page = world.get(&browser, &format!("/may/{}/lo-hong", seed::host(1))).await.text;
     assert!(page.contains("hỗ trợ chuẩn đến 2026-12-10") && page.contains("ngày 2026-11-23"));
 }
+
+#[tokio::test]
+async fn services_that_wait_for_a_restart_and_the_archives_of_packages_are_shown() {
+    let world = World::new().await;
+    let browser = world.session("an", SessionKind::Browser).await;
+    let token = world.session("an", SessionKind::Token).await;
+    let host = seed::host(1);
+
+    let weak = world.get(&browser, &format!("/may/{host}/lo-hong")).await.text;
+    let page = world.get(&browser, &format!("/may/{host}")).await.text;
+    let software = world.get(&browser, &format!("/may/{host}/phan-mem")).await.text;
+    let told = world.call(&token, "GET", &format!("/api/v1/hosts/{host}"), None, "").await.json();
+
+    for words in ["chờ khởi động lại dịch vụ", "nginx.service", "libssl3", "2 tiến trình không xem được"]
+    {
+        assert!(weak.contains(words), "{words}: {weak}");
+    }
+    assert!(page.contains("6.1.115-1") && page.contains("nginx.service"), "{page}");
+    assert!(software.contains("Debian/bookworm") && software.contains("cài kèm"), "{software}");
+    assert_eq!(told["patches"]["kernel_build"], "6.1.115-1");
+    assert_eq!(told["patches"]["stale"]["services"][0]["name"], "nginx.service");
+}

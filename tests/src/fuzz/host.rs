@@ -18,6 +18,21 @@ pub fn rpm_header(bytes: &[u8]) {
     assert!(packages::report(None, None, &marked).is_ok(), "every package can be told");
 }
 
+/// A list of dnf's cache, as each of its three kinds, and its index.
+pub fn dnf_list(bytes: &[u8]) {
+    let found = vonggac_agent::sensor::patches::read_lists_of_bytes(bytes);
+    assert!(found <= bytes.len(), "nothing is found that does not stand there");
+    let folder = Scratch::new();
+    folder.write("etc/yum.repos.d/a.repo", b"[a]\n");
+    folder.write("var/cache/dnf/a-0123456789abcdef/repodata/repomd.xml", bytes);
+    folder.write("var/cache/dnf/a-0123456789abcdef/repodata/primary.xml", bytes);
+    folder.write(
+        "var/lib/dpkg/status",
+        b"Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n",
+    );
+    read_packages(folder.path());
+}
+
 /// The database of rpm, in the form of SQLite.
 pub fn rpm_sqlite(bytes: &[u8]) {
     let folder = Scratch::new();

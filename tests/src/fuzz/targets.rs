@@ -29,7 +29,7 @@ use super::{feed, host, judgement, link};
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 37] = [
+pub const TARGETS: [(&str, Target); 38] = [
     ("frame", frame),
     ("batch", batch),
     ("observation", observation),
@@ -43,6 +43,7 @@ pub const TARGETS: [(&str, Target); 37] = [
     ("spool_block", spool_block),
     ("dpkg_status", dpkg_status),
     ("apt_list", apt_list),
+    ("dnf_list", host::dnf_list),
     ("rpm_ndb", rpm_ndb),
     ("sha256_lanes", sha256_lanes),
     ("baseline_block", baseline_block),

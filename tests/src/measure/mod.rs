@@ -22,6 +22,7 @@
 //! | [`wire`] | `wire-size`, `train-dictionary` |
 //! | [`spool`] | `spool` |
 //! | [`delta`] | `inventory-delta` |
+//! | [`held_back`] | `held-back` |
 //! | [`advisories`] | `version-order`, `judge-fleet`, `start-fleet`, `feed-update`, `against-debsecan`, `against-rpm`, `against-wes` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
@@ -33,6 +34,7 @@ mod delta;
 mod exposure;
 mod fallback;
 mod fleet;
+mod held_back;
 mod idle;
 mod inventory;
 mod kills;
@@ -185,6 +187,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "inventory-delta",
         about: "what of an inventory travels: the whole, a difference, the whole again after the collector lost it",
         run: delta::measure,
+    },
+    Measurement {
+        name: "held-back",
+        about: "pending updates of Debian roots held back (made by debootstrap, or VONGGAC_HELD_BACK_ROOTS): ours, apt's, differing",
+        run: held_back::measure,
     },
     Measurement {
         name: "version-order",

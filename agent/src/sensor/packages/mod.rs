@@ -34,4 +34,5 @@ pub use dpkg::native_architecture;
 pub use kept::{load, save};
 pub use languages::{Finder, Item, Languages, ReadModule, Roots, read_jar, read_npm, read_python};
 pub use marks::{Mark, Marks, mark};
+pub(crate) use rpm::open_sqlite;
 pub use rpm::package_of_header;

@@ -15,14 +15,11 @@ use crate::sensor::packages::{organisation, plain};
 const FILES_MAX: usize = 4_096;
 
 /// Bytes of one list once unpacked; Debian's main has 50 MiB.
-const LIST_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+pub(super) const LIST_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// Bytes of a list packed with xz. Our unpacker holds the whole text of such a list in memory, so larger ones are refused;
-/// apt writes this form only where an administrator told it to.
-const XZ_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Bytes of text that a list packed with xz may unfold into.
-const XZ_TEXT_MAX: usize = 16 * 1024 * 1024;
+/// KiB that unpacking xz may take: what is packed at the highest level needs 64 MiB, and more is refused. apt writes this
+/// form only where an administrator told it to.
+const XZ_KIB_MAX: u32 = 66 * 1024;
 
 /// Versions kept of all lists together.
 const OFFERS_MAX: usize = 500_000;
@@ -37,7 +34,7 @@ const PACKINGS: [(&str, Packing); 5] = [
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Packing {
+pub(super) enum Packing {
     Plain,
     Gzip,
     Lz4,
@@ -166,9 +163,8 @@ pub(super) fn filed_under<'a>(architecture: &'a str, native: &'a str) -> &'a str
     if matches!(architecture, "all" | "") { native } else { architecture }
 }
 
-fn unpacked(path: &Path, packing: Packing) -> Result<Box<dyn Read>, &'static str> {
+pub(super) fn unpacked(path: &Path, packing: Packing) -> Result<Box<dyn Read>, &'static str> {
     let file = File::open(path).map_err(|_| "a list cannot be opened")?;
-    let length = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
     let file = BufReader::with_capacity(64 * 1024, file);
 
     Ok(match packing {
@@ -178,34 +174,8 @@ fn unpacked(path: &Path, packing: Packing) -> Result<Box<dyn Read>, &'static str
         Packing::Zstd => {
             Box::new(zstd::stream::read::Decoder::with_buffer(file).map_err(|_| "a list cannot be unpacked")?)
         }
-        Packing::Xz if length > XZ_BYTES_MAX => {
-            return Err("a list packed with xz is too large to unpack in little memory");
-        }
-        Packing::Xz => {
-            let mut text = Bounded(Vec::new());
-            let mut file = file;
-            lzma_rs::xz_decompress(&mut file, &mut text).map_err(|_| "a list cannot be unpacked")?;
-            Box::new(std::io::Cursor::new(text.0))
-        }
+        Packing::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(file, true, XZ_KIB_MAX)),
     })
-}
-
-/// Takes bytes up to [`XZ_TEXT_MAX`].
-struct Bounded(Vec<u8>);
-
-impl std::io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > XZ_TEXT_MAX {
-            return Err(ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// The release files by the start of the names of their lists.

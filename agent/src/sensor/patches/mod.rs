@@ -5,12 +5,13 @@
 //! once per change of their text.
 //!
 //! The answer is that of `apt list --upgradable`: all versions of installed names in the lists, priorities of archives,
-//! `NotAutomatic`, `/etc/apt/preferences`, holds included. Lists of dnf and zypper are not read yet: there `lists_at`
-//! is `None`, which means that nothing is known, not that nothing waits.
+//! `NotAutomatic`, `/etc/apt/preferences`, holds included; on rpm systems that of `dnf check-update`, see [`dnf`]. The cache of
+//! zypper is not read: there `lists_at` is `None`, which means that nothing is known, not that nothing waits.
 
 mod apt_conf;
 mod archive;
 mod candidate;
+mod dnf;
 mod history;
 mod kernel;
 mod lists;
@@ -22,5 +23,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use dnf::read_lists_of_bytes;
 pub use stale::stale;
 pub use state::{Patches, Running, read, stamp};

@@ -10,6 +10,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::apt_conf::AptConf;
 use super::candidate::{Installed, candidate};
+use super::dnf;
 use super::history;
 use super::kernel::{self, Kernels};
 use super::lists::{self, Lists, Wanted, filed_under};
@@ -59,7 +60,7 @@ pub fn stamp(root: &Path) -> Stamp {
     let lists =
         lists::file_names(&lists::folder(root)).into_iter().map(|name| lists::folder(root).join(name));
 
-    Stamp::of(fixed.map(|path| root.join(path)).into_iter().chain(lists))
+    Stamp::of(fixed.map(|path| root.join(path)).into_iter().chain(lists).chain(dnf::files(root)))
 }
 
 /// Reads the patch state of the system whose files are under `root`.
@@ -83,20 +84,25 @@ pub fn read(
         problems.push("some pins in apt's preferences are not understood and were ignored");
     }
 
-    let known = lists.newest.is_some();
+    // A system has one of the two; tools of the other may be installed too.
+    let offered = dnf::read(root, packages, now);
+    problems.extend(offered.problems.iter().copied());
+    let past = dnf::past(root);
     let mut pending = pending(packages, &lists, &preferences, &native, now);
+    pending.extend(offered.pending);
     keep_first_seen(&mut pending, previous.map_or(&[], |state| &state.pending));
     let by_urgency = |update: &PendingUpdate| (!update.security, update.first_seen, update.name.clone());
     pending.sort_by_cached_key(by_urgency);
     let pending_count = count(pending.len());
     let security = count(pending.iter().filter(|update| update.security).count());
-    let told = known && lists.archives.iter().any(|archive| archive.release.is_security());
+    let of_apt = lists.newest.is_some() && lists.archives.iter().any(|archive| archive.release.is_security());
+    let told = of_apt || offered.tells_security;
     pending.truncate(PENDING_UPDATES_MAX);
     pending.sort();
 
     let kernels = kernel::read(root, packages, running);
     let state = PatchState {
-        lists_at: lists.newest,
+        lists_at: lists.newest.max(offered.lists_at),
         last_update: packages.iter().filter_map(|package| package.installed_at).max(),
         pending,
         pending_count,
@@ -105,8 +111,8 @@ pub fn read(
         kernel_running: running.release.clone(),
         kernel_installed: kernels.newest,
         automatic: automatic(root, packages, &conf),
-        refreshed_at: known.then(|| history::refreshed_at(root)).flatten(),
-        upgraded_at: history::upgraded_at(root),
+        refreshed_at: lists.newest.and_then(|_| history::refreshed_at(root)).max(offered.refreshed_at),
+        upgraded_at: history::upgraded_at(root).max(past.upgraded_at),
         pro: pro(root, packages),
         kernel_build: running.build.clone(),
         // Of the running system, not of what is under the root: the caller looks.
@@ -114,7 +120,10 @@ pub fn read(
         windows: None,
     };
 
-    Patches { state, marks: origin::marks(root, packages, &lists, &native), problems }
+    let mut marks = origin::marks(root, packages, &lists, &native);
+    marks.extend(past.marks);
+
+    Patches { state, marks, problems }
 }
 
 fn count(length: usize) -> u64 {
@@ -208,8 +217,14 @@ fn reboot_needed(root: &Path, kernels: &Kernels) -> Option<bool> {
     if asked { Some(true) } else { kernels.outdated }
 }
 
-/// Whether apt installs updates by itself; `None` on systems without apt.
+/// Whether updates install themselves; `None` on systems with neither apt nor dnf.
 fn automatic(root: &Path, packages: &BTreeSet<Package>, conf: &AptConf) -> Option<bool> {
+    if packages
+        .iter()
+        .any(|package| package.manager == Manager::Rpm && matches!(package.name.as_str(), "dnf" | "dnf5"))
+    {
+        return Some(dnf::automatic(root, packages));
+    }
     let has = |name: &str| of_dpkg(packages).any(|package| package.name == name);
     if !has("apt") {
         return None;

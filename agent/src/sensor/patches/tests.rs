@@ -478,3 +478,29 @@ fn packed_lists_read_like_plain_ones_and_a_damaged_one_is_a_problem() {
         assert_eq!(cut.problems.len(), 1, "{end}");
     }
 }
+
+#[test]
+fn a_list_packed_with_xz_may_be_as_large_as_debians_own() {
+    let root = host(&[]);
+    let list = root
+        .path()
+        .join("var/lib/apt/lists/stable.example.org_debian_dists_stable_main_binary-amd64_Packages");
+    let mut text = std::fs::read_to_string(&list).unwrap();
+    let (mut number, whole) = (0, 24 * 1024 * 1024);
+    while text.len() < whole {
+        number += 1;
+        text += &format!(
+            "Package: other-{number}\nVersion: {number}\nArchitecture: amd64\nDescription: {number:x}\n\n"
+        );
+    }
+    std::fs::remove_file(&list).unwrap();
+    let mut packed = Vec::new();
+    lzma_rs::xz_compress(&mut text.as_bytes(), &mut packed).unwrap();
+    std::fs::write(format!("{}.xz", list.display()), &packed).unwrap();
+    let installed = packages::read(root.path()).unwrap().packages;
+
+    let patches = read(root.path(), Timestamp(0), &installed, &Running::default(), None);
+
+    assert!(patches.problems.is_empty(), "{:?}", patches.problems);
+    assert_eq!(candidate(&patches, "plain").as_deref(), Some("3"));
+}

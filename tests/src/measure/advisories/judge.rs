@@ -137,6 +137,7 @@ fn machine(ecosystem: &Ecosystem, kernel: Option<&Package>) -> Machine {
         pro: None,
         kernel_running: release.clone().unwrap_or_default(),
         kernel_installed: release,
+        kernel_build: None,
     }
 }
 

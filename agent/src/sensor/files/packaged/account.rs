@@ -320,6 +320,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_package_that_stands_in_the_journal_too_does_not_differ_at_every_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let dpkg = folder.path().join("var/lib/dpkg");
+        for name in ["info", "updates"] {
+            std::fs::create_dir_all(dpkg.join(name)).unwrap();
+        }
+        let entry = |version: &str, state: &str| {
+            format!("Package: a\nStatus: install ok {state}\nArchitecture: amd64\nVersion: {version}\n\n")
+        };
+        std::fs::write(dpkg.join("info/a.list"), "/.\n/usr/bin/a\n").unwrap();
+        std::fs::write(dpkg.join("status"), entry("1", "installed")).unwrap();
+        std::fs::write(dpkg.join("updates/0001"), entry("2", "unpacked")).unwrap();
+        std::fs::write(dpkg.join("updates/0002"), entry("3", "installed")).unwrap();
+        let index = folder.path().join("packaged.db");
+        let read = || read_owners(&index, folder.path(), &[b"/usr/bin/a"]).unwrap();
+
+        assert_eq!([read(), read(), read()], [(false, 1); 3], "only the journal's newest word counts");
+
+        std::fs::write(dpkg.join("updates/0003"), entry("3", "not-installed")).unwrap();
+        assert_eq!([read(), read()], [(true, 0), (false, 0)], "removed once, by the journal");
+        std::fs::write(dpkg.join("status"), entry("4", "installed")).unwrap();
+        for name in ["0001", "0002", "0003"] {
+            std::fs::remove_file(dpkg.join("updates").join(name)).unwrap();
+        }
+        assert_eq!([read(), read()], [(true, 1), (false, 1)], "the journal was merged");
+    }
+
+    #[test]
     fn the_package_of_a_record_is_found_in_its_name() {
         assert_eq!(recorded_package(b"libc6:amd64.md5sums"), Some("libc6".into()));
         assert_eq!(recorded_package(b"python3.11.list"), Some("python3.11".into()));

@@ -3,7 +3,7 @@
 //!
 //! Read line by line; only packages whose records changed are read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -63,9 +63,14 @@ pub(super) fn read(index: &Index, root: &Path, stamp: &[u8]) -> Result<bool> {
     let layout = Layout { aliases: Aliases::of(root), diversions: Diversions::read(&folder)? };
     index.read_anew(stamp, |meet| {
         let mut failed = Ok(());
-        for path in status_files(&folder)? {
+        // A package that the journal speaks of stands in `status` as it was before: only the newest word counts.
+        let mut spoken = BTreeSet::new();
+        for (path, is_journal) in status_files(&folder)? {
             each_paragraph(&path, &mut |paragraph| {
-                if failed.is_ok() {
+                let text = |at| paragraph.text(at).unwrap_or_default().to_owned();
+                let key = (text(PACKAGE), text(ARCHITECTURE));
+                let is_first = if is_journal { spoken.insert(key) } else { !spoken.contains(&key) };
+                if is_first && failed.is_ok() {
                     failed = meet_package(&folder, &layout, paragraph, meet);
                 }
             })?;
@@ -75,8 +80,8 @@ pub(super) fn read(index: &Index, root: &Path, stamp: &[u8]) -> Result<bool> {
     })
 }
 
-/// `status`, and the entries of its journal in order.
-fn status_files(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The entries of the journal, the newest first, and `status`; whether each is of the journal.
+fn status_files(folder: &Path) -> Result<Vec<(PathBuf, bool)>> {
     let mut journal = Vec::new();
     match std::fs::read_dir(folder.join("updates")) {
         Ok(entries) => {
@@ -91,9 +96,9 @@ fn status_files(folder: &Path) -> Result<Vec<PathBuf>> {
         Err(error) => return Err(error).context("list dpkg's journal"),
     }
     journal.sort();
-    journal.insert(0, folder.join("status"));
+    let journal = journal.into_iter().rev().map(|path| (path, true));
 
-    Ok(journal)
+    Ok(journal.chain([(folder.join("status"), false)]).collect())
 }
 
 fn each_paragraph(path: &Path, each: &mut impl FnMut(&Paragraph<5>)) -> Result<()> {

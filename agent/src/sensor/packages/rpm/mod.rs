@@ -17,6 +17,8 @@ use vonggac_protocol::time::Timestamp;
 use crate::os::locks;
 
 use super::database::{Found, PACKAGES_MAX, ReadPackagesError, organisation, plain};
+pub(crate) use sqlite::open as open_sqlite;
+
 use header::{Header, Source, Tag};
 
 /// Where rpm keeps its database, by age of the convention.

@@ -52,8 +52,10 @@ pub(super) fn read(path: &Path) -> Result<Found, ReadPackagesError> {
     Ok(found)
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let wal = path.with_file_name("rpmdb.sqlite-wal");
+/// Opens a database that somebody else writes, to read it; nothing is made beside it.
+pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
     let journal = std::fs::metadata(wal).is_ok_and(|metadata| metadata.len() > 0);
     // Immutable makes no files beside the database and needs no locks, but does not see what only the journal has.
     let mode = if journal { "mode=ro" } else { "mode=ro&immutable=1" };

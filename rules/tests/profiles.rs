@@ -1,5 +1,4 @@
 //! The law as data: the files hold what they must, and the clocks tell what they should.
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

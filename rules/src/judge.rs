@@ -13,7 +13,7 @@ use vonggac_protocol::time::Timestamp;
 use crate::fields::{HOST_STATE, LICENCE_BALANCE, SUBJECT};
 use crate::finding::{Finding, key};
 use crate::flatten::{Event, flatten};
-use crate::ruleset::{Rule, RuleSet};
+use crate::ruleset::{Counted, CountedBy, Rule, RuleSet};
 use crate::window::{Entry, GroupKey, Reached, Windows};
 
 /// Findings that one event may give by one rule: one for each item of a list that is the subject.
@@ -117,8 +117,8 @@ impl Judge {
             if let Some(rule) = used.finding.and_then(|at| rules.rules().get(at)) {
                 findings.extend(conclude(rule, context, &event, at, vec![context.id]));
             }
-            for rule in used.counted_by.iter().filter_map(|at| rules.rules().get(*at)) {
-                findings.extend(self.count(rule, context, &event, at));
+            for by in &used.counted_by {
+                findings.extend(self.count(&rules, *by, context, &event, at));
             }
         }
         findings.sort_by(|a, b| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)));
@@ -126,15 +126,26 @@ impl Judge {
         findings
     }
 
-    fn count(&mut self, rule: &Rule, context: &Context, event: &Event, at: Timestamp) -> Vec<Finding> {
+    fn count(
+        &mut self,
+        rules: &RuleSet,
+        by: CountedBy,
+        context: &Context,
+        event: &Event,
+        at: Timestamp,
+    ) -> Vec<Finding> {
+        let Some(rule) = rules.rules().get(by.rule) else { return Vec::new() };
         let Some(count) = &rule.counts else { return Vec::new() };
-        let values = count.group_by.iter().map(|name| short(event.get(name))).collect();
+        let value_of = |name: &String| short(event.get(count.field(name, by.step)));
+        let values = count.group_by.iter().map(value_of).collect();
         let group = GroupKey { rule: rule.name.clone(), agency: context.agency.to_string(), values };
-        let value = match &count.distinct {
-            None => context.id.to_string(),
-            Some(name) => short(event.get(name)),
+        let value = match (count.counted, &count.distinct) {
+            (Counted::Values, Some(name)) => value_of(name),
+            (Counted::Rules, _) => by.step.to_string(),
+            (Counted::RulesInOrder, _) => format!("{}:{}", by.step, context.id),
+            (Counted::Events | Counted::Values, _) => context.id.to_string(),
         };
-        let entry = Entry { at, value, id: context.id };
+        let entry = Entry { at, value, id: context.id, step: by.step };
         let Some(reached) = self.windows.count(&group, count.measure, entry) else { return Vec::new() };
         let Reached { count: counted, first_at, last_at, evidence } = reached;
         let mut fields = event.clone();
@@ -142,8 +153,13 @@ impl Judge {
         fields.insert("span_secs".to_owned(), count.measure.span.as_secs().into());
         fields.insert("first_at".to_owned(), first_at.to_string().into());
         fields.insert("last_at".to_owned(), last_at.to_string().into());
+        let mut findings = conclude(rule, context, &fields, last_at, evidence);
+        // What it concludes may be counted in its turn; no rule counts itself, so this ends.
+        for next in rules.chained(by.rule) {
+            findings.extend(self.count(rules, *next, context, &fields, last_at));
+        }
 
-        conclude(rule, context, &fields, last_at, evidence)
+        findings
     }
 }
 

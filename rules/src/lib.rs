@@ -14,6 +14,7 @@
 //! | [`finding`], [`incident`] | a conclusion with its evidence; the incident it belongs to, and that incident's life |
 //! | [`profile`] | the law as data: within which times, to whom, on which form |
 //! | [`packs`] | the rule files this program was built with |
+//! | [`foreign`] | rules that others wrote for log sources of others: the engine without our block |
 //! | [`trial`] | the tests that every rule carries |
 //! | [`clause`], [`plan`], [`table`] | the register of clauses that oblige, and the tables it is read from |
 //! | [`support`], [`support_update`] | until when a system gets security fixes; newer days from a feed |
@@ -30,6 +31,7 @@ pub mod entitlement;
 pub mod fields;
 pub mod finding;
 pub mod flatten;
+pub mod foreign;
 pub mod incident;
 pub mod judge;
 pub mod mistake;

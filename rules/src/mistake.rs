@@ -39,8 +39,12 @@ pub enum Code {
     R014,
     /// A test of the rule does not come out as it says.
     R015,
-    /// A form of Sigma that we do not take: filters, collection actions, keyword searches.
+    /// A form of Sigma that we do not take: an unknown action, counting as in version 1, nested values.
     R016,
+    /// A placeholder without values.
+    R017,
+    /// A filter that applies to nothing.
+    R018,
 }
 
 impl fmt::Display for Code {

@@ -12,7 +12,7 @@ use vonggac_protocol::digest::Digest;
 
 use crate::finding::Severity;
 use crate::mistake::Mistake;
-use crate::read::{self, Detection, Read};
+use crate::read::{self, Detection, Filter, Read};
 use crate::window::Measure;
 use crate::words::{Language, Words};
 
@@ -150,15 +150,50 @@ fn span(secs: u64, language: Language) -> String {
     }
 }
 
+/// What a rule counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// Events.
+    Events,
+    /// Distinct values of a field.
+    Values,
+    /// Rules of its list that matched, each at least once.
+    Rules,
+    /// The same, in the order of the list.
+    RulesInOrder,
+}
+
 /// How a rule counts events.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Count {
     /// How many within what span.
     pub measure: Measure,
+    /// What.
+    pub counted: Counted,
     /// Fields whose values are counted apart.
     pub group_by: Vec<String>,
     /// The field whose distinct values are counted; `None`: observations are.
     pub distinct: Option<String>,
+    /// Names or ids of the counted rules.
+    pub rules: Vec<String>,
+    /// Fields that counted rules call by other names: alias, rule, field.
+    pub aliases: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Count {
+    /// What the counted rule at this place of the list calls a field.
+    pub(crate) fn field<'a>(&'a self, name: &'a str, step: usize) -> &'a str {
+        let own = self.rules.get(step).and_then(|rule| self.aliases.get(name)?.get(rule));
+
+        own.map_or(name, String::as_str)
+    }
+}
+
+/// A rule that counts a match, and the place of what matched in its list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CountedBy {
+    pub(crate) rule: usize,
+    pub(crate) step: usize,
 }
 
 /// What becomes of a match.
@@ -167,7 +202,7 @@ pub(crate) struct Use {
     /// The rule whose finding it is.
     pub(crate) finding: Option<usize>,
     /// The rules that count it.
-    pub(crate) counted_by: Vec<usize>,
+    pub(crate) counted_by: Vec<CountedBy>,
 }
 
 /// Every rule in force, ready to be weighed with; never changed, only replaced.
@@ -177,6 +212,7 @@ pub struct RuleSet {
     digest: Digest,
     engines: BTreeMap<String, Engine>,
     uses: BTreeMap<String, Use>,
+    chains: BTreeMap<usize, Vec<CountedBy>>,
 }
 
 impl fmt::Debug for RuleSet {
@@ -191,12 +227,8 @@ impl RuleSet {
     /// # Errors
     /// Every mistake in every file, in order of file and line.
     pub fn load(sources: Vec<RuleSource>, clauses: &BTreeSet<String>) -> Result<Self, Vec<Mistake>> {
-        let mut read = Read::default();
-        for source in &sources {
-            read::file(source, clauses, &mut read);
-        }
-        let Read { rules, detections, mut mistakes, .. } = read;
-        let engines = engines(&detections, &mut mistakes);
+        let Read { rules, detections, filters, chains, mut mistakes, .. } = read::files(&sources, clauses);
+        let engines = engines(&detections, &filters, &mut mistakes);
         let uses = uses(&rules, &detections);
         if !mistakes.is_empty() {
             mistakes.sort();
@@ -208,7 +240,7 @@ impl RuleSet {
         files.sort();
         let listed: String = files.iter().map(|(path, digest)| format!("{digest} {path}\n")).collect();
 
-        Ok(Self { rules, files, digest: Digest::of(listed.as_bytes()), engines, uses })
+        Ok(Self { rules, files, digest: Digest::of(listed.as_bytes()), engines, uses, chains })
     }
 
     /// The rules, in order of file and place in it.
@@ -247,6 +279,11 @@ impl RuleSet {
         self.engines.get(category)
     }
 
+    /// The rules that count what this counting rule concludes.
+    pub(crate) fn chained(&self, rule: usize) -> &[CountedBy] {
+        self.chains.get(&rule).map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn used(&self, uuid: &str) -> Option<&Use> {
         self.uses.get(uuid)
     }
@@ -261,12 +298,23 @@ pub fn check(sources: Vec<RuleSource>, clauses: &BTreeSet<String>) -> Vec<Mistak
 }
 
 /// One engine for each log source: what a record costs grows with the rules about its kind, not with all.
-fn engines(detections: &[Detection], mistakes: &mut Vec<Mistake>) -> BTreeMap<String, Engine> {
+fn engines(
+    detections: &[Detection],
+    filters: &[Filter],
+    mistakes: &mut Vec<Mistake>,
+) -> BTreeMap<String, Engine> {
     let mut engines: BTreeMap<String, Engine> = BTreeMap::new();
     for detection in detections {
         let engine = engines.entry(detection.category.clone()).or_default();
         if let Err(error) = engine.add_rule(&detection.sigma) {
             mistakes.push(detection.uncompilable(&error));
+        }
+    }
+    for filter in filters {
+        for (category, engine) in &mut engines {
+            if let Some(Err(error)) = filter.of(category).map(|filter| engine.apply_filter(&filter)) {
+                mistakes.push(filter.uncompilable(&error));
+            }
         }
     }
 

@@ -20,6 +20,9 @@ pub const ENTRIES_MAX: usize = 300_000;
 /// The highest count that a rule may wait for; bounds a group's memory.
 pub const THRESHOLD_MAX: usize = 1_000;
 
+/// Entries of a group that waits for steps in order: any of them may begin or carry on a chain.
+pub const ORDERED_MAX: usize = 256;
+
 /// What is counted together: rule, agency, and the values of the rule's `group-by`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct GroupKey {
@@ -38,6 +41,8 @@ pub struct Measure {
     pub threshold: usize,
     /// Within this span.
     pub span: Duration,
+    /// Whether the threshold counts steps that must come one after the other.
+    pub ordered: bool,
 }
 
 /// One thing to count.
@@ -49,12 +54,14 @@ pub struct Entry {
     pub value: String,
     /// Its observation.
     pub id: ObservationId,
+    /// Where steps are waited for in order: which it is, from 0.
+    pub step: usize,
 }
 
 /// The threshold was reached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reached {
-    /// How many were counted; the threshold, as nothing beyond it is kept.
+    /// How many were counted; the threshold, as nothing beyond it is told.
     pub count: usize,
     /// When the first of them happened.
     pub first_at: Timestamp,
@@ -128,25 +135,45 @@ impl Group {
     fn count(&mut self, measure: Measure, entry: Entry) -> Option<Reached> {
         let at = entry.at;
         self.keep(entry)?;
+        let most = if measure.ordered { ORDERED_MAX } else { measure.threshold };
         while self.entries.front().is_some_and(|oldest| self.newest.since(oldest.at) > measure.span)
-            || self.entries.len() > measure.threshold
+            || self.entries.len() > most
         {
             self.entries.pop_front();
         }
-        let quiet = self.quiet_until.is_some_and(|until| at < until);
-        if quiet || self.entries.len() < measure.threshold {
+        if self.quiet_until.is_some_and(|until| at < until) {
             return None;
         }
-        self.quiet_until = Some(self.newest.plus(measure.span));
-        let (first, last) = (self.entries.front()?, self.entries.back()?);
-        let skipped = self.entries.len().saturating_sub(EVIDENCE_MAX);
-
-        Some(Reached {
-            count: self.entries.len(),
+        let counted: Vec<&Entry> = match measure.ordered {
+            true => self.chain(measure.threshold)?,
+            false if self.entries.len() < measure.threshold => return None,
+            false => self.entries.iter().collect(),
+        };
+        let (first, last) = (counted.first()?, counted.last()?);
+        let reached = Reached {
+            count: counted.len(),
             first_at: first.at,
             last_at: last.at,
-            evidence: self.entries.iter().skip(skipped).map(|entry| entry.id).collect(),
-        })
+            evidence: counted.iter().skip(counted.len().saturating_sub(EVIDENCE_MAX)).map(|e| e.id).collect(),
+        };
+        self.quiet_until = Some(self.newest.plus(measure.span));
+
+        Some(reached)
+    }
+
+    /// So many steps in their order, each by an observation of its own; the earliest that there are.
+    fn chain(&self, steps: usize) -> Option<Vec<&Entry>> {
+        let mut chain: Vec<&Entry> = Vec::new();
+        for entry in &self.entries {
+            if entry.step == chain.len() && chain.last().is_none_or(|last| last.id != entry.id) {
+                chain.push(entry);
+            }
+            if chain.len() == steps {
+                return Some(chain);
+            }
+        }
+
+        None
     }
 
     /// Puts the entry in its place by time; `None` if it is known already and not newer.
@@ -170,7 +197,7 @@ mod tests {
 
     use super::*;
 
-    const MEASURE: Measure = Measure { threshold: 3, span: Duration::from_secs(10) };
+    const MEASURE: Measure = Measure { threshold: 3, span: Duration::from_secs(10), ordered: false };
 
     fn group(name: &str) -> GroupKey {
         GroupKey { rule: "r".to_owned(), agency: "a".to_owned(), values: vec![name.to_owned()] }
@@ -179,7 +206,7 @@ mod tests {
     fn entry(seq: u64, secs: i64) -> Entry {
         let id = ObservationId { host: HostId([1; 16]), epoch: Epoch(1), lane: Lane::Prompt, seq: Seq(seq) };
 
-        Entry { at: Timestamp(secs * 1_000), value: id.to_string(), id }
+        Entry { at: Timestamp(secs * 1_000), value: id.to_string(), id, step: 0 }
     }
 
     #[test]
@@ -215,6 +242,23 @@ mod tests {
     }
 
     #[test]
+    fn steps_fire_in_their_order_only_whatever_the_order_of_arrival() {
+        let ordered = Measure { ordered: true, ..MEASURE };
+        let step = |seq, secs, step| Entry { step, ..entry(seq, secs) };
+        let fires = |entries: &[Entry]| {
+            let mut windows = Windows::default();
+            entries.iter().filter_map(|e| windows.count(&group("g"), ordered, e.clone())).count()
+        };
+
+        assert_eq!(fires(&[step(1, 1, 0), step(2, 2, 1), step(3, 3, 2)]), 1);
+        assert_eq!(fires(&[step(1, 1, 0), step(2, 2, 1), step(4, 3, 0), step(3, 4, 2)]), 1);
+        assert_eq!(fires(&[step(3, 3, 2), step(1, 1, 0), step(2, 2, 1)]), 1, "told late");
+        assert_eq!(fires(&[step(1, 1, 2), step(2, 2, 1), step(3, 3, 0)]), 0);
+        assert_eq!(fires(&[step(1, 1, 0), step(2, 2, 1), step(3, 30, 2)]), 0, "too late");
+        assert_eq!(fires(&[step(1, 1, 0), step(1, 1, 1), step(1, 1, 2)]), 0, "one observation");
+    }
+
+    #[test]
     fn the_group_that_was_still_the_longest_is_dropped_first() {
         let mut windows = Windows::default();
         windows.count(&group("first"), MEASURE, entry(1, 1));
@@ -230,7 +274,7 @@ mod tests {
 
     #[test]
     fn all_groups_together_never_hold_more_than_the_limit() {
-        let wide = Measure { threshold: THRESHOLD_MAX, span: Duration::from_secs(86_400) };
+        let wide = Measure { threshold: THRESHOLD_MAX, span: Duration::from_secs(86_400), ordered: false };
         let mut windows = Windows { entries: ENTRIES_MAX - 2, ..Windows::default() };
 
         for n in 0..10 {

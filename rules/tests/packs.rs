@@ -53,7 +53,7 @@ fn every_rule_of_the_packs_is_sound_and_passes_its_own_tests() {
 
     let failed: String = outcomes.iter().filter_map(|o| Some(format!("{}\n", o.mistake()?))).collect();
     assert_eq!(failed, "");
-    assert!(rules.rules().len() > 30, "{}", rules.rules().len());
+    assert!(rules.rules().len() >= 60, "{}", rules.rules().len());
     assert!(outcomes.len() >= 2 * rules.rules().len());
 }
 

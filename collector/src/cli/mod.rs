@@ -129,7 +129,8 @@ impl Command {
     /// Whether it opens the data folder, which only the folder's owner may do.
     fn touches_data(&self) -> bool {
         match self {
-            Self::Check | Self::Rules(_) => false,
+            Self::Check => false,
+            Self::Rules(rules) => rules.touches_data(),
             Self::Snapshot(snapshot) => snapshot.touches_data(),
             Self::Backup(backup) => backup.touches_data(),
             Self::Init(_)
@@ -246,7 +247,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
             Command::Licence(licence) => licence.run(&setting).await?,
             Command::Export(export) => export.run(&setting).await?,
-            Command::Rules(rules) => return rules.run(&setting),
+            Command::Rules(rules) => return rules.run(&setting).await,
             Command::Person(person) => person.run(&setting).await?,
             Command::Authority(authority) => authority.run(&setting).await?,
             Command::Snapshot(snapshot) => return snapshot.run(&setting).await,

@@ -1,15 +1,20 @@
-//! `rules`: checks rule files and runs the tests that they carry.
+//! `rules`: checks rule files, runs the tests that they carry, weighs kept history with them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
+use vonggac_rules::ruleset::RuleSet;
 use vonggac_rules::trial;
 
 use super::Setting;
+use crate::clock;
 use crate::judge::folder::{BrokenRules, Folder};
+use crate::judge::replay::{Fired, replay};
 use crate::print::{complain, line};
 
 #[derive(Subcommand, Debug)]
@@ -24,12 +29,31 @@ pub(super) enum Rules {
         /// Thư mục có packs/ / folder with packs/; without it the configured one
         dir: Option<PathBuf>,
     },
+    /// Luật sẽ phát hiện gì trong dữ liệu đã lưu, không tạo sự cố / what would have fired on kept history; raises nothing
+    Replay {
+        /// Thư mục có packs/ / folder with packs/; without it the configured one
+        dir: Option<PathBuf>,
+        /// Từ bao lâu trước: 90m, 24h, 7d / since how long ago
+        #[arg(long, value_name = "SPAN")]
+        since: String,
+        /// Chỉ nêu luật này / tell of this rule only
+        #[arg(long, value_name = "NAME")]
+        rule: Option<String>,
+    },
 }
 
 impl Rules {
-    pub(super) fn run(self, setting: &Setting) -> anyhow::Result<ExitCode> {
-        let (dir, test) = match self {
-            Self::Check { dir } => (dir, false),
+    /// Only a replay does.
+    pub(super) fn touches_data(&self) -> bool {
+        match self {
+            Self::Check { .. } | Self::Test { .. } => false,
+            Self::Replay { .. } => true,
+        }
+    }
+
+    pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<ExitCode> {
+        let (dir, test) = match &self {
+            Self::Check { dir } | Self::Replay { dir, .. } => (dir, false),
             Self::Test { dir } => (dir, true),
         };
         let folder = Folder::of(dir.as_deref().or(setting.config.rules_dir.as_deref()));
@@ -42,6 +66,9 @@ impl Rules {
                 return Ok(ExitCode::FAILURE);
             }
         };
+        if let Self::Replay { since, rule, .. } = &self {
+            return replay_since(setting, rules, since, rule.as_deref()).await;
+        }
         let outcomes = if test { trial::run_tests(&rules) } else { Vec::new() };
         let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
         for mistake in outcomes.iter().filter_map(trial::TestOutcome::mistake) {
@@ -65,5 +92,76 @@ impl Rules {
         }
 
         Ok(if passed == outcomes.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+async fn replay_since(
+    setting: &Setting,
+    rules: Arc<RuleSet>,
+    since: &str,
+    only: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let Some(span) = span(since) else {
+        bail!("{}", setting.say("cli-rules-bad-since", &[("found", &since)]))
+    };
+    if let Some(name) = only.filter(|name| rules.rule(name).is_none()) {
+        bail!("{}", setting.say("cli-rules-unknown", &[("rule", &name)]));
+    }
+    let from = clock::now().minus(span);
+    let mut replayed = replay(&setting.store()?, rules, from).await?;
+    replayed.rules.retain(|name, _| only.is_none_or(|only| only == name));
+    if setting.json {
+        line(serde_json::to_string(&replayed)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (rule, fired) in &replayed.rules {
+        let Fired { findings, matters, hosts, first_at, last_at } = fired;
+        setting.tell(
+            "cli-rules-would-fire",
+            &[
+                ("rule", rule),
+                ("findings", findings),
+                ("matters", matters),
+                ("hosts", hosts),
+                ("first", first_at),
+                ("last", last_at),
+            ],
+        );
+    }
+    setting.tell(
+        "cli-rules-replayed",
+        &[("count", &replayed.observations), ("since", &from), ("rules", &replayed.rules.len())],
+    );
+
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A span such as `90m`, `24h`, `7d`.
+fn span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let secs = match unit {
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
+
+    number.checked_mul(secs).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_a_number_and_a_unit() {
+        assert_eq!(span("7d"), Some(Duration::from_secs(604_800)));
+        assert_eq!(span("90m"), Some(Duration::from_secs(5_400)));
+        assert!(
+            [span(""), span("d"), span("0d"), span("7"), span("7ngày"), span("-1d")]
+                .iter()
+                .all(Option::is_none)
+        );
     }
 }

@@ -99,6 +99,25 @@ impl Bench {
         Ok(bench)
     }
 
+    /// A judge at a place in history, whose windows hold nothing; it is never filed what it concludes.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(super) async fn at(store: &Store, rules: Arc<RuleSet>, cursor: i64) -> anyhow::Result<Self> {
+        Ok(Self {
+            judge: Judge::new(rules),
+            cursor,
+            faces: store.read(faces).await?,
+            tables: Tables::built_in(),
+            ledgers: Ledgers::default(),
+        })
+    }
+
+    /// The last observation that it weighed.
+    pub(super) fn cursor(&self) -> i64 {
+        self.cursor
+    }
+
     /// The rules in force.
     #[must_use]
     pub fn rules(&self) -> &Arc<RuleSet> {
@@ -197,16 +216,27 @@ impl Bench {
 
     /// Counts observations that were judged before the collector stopped.
     async fn warm(&mut self, store: &Store, most: usize) -> anyhow::Result<usize> {
-        let Some((stretch, last)) = self.read_next(store, most).await? else { return Ok(0) };
+        Ok(self.weigh_history(store, most).await?.map_or(0, |(weighed, _)| weighed))
+    }
+
+    /// Weighs observations that were judged before: how many, and what the rules conclude; `None` if there are none.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(super) async fn weigh_history(
+        &mut self,
+        store: &Store,
+        most: usize,
+    ) -> anyhow::Result<Option<(usize, Vec<Finding>)>> {
+        let Some((stretch, last)) = self.read_next(store, most).await? else { return Ok(None) };
         // As it was concluded then, whatever happened to the windows since.
         let first = stretch.first().map_or(last, |kept| kept.order);
         let quiet = store.read(move |db| windows::quiet_between(db, first, last)).await?;
-        for kept in stretch.iter().filter(|kept| !quiet.contains(&kept.order)) {
-            self.weigh(kept);
-        }
+        let heard = stretch.iter().filter(|kept| !quiet.contains(&kept.order));
+        let findings = heard.flat_map(|kept| self.weigh(kept)).collect();
         self.cursor = last;
 
-        Ok(stretch.len())
+        Ok(Some((stretch.len(), findings)))
     }
 
     async fn read_next(&mut self, store: &Store, most: usize) -> anyhow::Result<Option<(Vec<Kept>, i64)>> {

@@ -10,6 +10,7 @@
 //! | [`state`] | what is known of a host at this moment, for rules about states |
 //! | [`ledgers`] | what agencies may use, held against what their machines have |
 //! | [`windows`] | what change windows keep quiet |
+//! | [`mod@replay`] | kept history weighed again, without filing anything |
 //! | [`mod@bench`] | the judge with what it knows of hosts; weighing a stretch of observations |
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::store::{Store, rule_sets};
 pub mod bench;
 pub mod folder;
 pub mod ledgers;
+pub mod replay;
 pub mod state;
 pub mod windows;
 

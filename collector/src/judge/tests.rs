@@ -492,3 +492,21 @@ impl World {
             .unwrap()
     }
 }
+
+#[tokio::test]
+async fn a_replay_tells_what_would_have_fired_and_raises_nothing() {
+    let world = world().await;
+    let now = clock::now();
+    world.observe_at(now.minus(Duration::from_secs(60)), page_changed("/srv/www/index.html")).await;
+    world.observe_at(now, page_changed("/srv/www/index.html")).await;
+    let rules = Arc::new(Folder::BuiltIn.load(Language::En).unwrap());
+    let before = world.counts().await;
+    let cursor = world.store.read(rule_sets::cursor).await.unwrap();
+
+    let replayed = replay::replay(&world.store, rules, now.minus(Duration::from_secs(3_600))).await.unwrap();
+
+    assert_eq!(replayed.observations, 2);
+    assert!(replayed.rules.values().any(|fired| fired.findings >= 1 && fired.hosts == 1), "{replayed:?}");
+    assert_eq!(world.counts().await, before);
+    assert_eq!(world.store.read(rule_sets::cursor).await.unwrap(), cursor);
+}

@@ -179,6 +179,14 @@ pub fn after(connection: &Connection, cursor: i64, most: usize) -> anyhow::Resul
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The place of the newest observation; 0 if there is none.
+///
+/// # Errors
+/// If the store fails.
+pub fn newest(connection: &Connection) -> anyhow::Result<i64> {
+    Ok(connection.query_row("SELECT coalesce(max(id), 0) FROM observation", [], |row| row.get(0))?)
+}
+
 /// The place of the first observation that arrived at or after that moment; `None` if there is none.
 ///
 /// # Errors

@@ -30,11 +30,11 @@ const KEYS: &[&str] = &[
 ];
 const PLAN_KEYS: &[&str] = &["who", "within", "vi", "en"];
 
-/// Reads the block of a rule; `None` if anything in it is missing. Without a category its fields are not judged,
+/// Reads the block of a rule; `None` if anything in it is missing. Without categories its fields are not judged,
 /// without clauses its clauses are not.
 pub(super) fn read(
     sheet: &Sheet<'_>,
-    category: Option<&Category>,
+    categories: &[&Category],
     counts: bool,
     clauses: Option<&BTreeSet<String>>,
     mistakes: &mut Vec<Mistake>,
@@ -51,16 +51,16 @@ pub(super) fn read(
     part.refuse_keys_but(KEYS, mistakes);
     let title_vi = part.text("title_vi", mistakes);
     let description_vi = part.text("description_vi", mistakes);
-    let sentence_vi = sentence(&part, "sentence_vi", category, counts, mistakes);
-    let sentence_en = sentence(&part, "sentence_en", category, counts, mistakes);
+    let sentence_vi = sentence(&part, "sentence_vi", categories, counts, mistakes);
+    let sentence_en = sentence(&part, "sentence_en", categories, counts, mistakes);
     let clauses = clause_ids(&part, clauses, mistakes);
     let answers = role(&part, "owner", mistakes);
     let join = join(&part, mistakes);
     let matter = matter(&part, mistakes);
-    let subject = subject(&part, category, mistakes);
+    let subject = subject(&part, categories, mistakes);
     let false_positives = false_positives(&top, &part, mistakes);
     let plan = plan(&part, mistakes);
-    let cases = cases::read(&part, category, mistakes);
+    let cases = cases::read(&part, categories, mistakes);
 
     let name = sheet.whole.get("name")?.as_str()?.to_owned();
 
@@ -80,7 +80,7 @@ pub(super) fn read(
         sentence: Words { vi: sentence_vi?, en: sentence_en? },
         false_positives,
         plan,
-        category: category?.name.to_owned(),
+        category: categories.first()?.name.to_owned(),
         counts: None,
         cases,
     })
@@ -119,7 +119,7 @@ fn severity(top: &Part<'_, '_>, mistakes: &mut Vec<Mistake>) -> Option<Severity>
 fn sentence<'s>(
     part: &Part<'s, '_>,
     key: &'s str,
-    category: Option<&Category>,
+    categories: &[&Category],
     counts: bool,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<String> {
@@ -128,7 +128,8 @@ fn sentence<'s>(
     for piece in pieces(&text) {
         let Piece::Field(name) = piece else { continue };
         let known = name == SUBJECT.name || counted.iter().any(|field| field.name == name);
-        let Some(category) = category.filter(|category| !known && category.field(name).is_none()) else {
+        let without = categories.iter().find(|category| !known && category.field(name).is_none());
+        let Some(category) = without else {
             continue;
         };
         mistakes.push(part.wrong(
@@ -234,9 +235,9 @@ fn matter(part: &Part<'_, '_>, mistakes: &mut Vec<Mistake>) -> Option<Option<Str
     None
 }
 
-fn subject(part: &Part<'_, '_>, category: Option<&Category>, mistakes: &mut Vec<Mistake>) -> Option<String> {
+fn subject(part: &Part<'_, '_>, categories: &[&Category], mistakes: &mut Vec<Mistake>) -> Option<String> {
     let subject = part.text("subject", mistakes)?;
-    if let Some(category) = category.filter(|category| category.field(&subject).is_none()) {
+    if let Some(category) = categories.iter().find(|category| category.field(&subject).is_none()) {
         let fields: Vec<&str> = category.fields.iter().chain(COMMON).map(|field| field.name).collect();
         let (source, fields) = (category.name, fields.join(", "));
         mistakes.push(part.wrong(

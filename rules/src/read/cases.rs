@@ -18,14 +18,10 @@ const EVENTS_MAX: u64 = 5_000;
 const WITHIN_SECS_MAX: u64 = 30 * 86_400;
 
 /// Reads the tests; there must be one that fires and one that does not.
-pub(super) fn read(
-    block: &Part<'_, '_>,
-    category: Option<&Category>,
-    mistakes: &mut Vec<Mistake>,
-) -> Vec<Case> {
+pub(super) fn read(block: &Part<'_, '_>, categories: &[&Category], mistakes: &mut Vec<Mistake>) -> Vec<Case> {
     let before = mistakes.len();
     let cases: Vec<Case> =
-        block.parts("tests", mistakes).iter().filter_map(|part| case(part, category, mistakes)).collect();
+        block.parts("tests", mistakes).iter().filter_map(|part| case(part, categories, mistakes)).collect();
     let whole = cases.iter().any(|case| case.fires) && cases.iter().any(|case| !case.fires);
     if !whole && mistakes.len() == before {
         mistakes.push(block.wrong(
@@ -45,7 +41,7 @@ pub(super) fn read(
     cases
 }
 
-fn case(part: &Part<'_, '_>, category: Option<&Category>, mistakes: &mut Vec<Mistake>) -> Option<Case> {
+fn case(part: &Part<'_, '_>, categories: &[&Category], mistakes: &mut Vec<Mistake>) -> Option<Case> {
     part.refuse_keys_but(KEYS, mistakes);
     let name = part.text("name", mistakes);
     let fires = part.truth("fires", mistakes);
@@ -54,10 +50,11 @@ fn case(part: &Part<'_, '_>, category: Option<&Category>, mistakes: &mut Vec<Mis
     let items = part.parts("observations", mistakes);
     let mut observed = Vec::new();
     for item in &items {
+        let category = category(item, categories);
         if let Some(category) = category {
             check_fields(item, category, mistakes);
         }
-        observed.push(fields(item, mistakes)?);
+        observed.push((fields(item, mistakes)?, category));
     }
     let all = repeat.saturating_mul(u64::try_from(observed.len()).ok()?);
     if all > EVENTS_MAX {
@@ -75,16 +72,23 @@ fn case(part: &Part<'_, '_>, category: Option<&Category>, mistakes: &mut Vec<Mis
     let step_ms = within_secs.map_or(1_000, |secs| secs * 1_000 / all.max(1));
     let mut events = Vec::new();
     for turn in 1..=repeat {
-        for fields in &observed {
+        for (fields, category) in &observed {
             let place = u64::try_from(events.len()).ok()?;
             let own = fields.get("at_secs").and_then(Json::as_i64).map(|secs| secs.saturating_mul(1_000));
             let at_ms = own.or_else(|| i64::try_from(place.saturating_mul(step_ms)).ok())?;
-            events.push(event(fields, turn, at_ms, category));
+            events.push(event(fields, turn, at_ms, *category));
         }
     }
     let line = part.sheet.mistake(&part.steps, Code::R015, (String::new(), String::new()), ("", "")).line;
 
     Some(Case { name: name?, fires: fires?, events, line })
+}
+
+/// The log source of an observation: that of its `kind`, or the rule's first.
+fn category<'c>(item: &Part<'_, '_>, categories: &[&'c Category]) -> Option<&'c Category> {
+    let kind = item.values.get("kind").and_then(Value::as_str);
+
+    categories.iter().find(|category| Some(category.name) == kind).or_else(|| categories.first()).copied()
 }
 
 /// Checks that a test speaks of fields that observations really have.

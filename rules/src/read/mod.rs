@@ -3,31 +3,43 @@
 //! | file | subject |
 //! |---|---|
 //! | `sheet` | a document, its values and their lines |
-//! | `sigma` | the Sigma part: log source, fields, counting |
+//! | `collection` | actions and placeholders: rules written out in full |
+//! | `mapping` | log sources of Sigma's taxonomy that are ours by another name |
+//! | `sigma` | the Sigma part: form, names, log source, fields |
+//! | `correlation` | which rules are counted, and how |
+//! | `filter` | what rules leave out |
 //! | `block` | our own block: people's words, clauses, plan |
 //! | `cases` | the tests that a rule carries |
 
 mod block;
 mod cases;
+mod collection;
+mod correlation;
+mod filter;
+mod mapping;
 mod sheet;
 mod sigma;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rsigma_eval::EvalError;
-use rsigma_parser::{CorrelationRule, SigmaRule};
+use rsigma_parser::{CorrelationRule, FilterRule, SigmaRule};
 
 use crate::mistake::{Code, Mistake};
-use crate::ruleset::{RULE_FILE_BYTES_MAX, Rule, RuleSource};
+use crate::ruleset::{CountedBy, RULE_FILE_BYTES_MAX, Rule, RuleSource};
 use crate::text::{Document, documents};
 use crate::words::Words;
+pub(crate) use filter::Filter;
 use sheet::Sheet;
 
-/// What was read so far.
+/// What was read.
 #[derive(Default)]
 pub(crate) struct Read {
     pub(crate) rules: Vec<Rule>,
     pub(crate) detections: Vec<Detection>,
+    pub(crate) filters: Vec<Filter>,
+    /// Counting rules by the counting rule whose conclusions they count.
+    pub(crate) chains: BTreeMap<usize, Vec<CountedBy>>,
     pub(crate) mistakes: Vec<Mistake>,
     /// Where each name and id was given.
     taken: BTreeMap<String, String>,
@@ -41,7 +53,7 @@ pub(crate) struct Detection {
     /// The rule whose finding a match is.
     pub(crate) rule: Option<usize>,
     /// The rules that count its matches.
-    pub(crate) counted_by: Vec<usize>,
+    pub(crate) counted_by: Vec<CountedBy>,
     path: String,
     line: usize,
 }
@@ -49,21 +61,25 @@ pub(crate) struct Detection {
 impl Detection {
     /// The mistake of a detection that the engine refuses.
     pub(crate) fn uncompilable(&self, error: &EvalError) -> Mistake {
-        let error = sheet::one_line(&error.to_string());
+        uncompilable(&self.path, self.line, error)
+    }
+}
 
-        Mistake {
-            path: self.path.clone(),
-            line: self.line,
-            code: Code::R002,
-            problem: Words {
-                vi: format!("phần detection không biên dịch được: {error}"),
-                en: format!("the detection cannot be compiled: {error}"),
-            },
-            hint: Words {
-                vi: "Kiểm tra biểu thức chính quy, dải địa chỉ và toán tử của từng trường".to_owned(),
-                en: "Check regular expressions, address ranges and modifiers".to_owned(),
-            },
-        }
+fn uncompilable(path: &str, line: usize, error: &EvalError) -> Mistake {
+    let error = sheet::one_line(&error.to_string());
+
+    Mistake {
+        path: path.to_owned(),
+        line,
+        code: Code::R002,
+        problem: Words {
+            vi: format!("phần detection không biên dịch được: {error}"),
+            en: format!("the detection cannot be compiled: {error}"),
+        },
+        hint: Words {
+            vi: "Kiểm tra biểu thức chính quy, dải địa chỉ và toán tử của từng trường".to_owned(),
+            en: "Check regular expressions, address ranges and modifiers".to_owned(),
+        },
     }
 }
 
@@ -72,58 +88,71 @@ struct Parsed<'a> {
     sheet: Sheet<'a>,
     form: Form,
     category: Option<String>,
-    /// Name and id, with which correlations refer to it.
+    /// Name and id, with which correlations and filters refer to it.
     names: Vec<String>,
 }
 
 enum Form {
     Detection(Box<SigmaRule>),
     Correlation(Box<CorrelationRule>),
+    Filter(Box<FilterRule>),
 }
 
-/// Reads one file.
-pub(crate) fn file(source: &RuleSource, clauses: &BTreeSet<String>, read: &mut Read) {
-    if source.text.len() > RULE_FILE_BYTES_MAX {
-        read.mistakes.push(too_large(source));
-        return;
+/// Reads all files: what one of them says may concern rules of another.
+pub(crate) fn files(sources: &[RuleSource], clauses: &BTreeSet<String>) -> Read {
+    let mut read = Read::default();
+    let mut files: Vec<(&RuleSource, Vec<Document>)> = Vec::new();
+    for source in sources {
+        if source.text.len() > RULE_FILE_BYTES_MAX {
+            read.mistakes.push(too_large(source));
+            continue;
+        }
+        let documents = documents(&source.text);
+        if documents.is_empty() {
+            read.mistakes.push(empty(source));
+        }
+        files.push((source, documents));
     }
-    let documents = documents(&source.text);
-    if documents.is_empty() {
-        read.mistakes.push(empty(source));
-    }
+    let sheets = collection::sheets(&files, &mut read.mistakes);
     let mut parsed: Vec<Parsed<'_>> = Vec::new();
-    for document in &documents {
-        parsed.extend(parse(source, document, read));
+    for sheet in sheets {
+        parsed.extend(parse(sheet, &mut read));
     }
     let counted = counted_names(&parsed);
-    let first_detection = read.detections.len();
-    for one in &parsed {
-        if let Form::Detection(sigma) = &one.form {
-            let named = one.names.iter().any(|name| counted.contains(name));
-            detection(one, sigma, named, clauses, read);
+    for file in parsed.chunk_by(|one, next| one.sheet.path == next.sheet.path) {
+        for one in file {
+            if let Form::Detection(sigma) = &one.form {
+                let named = one.names.iter().any(|name| counted.contains(name));
+                detection(one, sigma, named, clauses, &mut read);
+            }
+        }
+        for one in file {
+            if let Form::Correlation(correlation) = &one.form {
+                counting(one, correlation, &parsed, clauses, &mut read);
+            }
         }
     }
-    let counted_from = &parsed;
+    link(&mut read);
     for one in &parsed {
-        if let Form::Correlation(correlation) = &one.form {
-            counting(one, correlation, counted_from, first_detection, clauses, read);
+        if let Form::Filter(rule) = &one.form {
+            filter::read(one, rule, &mut read);
         }
     }
+
+    read
 }
 
-fn parse<'a>(source: &'a RuleSource, document: &'a Document, read: &mut Read) -> Option<Parsed<'a>> {
-    let sheet = Sheet::open(&source.path, document, &mut read.mistakes)?;
-    sigma::refuse_foreign_forms(&sheet, &mut read.mistakes)?;
+fn parse<'a>(sheet: Sheet<'a>, read: &mut Read) -> Option<Parsed<'a>> {
     sigma::refuse_unknown_keys(&sheet, &mut read.mistakes);
     let form = sigma::form(&sheet, &mut read.mistakes);
     let names = sigma::names(&sheet, &mut read.taken, &mut read.mistakes);
     let category = match &form {
         Some(Form::Detection(rule)) => sigma::category(&sheet, rule, &mut read.mistakes),
-        Some(Form::Correlation(_)) | None => None,
+        Some(Form::Correlation(_) | Form::Filter(_)) | None => None,
     };
-    if form.is_none() {
+    if form.is_none() && !sheet.has("filter") {
         // Its own block is read all the same, so that all mistakes are told at once.
-        block::read(&sheet, None, false, clauses_unknown(), &mut read.mistakes);
+        block::read(&sheet, &[], false, clauses_unknown(), &mut read.mistakes);
     }
 
     Some(Parsed { sheet, form: form?, category, names })
@@ -139,7 +168,7 @@ fn counted_names(parsed: &[Parsed<'_>]) -> BTreeSet<String> {
         .iter()
         .filter_map(|one| match &one.form {
             Form::Correlation(correlation) => Some(correlation.rules.clone()),
-            Form::Detection(_) => None,
+            Form::Detection(_) | Form::Filter(_) => None,
         })
         .flatten()
         .collect()
@@ -153,14 +182,15 @@ fn detection(
     read: &mut Read,
 ) {
     let Some(category) = one.category.as_deref().and_then(crate::fields::category) else {
-        block::read(&one.sheet, None, false, Some(clauses), &mut read.mistakes);
+        block::read(&one.sheet, &[], false, Some(clauses), &mut read.mistakes);
         return;
     };
-    sigma::check_fields(&one.sheet, category, &mut read.mistakes);
+    sigma::refuse_old_counting(&one.sheet, &mut read.mistakes);
+    sigma::check_fields(&one.sheet, "detection", category, &mut read.mistakes);
     let silent = counted && !one.sheet.has("vonggac");
     let rule = match silent {
         true => None,
-        false => block::read(&one.sheet, Some(category), false, Some(clauses), &mut read.mistakes),
+        false => block::read(&one.sheet, &[category], false, Some(clauses), &mut read.mistakes),
     };
     let Some(uuid) = sigma.id.clone() else { return };
     let mut sigma = sigma.clone();
@@ -182,34 +212,42 @@ fn detection(
 
 fn counting(
     one: &Parsed<'_>,
-    correlation: &CorrelationRule,
+    rule: &CorrelationRule,
     parsed: &[Parsed<'_>],
-    first_detection: usize,
     clauses: &BTreeSet<String>,
     read: &mut Read,
 ) {
     let mistakes_before = read.mistakes.len();
-    let counted: Vec<&Parsed<'_>> = parsed
-        .iter()
-        .filter(|other| {
-            matches!(other.form, Form::Detection(_))
-                && other.names.iter().any(|name| correlation.rules.contains(name))
-        })
-        .collect();
-    let category = sigma::common_category(&one.sheet, correlation, &counted, &mut read.mistakes);
-    let count = sigma::count(&one.sheet, correlation, category, &mut read.mistakes);
-    let rule = block::read(&one.sheet, category, true, Some(clauses), &mut read.mistakes);
+    let sources = correlation::sources(one, rule, parsed, &mut read.mistakes);
+    let count = correlation::count(&one.sheet, rule, sources.as_ref(), &mut read.mistakes);
+    let all = correlation::all(sources.as_ref());
+    let rule = block::read(&one.sheet, &all, true, Some(clauses), &mut read.mistakes);
     let (Some(mut rule), Some(count)) = (rule, count) else { return };
     if read.mistakes.len() > mistakes_before {
         return;
     }
     rule.counts = Some(count);
     read.rules.push(rule);
-    let at = read.rules.len() - 1;
-    for detection in read.detections.iter_mut().skip(first_detection) {
-        let names = [Some(&detection.uuid), detection.sigma.name.as_ref()];
-        if names.into_iter().flatten().any(|name| correlation.rules.contains(name)) {
-            detection.counted_by.push(at);
+}
+
+/// Tells every counted rule who counts it.
+fn link(read: &mut Read) {
+    let Read { rules, detections, chains, .. } = read;
+    for (at, rule) in rules.iter().enumerate() {
+        for (step, wanted) in rule.counts.iter().flat_map(|count| &count.rules).enumerate() {
+            let by = CountedBy { rule: at, step };
+            for detection in detections.iter_mut() {
+                let names = [Some(&detection.uuid), detection.sigma.name.as_ref()];
+                if names.contains(&Some(wanted)) {
+                    detection.counted_by.push(by);
+                }
+            }
+            let counting = |(_, other): &(usize, &Rule)| {
+                other.counts.is_some() && (other.name == *wanted || other.uuid == *wanted)
+            };
+            for (other, _) in rules.iter().enumerate().filter(counting) {
+                chains.entry(other).or_default().push(by);
+            }
         }
     }
 }

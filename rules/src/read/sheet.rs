@@ -13,6 +13,8 @@ pub(super) struct Sheet<'a> {
     /// The file.
     pub(super) path: &'a str,
     document: &'a Document,
+    /// Its text, if it says more than what is written: see `collection`.
+    rewritten: Option<String>,
     /// Its keys and values.
     pub(super) whole: Mapping,
 }
@@ -59,12 +61,18 @@ impl<'a> Sheet<'a> {
             return None;
         };
 
-        Some(Self { path, document, whole })
+        Some(Self { path, document, rewritten: None, whole })
     }
 
     /// The text of the document.
     pub(super) fn text(&self) -> &str {
-        &self.document.text
+        self.rewritten.as_ref().unwrap_or(&self.document.text)
+    }
+
+    /// Puts other keys and values in the place of those that are written; lines stay those of the file.
+    pub(super) fn rewrite(&mut self, whole: Mapping) {
+        self.rewritten = yaml_serde::to_string(&whole).ok();
+        self.whole = whole;
     }
 
     /// Whether the outermost level has this key.

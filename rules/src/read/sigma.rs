@@ -1,24 +1,15 @@
-//! The Sigma part: log source, fields, counting.
+//! The Sigma part: form, names, log source, fields.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use rsigma_parser::{
-    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule, WindowMode,
-    parse_sigma_yaml,
-};
+use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 use yaml_serde::Value;
 
+use super::Form;
 use super::sheet::{Part, Sheet, meant, one_line, shown};
-use super::{Form, Parsed};
 use crate::fields::{CATEGORIES, Category, PRODUCT};
 use crate::mistake::{Code, Mistake};
-use crate::ruleset::Count;
 use crate::text::Step;
-use crate::window::{Measure, THRESHOLD_MAX};
-
-/// The longest span a rule may count over; a judge that starts weighs that much again.
-const SPAN_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 const KEYS: &[&str] = &[
     "title",
@@ -41,24 +32,9 @@ const KEYS: &[&str] = &[
     "logsource",
     "detection",
     "correlation",
+    "filter",
     "vonggac",
 ];
-
-/// Forms of Sigma that we do not take.
-pub(super) fn refuse_foreign_forms(sheet: &Sheet<'_>, mistakes: &mut Vec<Mistake>) -> Option<()> {
-    let foreign = ["action", "filter", "custom_attributes"].into_iter().find(|key| sheet.has(key));
-    if let Some(key) = foreign {
-        mistakes.push(sheet.mistake(
-            &[Step::Key(key)],
-            Code::R016,
-            (format!("không hỗ trợ dạng Sigma `{key}`"), format!("the Sigma form `{key}` is not supported")),
-            ("Viết đầy đủ từng luật phát hiện", "Write every rule out in full"),
-        ));
-        return None;
-    }
-
-    Some(())
-}
 
 pub(super) fn refuse_unknown_keys(sheet: &Sheet<'_>, mistakes: &mut Vec<Mistake>) {
     Part { sheet, steps: Vec::new(), values: &sheet.whole }.refuse_keys_but(KEYS, mistakes);
@@ -68,14 +44,23 @@ pub(super) fn refuse_unknown_keys(sheet: &Sheet<'_>, mistakes: &mut Vec<Mistake>
 pub(super) fn form(sheet: &Sheet<'_>, mistakes: &mut Vec<Mistake>) -> Option<Form> {
     let problem = match parse_sigma_yaml(sheet.text()) {
         Err(error) => error.to_string(),
-        Ok(mut parsed) => match (parsed.errors.first(), parsed.rules.pop(), parsed.correlations.pop()) {
-            (None, Some(rule), None) => return Some(Form::Detection(Box::new(rule))),
-            (None, None, Some(rule)) => return Some(Form::Correlation(Box::new(rule))),
-            (Some(error), ..) => error.clone(),
-            (None, ..) => "expected one detection rule or one correlation rule".to_owned(),
-        },
+        Ok(mut parsed) => {
+            let rule = parsed.rules.pop().map(|rule| Form::Detection(Box::new(rule)));
+            let correlation = parsed.correlations.pop().map(|rule| Form::Correlation(Box::new(rule)));
+            let filter = parsed.filters.pop().map(|filter| Form::Filter(Box::new(filter)));
+            match (parsed.errors.first(), rule.or(correlation).or(filter)) {
+                (None, Some(form)) => return Some(form),
+                // A level is told by its own code, and hides no other mistake.
+                (Some(error), Some(form)) if error.starts_with("invalid level") => return Some(form),
+                (Some(error), _) => error.clone(),
+                (None, None) => "expected a detection rule, a correlation rule or a filter".to_owned(),
+            }
+        }
     };
     let problem = one_line(&problem);
+    if refuse_old_counting(sheet, mistakes) {
+        return None;
+    }
     let part = if sheet.has("correlation") { "correlation" } else { "detection" };
     let part = if sheet.has(part) { part } else { "title" };
     mistakes.push(sheet.mistake(
@@ -92,6 +77,31 @@ pub(super) fn form(sheet: &Sheet<'_>, mistakes: &mut Vec<Mistake>) -> Option<For
     ));
 
     None
+}
+
+/// Refuses what version 2 of Sigma put correlations in the place of; whether there was any.
+pub(super) fn refuse_old_counting(sheet: &Sheet<'_>, mistakes: &mut Vec<Mistake>) -> bool {
+    let Some(Value::Mapping(detection)) = sheet.whole.get("detection") else { return false };
+    let piped = detection.get("condition").and_then(Value::as_str).is_some_and(|text| text.contains('|'));
+    let key = match (piped, detection.contains_key("timeframe")) {
+        (false, false) => return false,
+        (true, _) => "condition",
+        (false, true) => "timeframe",
+    };
+    mistakes.push(sheet.mistake(
+        &[Step::Key("detection"), Step::Key(key)],
+        Code::R016,
+        (
+            "đếm bằng `timeframe` và `| count()`/`| near` thuộc Sigma phiên bản 1".to_owned(),
+            "counting by `timeframe` and `| count()` or `| near` is of version 1 of Sigma".to_owned(),
+        ),
+        (
+            "Viết một luật `correlation` với `timespan`; xem docs/adding-a-rule.md",
+            "Write a `correlation` rule with a `timespan`; see docs/adding-a-rule.md",
+        ),
+    ));
+
+    true
 }
 
 /// Name and id; both are needed and must be new.
@@ -172,13 +182,18 @@ pub(super) fn category(sheet: &Sheet<'_>, rule: &SigmaRule, mistakes: &mut Vec<M
     Some(known.name.to_owned())
 }
 
-/// Checks every field that the detection asks for.
-pub(super) fn check_fields(sheet: &Sheet<'_>, category: &Category, mistakes: &mut Vec<Mistake>) {
-    let Some(Value::Mapping(selections)) = sheet.whole.get("detection") else { return };
+/// Checks every field that the selections of `detection` or `filter` ask for.
+pub(super) fn check_fields(
+    sheet: &Sheet<'_>,
+    section: &str,
+    category: &Category,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let Some(Value::Mapping(selections)) = sheet.whole.get(section) else { return };
     for (name, selection) in selections {
         let Some(name) = name.as_str() else { continue };
-        if !matches!(name, "condition" | "timeframe") {
-            let steps = vec![Step::Key("detection"), Step::Key(name)];
+        if !matches!(name, "condition" | "timeframe" | "rules") {
+            let steps = vec![Step::Key(section), Step::Key(name)];
             check_selection(sheet, category, steps, selection, mistakes);
         }
     }
@@ -207,17 +222,8 @@ fn check_selection<'s>(
                 check_selection(sheet, category, steps, alternative, mistakes);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {
-            mistakes.push(sheet.mistake(
-                &steps,
-                Code::R016,
-                (
-                    format!("tìm từ khóa không theo trường ({}) không được hỗ trợ", shown(selection)),
-                    format!("a search without a field ({}) is not supported", shown(selection)),
-                ),
-                ("Viết `trường: giá trị`", "Write `field: value`"),
-            ));
-        }
+        // A search without a field: any text of the event.
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {}
     }
 }
 
@@ -231,6 +237,10 @@ fn check_item(
 ) {
     let mut parts = key.split('|');
     let name = parts.next().unwrap_or_default();
+    if name.is_empty() {
+        // `|all: [..]`, a search without a field.
+        return;
+    }
     let mut asked = vec![name.to_owned()];
     if parts.any(|modifier| modifier == "fieldref") {
         asked.extend(value.as_str().map(str::to_owned));
@@ -263,108 +273,4 @@ fn check_item(
             ("Viết `trường: giá trị`", "Write `field: value`"),
         ));
     }
-}
-
-/// The log source that the counted rules share.
-pub(super) fn common_category(
-    sheet: &Sheet<'_>,
-    correlation: &CorrelationRule,
-    counted: &[&Parsed<'_>],
-    mistakes: &mut Vec<Mistake>,
-) -> Option<&'static Category> {
-    let missing: Vec<&String> = correlation
-        .rules
-        .iter()
-        .filter(|wanted| !counted.iter().any(|one| one.names.contains(wanted)))
-        .collect();
-    let mut categories: Vec<&str> = counted.iter().filter_map(|one| one.category.as_deref()).collect();
-    categories.sort_unstable();
-    categories.dedup();
-    if !missing.is_empty() || categories.len() > 1 || correlation.rules.is_empty() {
-        let wanted = correlation.rules.join(", ");
-        mistakes.push(sheet.mistake(
-            &[Step::Key("correlation"), Step::Key("rules")],
-            Code::R013,
-            (
-                format!("`rules` ({wanted}) phải là tên các luật trong cùng tệp và cùng một nguồn nhật ký"),
-                format!("`rules` ({wanted}) must name rules of this file that share one log source"),
-            ),
-            ("Đặt luật được đếm vào cùng tệp", "Put the counted rule into this file"),
-        ));
-        return None;
-    }
-
-    categories.first().and_then(|name| crate::fields::category(name))
-}
-
-/// How it counts.
-pub(super) fn count(
-    sheet: &Sheet<'_>,
-    correlation: &CorrelationRule,
-    category: Option<&Category>,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Count> {
-    let before = mistakes.len();
-    let mut wrong = |key: &str, vi: String, en: String| {
-        mistakes.push(sheet.mistake(
-            &[Step::Key("correlation"), Step::Key(key)],
-            Code::R013,
-            (vi, en),
-            ("Xem docs/adding-a-rule.md, mục đếm sự kiện", "See docs/adding-a-rule.md on counting"),
-        ));
-    };
-    let known =
-        matches!(correlation.correlation_type, CorrelationType::EventCount | CorrelationType::ValueCount);
-    if !known || correlation.window != WindowMode::Sliding || !correlation.aliases.is_empty() {
-        let vi = "chỉ hỗ trợ event_count và value_count với cửa sổ trượt, không bí danh";
-        let en = "only event_count and value_count over a sliding window, without aliases, are supported";
-        wrong("type", vi.to_owned(), en.to_owned());
-    }
-    let span = Duration::from_secs(correlation.timespan.seconds);
-    if span.is_zero() || span > SPAN_MAX {
-        let most = SPAN_MAX.as_secs() / 86_400;
-        wrong(
-            "timespan",
-            format!("cần từ 1 giây đến {most} ngày"),
-            format!("expected 1 second to {most} days"),
-        );
-    }
-    let (threshold, fields) = threshold(&correlation.condition);
-    if !threshold.is_some_and(|threshold| (2..=THRESHOLD_MAX).contains(&threshold)) {
-        let vi = format!("cần một điều kiện gte hoặc gt, từ 2 đến {THRESHOLD_MAX}");
-        let en = format!("expected one condition, gte or gt, of 2 to {THRESHOLD_MAX}");
-        wrong("condition", vi, en);
-    }
-    let counts_values = correlation.correlation_type == CorrelationType::ValueCount;
-    if counts_values != (fields.len() == 1) {
-        let vi = "value_count cần đúng một `field`, event_count không có".to_owned();
-        wrong("condition", vi, "value_count needs one `field`, event_count has none".to_owned());
-    }
-    let unknown = |name: &&String| category.is_some_and(|category| category.field(name).is_none());
-    if let Some(name) = correlation.group_by.iter().chain(&fields).find(unknown) {
-        let vi = format!("nguồn nhật ký không có trường `{name}`");
-        wrong("group-by", vi, format!("the log source has no field `{name}`"));
-    }
-    if mistakes.len() > before {
-        return None;
-    }
-
-    Some(Count {
-        measure: Measure { threshold: threshold?, span },
-        group_by: correlation.group_by.clone(),
-        distinct: fields.into_iter().next(),
-    })
-}
-
-fn threshold(condition: &CorrelationCondition) -> (Option<usize>, Vec<String>) {
-    let CorrelationCondition::Threshold { predicates, field, .. } = condition else {
-        return (None, Vec::new());
-    };
-    let least = match predicates.as_slice() {
-        [(ConditionOperator::Gte, least)] => Some(*least),
-        [(ConditionOperator::Gt, below)] => below.checked_add(1),
-        _ => None,
-    };
-
-    (least.and_then(|least| usize::try_from(least).ok()), field.clone().unwrap_or_default())
 }

@@ -24,6 +24,7 @@
 //! | [`delta`] | `inventory-delta` |
 //! | [`held_back`] | `held-back` |
 //! | [`advisories`] | `version-order`, `judge-fleet`, `start-fleet`, `feed-update`, `against-debsecan`, `against-rpm`, `against-wes` |
+//! | [`sigma`] | `sigma-corpus`, `judge-rate`, `replay`, `correlation-memory` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
 
@@ -46,6 +47,7 @@ mod peers;
 mod roots;
 mod sbom;
 mod scan;
+mod sigma;
 mod simulate;
 mod spool;
 mod storm;
@@ -68,6 +70,26 @@ pub struct Measurement {
 
 /// All of them.
 pub const MEASUREMENTS: &[Measurement] = &[
+    Measurement {
+        name: "sigma-corpus",
+        about: "SigmaHQ's active rules and regression samples below the folder named next: rules, compiled, samples, matched",
+        run: sigma::corpus::measure,
+    },
+    Measurement {
+        name: "judge-rate",
+        about: "3,000 rules of the SigmaHQ folder named next, a mixed stream, one core: events_per_s_3000, share_of_parse_limit, observations_per_s_own_packs",
+        run: sigma::rate::measure,
+    },
+    Measurement {
+        name: "replay",
+        about: "a week of 1,000,000 observations (VONGGAC_REPLAY_OBSERVATIONS) weighed again by a changed rule: observations, seconds, raised",
+        run: sigma::replay::measure,
+    },
+    Measurement {
+        name: "correlation-memory",
+        about: "a correlation under 1,000,000 distinct keys: groups_kept_at_most, memory_mib",
+        run: sigma::memory::measure,
+    },
     Measurement {
         name: "write-to-incident",
         about: "milliseconds from a write to its finding in an incident, seen through the API; 200 changes",

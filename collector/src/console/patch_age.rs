@@ -38,7 +38,8 @@ struct PatchAgePage {
 /// The page.
 pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Query(asked): Query<Asked>) -> Answered {
     let days = asked.so_ngay.trim().parse().ok().filter(|days| (1..=DAYS_MAX).contains(days)).unwrap_or(DAYS);
-    let role = if asked.vai_tro == "tat-ca" { None } else { role_of(&asked.vai_tro).or(role_of("server")) };
+    let role =
+        if asked.vai_tro == "tat-ca" { None } else { role_of(&asked.vai_tro).or_else(|| role_of("server")) };
     let agency = (!asked.don_vi.is_empty()).then(|| asked.don_vi.clone());
     let wanted = Wanted { days, role, agency };
     let (shared, scope) = (desk.settings.vulnerabilities.clone(), reader.caller.person.scope.clone());

@@ -285,7 +285,7 @@ pub fn withdraw(tx: &Transaction<'_>, doer: Doer<'_>, id: i64, reason: &str) -> 
         casework::note_refusal(tx, doer.audited, doer.scope, &format!("risk/{id}"), doer.at)?;
         return Ok(Done::Neighbours);
     }
-    if !doer.scope.agency().is_none_or(|own| risk.agency.as_deref() == Some(own)) {
+    if doer.scope.agency().is_some_and(|own| risk.agency.as_deref() != Some(own)) {
         casework::note_refusal(tx, doer.audited, doer.scope, &format!("risk/{id}"), doer.at)?;
         return Ok(Done::TooWide);
     }

@@ -83,13 +83,23 @@ pub(super) fn sow(folder: &Path, sown: Sown<'_>) -> anyhow::Result<()> {
             Batch { from: Some(items), identities: Vec::new(), hosts: hosts.to_vec(), gone: Vec::new() };
         ensure!(fleet::keep(&tx, &batch)?, "the machines were not kept");
     }
+    let feed = packed(sown.feed, sown.rows)?;
+    feeds::take(&tx, vec![feed], None, "measure", Allowed::default(), now)?;
+    tx.commit()?;
+
+    Ok(())
+}
+
+/// A feed of these rows, as an import packs it.
+fn packed(feed: &Feed, given: impl Iterator<Item = Row>) -> anyhow::Result<Converted> {
+    let now = clock::now();
     let mut packer = Packer::new(Vec::new())?;
-    for row in sown.rows {
+    for row in given {
         packer.item(Item::Row(row))?;
     }
     let (bytes, rows) = packer.end()?;
     let part = Part {
-        name: sown.feed.name.clone(),
+        name: feed.name.clone(),
         kind: Kind::Osv,
         source: "measure".to_owned(),
         dated: now,
@@ -100,15 +110,13 @@ pub(super) fn sow(folder: &Path, sown: Sown<'_>) -> anyhow::Result<()> {
         rows,
         read: rows,
         advisories: rows,
-        covers: sown.feed.covers.clone(),
+        covers: feed.covers.clone(),
         passed_over: std::collections::BTreeMap::default(),
         disagreements: 0,
         examples: Vec::new(),
     };
-    feeds::take(&tx, vec![Converted { part, bytes }], None, "measure", Allowed::default(), now)?;
-    tx.commit()?;
 
-    Ok(())
+    Ok(Converted { part, bytes })
 }
 
 /// A new process starts on the store of this folder; what it says.

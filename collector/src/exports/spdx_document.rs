@@ -41,7 +41,7 @@ pub struct Document {
 struct CreationInfo {
     created: String,
     creators: Vec<String>,
-    license_list_version: &'static str,
+    license_list_version: String,
 }
 
 impl Document {
@@ -57,7 +57,7 @@ impl Document {
             creation_info: CreationInfo {
                 created: whole_seconds(created),
                 creators: vec![format!("Tool: vonggac-collector-{}", env!("CARGO_PKG_VERSION"))],
-                license_list_version: spdx::license_version(),
+                license_list_version: list_version(spdx::license_version()),
             },
             packages: Vec::new(),
             extracted: Vec::new(),
@@ -83,6 +83,11 @@ impl Document {
 
         Ok(self)
     }
+}
+
+/// SPDX has two numbers in the version of its list; the crate gives three.
+fn list_version(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 /// SPDX takes no parts of seconds.

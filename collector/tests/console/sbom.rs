@@ -196,6 +196,8 @@ async fn spdx_is_as_its_schema_demands() {
         assert!(is_uuid(namespace.strip_prefix("https://spdx.org/spdxdocs/vonggac-").unwrap()));
         let info = &document["creationInfo"];
         keys(info, "created creators licenseListVersion |");
+        let version: Vec<&str> = text(info, "licenseListVersion").split('.').collect();
+        assert!(version.len() == 2 && version.iter().all(|part| part.parse::<u32>().is_ok()), "{version:?}");
         let created = text(info, "created");
         assert!(created.ends_with('Z') && created.len() == "2026-11-22T01:52:25Z".len(), "{created}");
         assert!(list(info, "creators")[0].as_str().unwrap().starts_with("Tool: vonggac-collector-"));

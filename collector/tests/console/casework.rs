@@ -28,7 +28,7 @@ impl World {
         answer.json()
     }
 
-    async fn later(&self, minutes: i64) {
+    fn later(&self, minutes: i64) {
         self.seed.clock.fetch_add(minutes * 60_000, std::sync::atomic::Ordering::SeqCst);
     }
 }
@@ -120,9 +120,9 @@ async fn an_incident_goes_through_its_life_and_everything_done_stands_with_who_w
         StatusCode::CONFLICT
     );
     world.done(&token, id, json!({"act": "acknowledge"})).await;
-    world.later(10).await;
+    world.later(10);
     world.done(&token, id, json!({"act": "move", "to": "analysis"})).await;
-    world.later(10).await;
+    world.later(10);
     world.done(&token, id, json!({"act": "move", "to": "recovered"})).await;
     let back = world.act(&token, id, json!({"act": "move", "to": "analysis"})).await;
     assert_eq!(back.status, StatusCode::UNPROCESSABLE_ENTITY, "going back needs a reason");
@@ -193,7 +193,7 @@ async fn a_task_is_given_answered_with_evidence_returned_and_accepted() {
         json!({"act": "answer_task", "task": number, "text": "Đã đổi", "evidence": [evidence, digest]});
     world.done(&chi, id, answer.clone()).await;
     world.done(&binh, id, json!({"act": "return_task", "task": number, "text": "thiếu một tài khoản"})).await;
-    world.later(60 * 24 * 2).await;
+    world.later(60 * 24 * 2);
     let late = world.call(&binh, "GET", &format!("/api/v1/incidents/{id}"), None, "").await.json();
     assert_eq!(late["casefile"]["tasks"][0]["is_late"], true);
     world.done(&chi, id, answer).await;
@@ -256,7 +256,7 @@ async fn a_duty_is_owed_by_its_mark_and_not_sent_before_its_form_is_whole() {
     {
         assert!(printed.text.contains(part), "{part}");
     }
-    world.later(60).await;
+    world.later(60);
     let future = json!({"act": "report", "duty": duty, "number": "1", "sent_at": "2027-01-01T00:00:00Z"});
     assert_eq!(world.act(&token, id, future).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let sent = clock(&world.done(&token, id, sending).await).unwrap();
@@ -284,7 +284,7 @@ async fn own_clocks_rest_with_a_reason_and_the_list_shows_owner_and_clock() {
         world.act(&token, id, json!({"act": "pause", "text": "x"})).await.status,
         StatusCode::CONFLICT
     );
-    world.later(30).await;
+    world.later(30);
     world.done(&token, id, json!({"act": "resume", "text": "đã mở"})).await;
     let after = world.call(&token, "GET", "/api/v1/incidents?owner=chi", None, "").await.json();
     let list = world.get(&browser, "/su-co?nguoi=chi").await.text;
@@ -367,7 +367,7 @@ async fn two_incidents_become_one_and_hosts_are_split_off_with_history_and_witho
         })
         .await
         .unwrap();
-    world.later(90).await;
+    world.later(90);
     let split = world
         .done(&token, into, json!({"act": "split", "hosts": [seed::host(5).to_string()], "text": "hai việc"}))
         .await;

@@ -8,7 +8,6 @@ use crate::store::audit::OPERATOR;
 use crate::store::view::words::State;
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "`mod.rs` hands on steps only")]
-#[expect(clippy::wildcard_enum_match_arm, reason = "`mod.rs` hands on steps only")]
 pub(super) fn step(tx: &Transaction<'_>, deed: &Deed<'_>, standing: &Standing) -> Went {
     let (step, text) = match &deed.act {
         Act::Acknowledge => (Step::Take, ""),

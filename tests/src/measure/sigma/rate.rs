@@ -160,7 +160,7 @@ fn own_packs(rules: &Arc<RuleSet>, change: fn(u32) -> FileChanged) -> anyhow::Re
 /// Changes of an upgrade, as the package brought them, and one in fifty that is not: most of what a fleet tells.
 fn quiet_change(n: u32) -> FileChanged {
     let mut change = change(n);
-    if n % 50 != 0 {
+    if !n.is_multiple_of(50) {
         change.area = Area::Configuration;
         change.root = HostPath::from_text("/etc");
         change.path = HostPath::from_text(format!("/etc/goi-{}/tep-{n}.conf", n % 300));

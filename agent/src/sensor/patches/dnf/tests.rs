@@ -200,8 +200,11 @@ fn what_dnf_is_told_to_leave_out_is_said() {
     assert_eq!(read(root.path(), &installed(), Timestamp(7)).problems.len(), 1);
 }
 
+/// Name, epoch, version, release, action, reason, repository, end.
+type Entry<'a> = (&'a str, i64, &'a str, &'a str, i64, i64, &'a str, i64);
+
 /// A history as dnf 4 keeps it.
-fn history(root: &Path, entries: &[(&str, i64, &str, &str, i64, i64, &str, i64)]) {
+fn history(root: &Path, entries: &[Entry<'_>]) {
     let path = root.join("var/lib/dnf/history.sqlite");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let database = rusqlite::Connection::open(path).unwrap();

@@ -16,6 +16,9 @@ use vonggac_rules::support_update::{Told, system_of};
 use crate::feeds::bundle::PART_UNPACKED_MAX;
 use crate::store::feeds::{self, Kept};
 
+/// Whose form all feeds of ends of support have.
+const PUBLISHER: &str = "endoflife.date";
+
 /// The feeds of ends of support that were held at a moment, as far as they still are: another answer means other days.
 ///
 /// # Errors
@@ -49,9 +52,9 @@ pub fn current(db: &Connection, mut table: SupportTable, at: Timestamp) -> anyho
         })
         .with_context(|| format!("read the feed {}", part.name))?;
         let source = if part.source.is_empty() {
-            part.name.clone()
+            PUBLISHER.to_owned()
         } else {
-            format!("{}, {}", part.name, part.source)
+            format!("{PUBLISHER}, {}", part.source)
         };
         let updated = table.updated(&source, day_of(part.dated), &told).map_err(|mistakes| {
             let texts: Vec<String> = mistakes.iter().map(|mistake| mistake.problem.en.clone()).collect();

@@ -42,7 +42,7 @@ impl Baseline {
     /// Counts the paths and mends what is damaged, if that is wanted; whether anything was.
     ///
     /// # Errors
-    /// [`Damaged`], if it is not.
+    /// [`Damaged`], if it is not, or cannot be.
     pub(super) fn check(&mut self, damage: Damage) -> Result<bool> {
         let findings = self.read_all()?;
         self.paths = findings.paths;
@@ -53,6 +53,12 @@ impl Baseline {
             return Err(Damaged.into());
         }
         self.change(|baseline| baseline.mend(findings))?;
+        // A rotten key can lie where no look-up by key finds it, and so stay: then nothing of the file is to be trusted.
+        let again = self.read_all()?;
+        if !again.damaged.is_empty() {
+            return Err(Damaged.into());
+        }
+        self.paths = again.paths;
 
         Ok(true)
     }

@@ -99,6 +99,36 @@ proptest! {
 }
 
 #[test]
+fn a_key_that_lies_where_no_look_up_finds_it_is_no_trouble_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("baseline.db");
+    laid(&path);
+    let sound = std::fs::read(&path).unwrap();
+    let places: Vec<Vec<u8>> = {
+        let db = Connection::open(&path).unwrap();
+        let mut query = db.prepare("SELECT first FROM place").unwrap();
+        query.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let mut put_aside = 0;
+    for first in places.iter().filter(|first| first.len() > 2) {
+        for at in (0..sound.len() - first.len()).filter(|at| sound[*at..].starts_with(first)) {
+            let mut bytes = sound.clone();
+            bytes[at + 1] ^= 0x80;
+            std::fs::write(&path, bytes).unwrap();
+
+            let (baseline, opened) = Baseline::open(&path).unwrap();
+
+            all(&baseline);
+            drop(baseline);
+            put_aside += u32::from(matches!(opened, Opened::PutAside(_)));
+            assert_eq!(Baseline::open(&path).unwrap().1, Opened::Sound);
+        }
+    }
+
+    assert!(put_aside > 0, "no key lay where it could not be found");
+}
+
+#[test]
 fn roots_that_a_damaged_block_does_not_reach_stay_taken() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("baseline.db");

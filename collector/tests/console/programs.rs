@@ -107,6 +107,8 @@ fn every_act_of_a_page_has_its_twin_in_the_api() {
         ("/ghi-danh/{id}", "/api/v1/hosts/{id}/decide"),
         ("/khung-gio", "/api/v1/windows"),
         ("/khung-gio/{id}/dong", "/api/v1/windows/{id}/close"),
+        ("/rui-ro", "/api/v1/risks"),
+        ("/rui-ro/{id}/rut", "/api/v1/risks/{id}/withdraw"),
         ("/tai-khoan/ngon-ngu", "/api/v1/me/language"),
         ("/tai-khoan/mat-khau", "/api/v1/me/password"),
         ("/dang-xuat", "/api/v1/session"),

@@ -5,6 +5,8 @@
 
 #[path = "released/samples.rs"]
 mod samples;
+#[path = "released/software.rs"]
+mod software;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -199,8 +199,25 @@ impl Yard {
         let mut install = vec!["install"];
         install.extend(names.iter().map(String::as_str));
         self.dnf(&install)?;
+        self.place_database()?;
         tell(1)?;
         self.dnf(&["makecache"])?;
+
+        Ok(())
+    }
+
+    /// Debian's rpm keeps its database in the home of whoever calls it; the systems that it is made for, in `/var/lib/rpm`.
+    fn place_database(&self) -> anyhow::Result<()> {
+        let (home, place) = (self.path("root/root/.rpmdb"), self.path("root/var/lib/rpm"));
+        if !home.is_dir() {
+            return Ok(());
+        }
+        if place.is_dir() {
+            std::fs::remove_dir_all(&place)?;
+        }
+        std::fs::create_dir_all(place.parent().context("it has a folder")?)?;
+        std::fs::rename(&home, &place)?;
+        std::os::unix::fs::symlink("../var/lib/rpm", &home)?;
 
         Ok(())
     }

@@ -4,6 +4,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::AgencyId;
+use vonggac_rules::incident::marks::HostMark;
 
 use super::{Setting, note, vulnerable};
 use crate::clock;
@@ -11,6 +12,7 @@ use crate::print::{line, plain};
 use crate::store::audit::OPERATOR;
 use crate::store::forbidden::{self, By};
 use crate::store::hosts::{self, Host as Kept, HostState};
+use crate::store::incidents;
 use crate::store::machines::{self, Decided, Decision};
 use crate::store::orders::{self, Ordered};
 use crate::store::view::Scope;
@@ -30,6 +32,17 @@ pub(super) enum Host {
     Vulnerabilities {
         /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
         host: String,
+    },
+    /// Đánh dấu máy quan trọng và cấp độ hệ thống: sự cố trên máy được nâng mức / say how critical a host is: incidents on it are graver
+    Mark {
+        /// Tên, mã hoặc phần đầu của mã / name, id or its first digits
+        host: String,
+        /// Hệ thống quan trọng / of a critical system
+        #[arg(long)]
+        critical: bool,
+        /// Cấp độ 1-5 / security level
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
+        level: Option<u8>,
     },
     /// Thu hồi, có hiệu lực ngay / revoke, at once
     Revoke {
@@ -123,6 +136,9 @@ impl Host {
                 return show(setting, &host);
             }
             Self::Vulnerabilities { host } => return vulnerable::show(setting, &store, &host).await,
+            Self::Mark { host, critical, level } => {
+                return mark(setting, &store, host, HostMark { critical, level }).await;
+            }
             Self::Rebaseline { host, root, by, reason } => {
                 return rebaseline(setting, &store, host, root, by, reason).await;
             }
@@ -175,6 +191,26 @@ impl Host {
 
         Ok(())
     }
+}
+
+/// Says how critical a host is; without `--critical` and `--level`, that it is not.
+async fn mark(setting: &Setting, store: &Store, host: String, mark: HostMark) -> anyhow::Result<()> {
+    let now = clock::now();
+    let host = store.read(move |db| hosts::named(db, &host)).await?;
+    let (id, agency) = (host.id, host.agency.clone());
+    store
+        .write(move |tx| {
+            let word =
+                |mark: HostMark| format!("critical {}, level {}", mark.critical, mark.level.unwrap_or(0));
+            let before = incidents::host_mark(tx, id)?;
+            incidents::set_host_mark(tx, id, mark)?;
+            let detail = format!("{} > {}", word(before), word(mark));
+            note(tx, now, Some(&agency), "host.marked", &id.to_string(), &detail)
+        })
+        .await?;
+    setting.tell("cli-host-marked", &[("host", &plain(&host.name))]);
+
+    Ok(())
 }
 
 /// What a person wants of a host that waits for a decision.

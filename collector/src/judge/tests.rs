@@ -510,3 +510,29 @@ async fn a_replay_tells_what_would_have_fired_and_raises_nothing() {
     assert_eq!(world.counts().await, before);
     assert_eq!(world.store.read(rule_sets::cursor).await.unwrap(), cursor);
 }
+
+#[tokio::test]
+async fn a_finding_on_a_critical_host_makes_a_graver_incident_and_stays_as_its_rule_says() {
+    use vonggac_rules::incident::marks::HostMark;
+    let world = world().await;
+    let mark = HostMark { critical: true, level: None };
+    world.store.write(move |tx| incidents::set_host_mark(tx, HOST, mark)).await.unwrap();
+    world.observe(vec![page_changed("/srv/www/index.html")]).await;
+    world.judge_all().await;
+
+    let told = world
+        .store
+        .read(|db| {
+            let query = "SELECT i.severity, f.severity, e.before || '>' || e.after FROM incident i
+                JOIN finding f ON f.incident = i.id
+                JOIN incident_entry e ON e.incident = i.id AND e.action = 'severity'
+                WHERE i.rule = 'web-page-changed'";
+            Ok(db.query_row(query, [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            })?)
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(told, ("critical".to_owned(), "high".to_owned(), "high>critical".to_owned()));
+}

@@ -13,6 +13,8 @@ use crate::vulnerabilities::report::{Line, Report};
 /// How a host stands to the policy.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+// Incidents have a state as well; the API's description has one name for each.
+#[schema(as = PatchAgeState)]
 pub enum State {
     /// A security patch has waited for too long.
     Broken,

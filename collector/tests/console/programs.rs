@@ -104,6 +104,8 @@ fn every_act_of_a_page_has_its_twin_in_the_api() {
         ("/su-co/{id}/ket-thuc", "/api/v1/incidents/{id}/close"),
         ("/su-co/{id}/mo-lai", "/api/v1/incidents/{id}/reopen"),
         ("/su-co/{id}/viec", "/api/v1/incidents/{id}/act"),
+        ("/rui-ro", "/api/v1/risks"),
+        ("/rui-ro/{id}/rut", "/api/v1/risks/{id}/withdraw"),
         ("/ghi-danh/{id}", "/api/v1/hosts/{id}/decide"),
         ("/khung-gio", "/api/v1/windows"),
         ("/khung-gio/{id}/dong", "/api/v1/windows/{id}/close"),

@@ -227,7 +227,9 @@ impl Yard {
         let set = |name: &str, folder: &str| format!("--setopt={name}={}", root.join(folder).display());
         let mut command = Command::new("dnf");
         command
-            .args(["-q", "-y", "--releasever=9", "--setopt=module_platform_id=platform:el9"])
+            // The plugin `local` would offer what this machine installed before.
+            .args(["-q", "-y", "--disableplugin=local", "--releasever=9"])
+            .arg("--setopt=module_platform_id=platform:el9")
             .arg(format!("--installroot={}", root.display()))
             .args([set("reposdir", "etc/yum.repos.d"), set("cachedir", "var/cache/dnf")])
             .args(words)

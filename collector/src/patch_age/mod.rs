@@ -8,7 +8,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`weigh`] | the answer for one host, from plain values |
-//! | [`survey`] | the answers for all hosts in view |
+//! | [`mod@survey`] | the answers for all hosts in view |
 
 pub mod survey;
 pub mod weigh;

@@ -4,7 +4,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | [`act`] | the acts, and how one goes |
+//! | [`mod@act`] | the acts, and how one goes |
 //! | `steps` | taking it, moving it on and back, closing, opening again |
 //! | `says` | what people say of it: notes, who has it, labels, marks, pauses, links |
 //! | `tasks` | tasks for the agency and their answers |

@@ -8,26 +8,30 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use tokio_util::sync::CancellationToken;
 use vonggac_protocol::enrolment::EnrolmentString;
 
 use crate::clock;
 use crate::config::{Config, LoadConfigError};
 use crate::files::{self, FilesCommand};
+use crate::identity::Identity;
 use crate::link::sent;
 use crate::machine::NeverEnrol;
-use crate::os::{Protection, machine, privileges};
+use crate::os::{machine, paths};
 use crate::print::{self, Lang, Message};
+use crate::service::{self, ServiceCommand};
 use crate::status::{Status, local};
-use crate::{doctor, enrol, keep, run};
+use crate::upgrade::by_hand::{self, UpgradeCommand};
+use crate::upgrade::keys::Keys;
+use crate::waiting::Waiting;
+use crate::{doctor, enrol, keep, life, version};
 
 /// Wrong command line or configuration.
-const EXIT_USAGE: u8 = 64;
+pub(crate) const EXIT_USAGE: u8 = 64;
 
 #[derive(Parser, Debug)]
 #[command(
     name = "vonggac-agent",
-    version,
+    version = version::own(),
     about = "Vọng Gác: tác tử giám sát trên một máy / the agent of one machine",
     disable_help_subcommand = true
 )]
@@ -60,11 +64,21 @@ enum Command {
     },
     /// Chạy tác tử (dịch vụ gọi lệnh này) / run the agent (the service does this)
     Run,
+    /// Dịch vụ của máy này: cài, gỡ, chạy, dừng (Windows) / the service of this machine: install, remove, start, stop (Windows)
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
+    },
     /// Tình trạng của tác tử trên máy này / how the agent of this machine fares
     Status {
         /// Dạng JSON / as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Phiên bản của tác tử: đang chạy, được giữ lại, trở về / versions of the agent: which runs, which are kept, the way back
+    Upgrade {
+        #[command(subcommand)]
+        command: UpgradeCommand,
     },
     /// Xem đúng những gì gần đây nhất đã rời khỏi máy này / see exactly what last left this machine
     Show {
@@ -89,7 +103,7 @@ enum Command {
 }
 
 /// What went wrong, by exit code.
-enum Failure {
+pub(crate) enum Failure {
     Usage(String),
     Other(anyhow::Error),
 }
@@ -104,7 +118,8 @@ impl From<anyhow::Error> for Failure {
 /// themselves as an agent.
 #[must_use]
 pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
         Err(error) => {
             error.print().ok();
@@ -112,7 +127,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let lang = arguments.lang;
-    match obey(arguments) {
+    match obey(arguments, args.get(1..).unwrap_or_default()) {
         Ok(code) => code,
         Err(Failure::Usage(text)) => {
             print::complain(text);
@@ -125,13 +140,15 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
+fn obey(arguments: Arguments, args: &[OsString]) -> Result<ExitCode, Failure> {
     let lang = arguments.lang;
     let place = Place { config: arguments.config, state_dir: arguments.state_dir };
     match arguments.command {
         Command::Enrol { string, again, name } => enrol_machine(&place, lang, &string, again, name),
-        Command::Run => run_agent(&place, lang),
+        Command::Run => Ok(life::live(place, args.to_vec(), lang)),
+        Command::Service { command } => service::obey(&command, &place, lang),
         Command::Status { json } => show_status(&place.load(lang)?.state_dir, json, lang),
+        Command::Upgrade { command } => by_hand::obey(&command, &place.load(lang)?.state_dir, lang),
         Command::Show { last } => show_last(&place.load(lang)?.state_dir, last, lang),
         Command::Doctor => examine(&place, lang),
         Command::Fingerprint => show_fingerprint(lang),
@@ -159,6 +176,9 @@ fn examine(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
     for finding in &findings {
         print::line(finding.say(lang));
     }
+    if let Some(waiting) = Waiting::read(&config.state_dir).filter(|_| !Identity::stands(&config.state_dir)) {
+        print::line(print::chain(&waiting.say(), lang));
+    }
     match findings.iter().find(|finding| finding.is_bad()) {
         Some(bad) => {
             let layer = Message::new(bad.layer).say(lang);
@@ -173,7 +193,7 @@ fn examine(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
 }
 
 /// Before a byte leaves the machine.
-fn check_never_enrol(config: &Config, lang: Lang) -> Result<(), Failure> {
+pub(crate) fn check_never_enrol(config: &Config, lang: Lang) -> Result<(), Failure> {
     config.never_enrol.check().map_err(|refused| Failure::Usage(print::chain(&refused, lang)))
 }
 
@@ -201,40 +221,15 @@ fn show_fingerprint(lang: Lang) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_agent(place: &Place, lang: Lang) -> Result<ExitCode, Failure> {
-    let config = place.load(lang)?;
-    check_never_enrol(&config, lang)?;
-    log_to_stderr();
-    // Before any other thread runs: rights are a thread's, and handed on to those that it starts.
-    match privileges::give_up() {
-        Ok(Protection::InForce) => {}
-        Ok(Protection::NotAvailable) => {
-            tracing::warn!("This system's half cannot give up rights; the service has all of its account's")
-        }
-        Err(error) => tracing::warn!(%error, "Rights that are not needed could not be given up"),
-    }
-    runtime()?.block_on(run::run(config, Path::new("/"), CancellationToken::new())).map_err(|error| {
-        let cause = error.reallocate_into_boxed_dyn_error_without_backtrace();
-        anyhow::Error::from(Message::new("run-failed").because(cause))
-    })?;
-
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Plain lines on standard error, as service managers keep them. `VONGGAC_LOG` takes a level; TRACE may name what is
-/// watched and is for development.
-fn log_to_stderr() {
-    let level = std::env::var("VONGGAC_LOG").ok().and_then(|level| level.parse().ok());
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level.unwrap_or(tracing::Level::INFO))
-        .with_ansi(false)
-        .with_writer(std::io::stderr)
-        .finish();
-    // Whoever set another before, such as a program that runs an agent inside itself, keeps it.
-    tracing::subscriber::set_global_default(subscriber).ok();
-}
-
 fn show_status(state_dir: &Path, json: bool, lang: Lang) -> Result<ExitCode, Failure> {
+    if let Some(waiting) = Waiting::read(state_dir).filter(|_| !Identity::stands(state_dir)) {
+        if json {
+            print::line(serde_json::to_string_pretty(&waiting).context("write the status")?);
+        } else {
+            print::line(print::chain(&waiting.say(), lang));
+        }
+        return Ok(ExitCode::FAILURE);
+    }
     let Some(mut status) = Status::read(state_dir).context("read the status")? else {
         print::tell(lang, &Message::new("status-missing").with("path", state_dir.display()));
         return Ok(ExitCode::FAILURE);
@@ -267,18 +262,29 @@ fn show_last(state_dir: &Path, count: usize, lang: Lang) -> Result<ExitCode, Fai
 }
 
 /// Where configuration and state are, as the command line says.
-struct Place {
+pub(crate) struct Place {
     config: Option<PathBuf>,
     state_dir: Option<PathBuf>,
 }
 
 impl Place {
-    fn config_path(&self) -> &Path {
-        self.config.as_deref().unwrap_or_else(|| Path::new(crate::config::defaults::CONFIG_PATH))
+    pub(crate) fn config_path(&self) -> &Path {
+        self.config.as_deref().unwrap_or_else(|| paths::config_path())
+    }
+
+    /// Where the state is if no configuration says.
+    pub(crate) fn usual_state_dir(&self) -> PathBuf {
+        self.state_dir.clone().unwrap_or_else(|| paths::state_dir().to_owned())
+    }
+
+    /// The command line of a service that runs with these.
+    pub(crate) fn arguments(&self) -> anyhow::Result<Vec<OsString>> {
+        service::run_arguments(self.config.as_deref(), self.state_dir.as_deref())
+            .context("find the state folder")
     }
 
     /// The configuration; the defaults if no file was named and none stands at the usual place.
-    fn load(&self, lang: Lang) -> Result<Config, Failure> {
+    pub(crate) fn load(&self, lang: Lang) -> Result<Config, Failure> {
         let mut config = match Config::load(self.config_path()) {
             Ok(config) => config,
             Err(LoadConfigError::Read(_, error))
@@ -292,6 +298,7 @@ impl Place {
             config.state_dir = std::path::absolute(state_dir).context("find the state folder")?;
         }
         config.never_enrol = NeverEnrol::beside(self.config_path());
+        config.release_keys = Keys::beside(self.config_path()).context("read the keys of releases")?;
 
         Ok(config)
     }
@@ -329,7 +336,7 @@ fn enrol_machine(
 }
 
 /// One thread runs all tasks: an agent waits most of its life. Disk work goes to at most four others.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(4)

@@ -220,7 +220,7 @@ impl Examination {
         let machine_id = machine::machine_id().ok();
         let hello = Hello {
             wire: WIRE_VERSION,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::own().to_owned(),
             fingerprint: fingerprint(identity.names.host, machine_id.as_deref(), &machine::name()),
             epoch,
             lanes,
@@ -228,6 +228,7 @@ impl Examination {
             assignment: 0,
             trusts: None,
             tell_outer: None,
+            platform: None,
             machine: Some(MachineTold { marks: crate::machine::marks(), continuity: self.step }),
         };
         let answer = async {

@@ -87,7 +87,7 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         token: string.token,
         request,
         name: name.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version::own().to_owned(),
         marks: Some(machine::marks()),
     };
     let conversation = async {
@@ -118,6 +118,9 @@ async fn ask(string: &EnrolmentString, name: &str, request: Vec<u8>) -> anyhow::
         | Frame::Outer(_)
         | Frame::Renew(_)
         | Frame::Renewed(_)
+        | Frame::ReleaseOffer(_)
+        | Frame::ReleaseWanted(_)
+        | Frame::ReleasePiece(_)
         | Frame::StepKept(_) => Err(Message::new("enrol-cut-off").into()),
     }
 }

@@ -19,7 +19,7 @@ use vonggac_protocol::id::{AgencyId, HostId};
 use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
-use crate::os::{disk, protect};
+use crate::os::{disk, keystore, protect};
 use crate::print::Message;
 use crate::wire::trust::Trust;
 
@@ -92,7 +92,7 @@ impl Identity {
         let previous = state_dir.join(PREVIOUS);
         if !folder.exists() && previous.exists() {
             // The machine stopped between the two moves of `write`.
-            fs::rename(&previous, &folder).context("put the previous identity back")?;
+            disk::rename(&previous, &folder).context("put the previous identity back")?;
         }
         if !folder.exists() {
             return Err(Message::new("identity-missing").with("path", folder.display()).into());
@@ -103,13 +103,13 @@ impl Identity {
         let names: Names = toml::from_str(&names).map_err(|error| broken().because(error))?;
         let pair = folder.join(PAIR);
         let (certificate, key) = if pair.exists() {
-            let text = fs::read(&pair).map_err(damaged)?;
+            let text = open_sealed(&pair)?;
             let unreadable = |error: rustls_pki_types::pem::Error| broken().because(error);
             let certificate = CertificateDer::from_pem_slice(&text).map_err(unreadable)?;
             (certificate, PrivateKeyDer::from_pem_slice(&text).map_err(unreadable)?)
         } else {
             let certificate = fs::read(folder.join("certificate.der")).map_err(damaged)?;
-            let key = PrivateKeyDer::from_pem_file(folder.join("key.pem"))
+            let key = PrivateKeyDer::from_pem_slice(&open_sealed(&folder.join("key.pem"))?)
                 .map_err(|error| broken().because(error))?;
             (certificate.into(), key)
         };
@@ -146,7 +146,8 @@ impl Identity {
     ) -> io::Result<()> {
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(io::Error::other)?;
         let text = format!("{key_pem}{}", pem(&certificate));
-        keep::write_whole(&state_dir.join(FOLDER).join(PAIR), text.as_bytes())?;
+        let (text, _sealed) = keystore::seal(text.as_bytes())?;
+        keep::write_whole(&state_dir.join(FOLDER).join(PAIR), &text)?;
         (self.key, self.certificate) = (key, certificate);
 
         Ok(())
@@ -210,7 +211,8 @@ impl Identity {
         remove(&unfinished)?;
         let _protection = protect::create_private_dir(&unfinished)?;
         let names = toml::to_string(&self.names).map_err(io::Error::other)?;
-        keep::write_new(&unfinished.join("key.pem"), key_pem.as_bytes())?;
+        let (key, _sealed) = keystore::seal(key_pem.as_bytes())?;
+        keep::write_new(&unfinished.join("key.pem"), &key)?;
         keep::write_new(&unfinished.join("certificate.der"), &self.certificate)?;
         let root = self.roots.first().ok_or_else(|| io::Error::other("an identity without a root"))?;
         keep::write_new(&unfinished.join("authority.der"), root)?;
@@ -220,12 +222,21 @@ impl Identity {
         let (folder, previous) = (state_dir.join(FOLDER), state_dir.join(PREVIOUS));
         if folder.exists() {
             remove(&previous)?;
-            fs::rename(&folder, &previous)?;
+            disk::rename(&folder, &previous)?;
         }
-        fs::rename(&unfinished, &folder)?;
+        disk::rename(&unfinished, &folder)?;
 
         disk::sync_dir(state_dir)
     }
+}
+
+/// What was sealed to this machine where the system can do that; a key from before is read as it is.
+fn open_sealed(path: &Path) -> Result<Vec<u8>, Message> {
+    let kept = fs::read(path)
+        .map_err(|error| Message::new("identity-broken").with("path", path.display()).because(error))?;
+
+    keystore::open(&kept)
+        .map_err(|error| Message::new("identity-sealed").with("path", path.display()).because(error))
 }
 
 /// A certificate as text (RFC 7468).

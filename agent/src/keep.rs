@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::os::disk::sync_dir;
+use crate::os::disk::{self, sync_dir};
 use crate::os::protect;
 use crate::print::Message;
 
@@ -16,7 +16,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension("new");
     remove_file(&unfinished)?;
     write_new(&unfinished, bytes)?;
-    fs::rename(&unfinished, path)?;
+    disk::rename(&unfinished, path)?;
 
     path.parent().map_or(Ok(()), sync_dir)
 }
@@ -32,7 +32,7 @@ pub fn write_view(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (mut file, _protection) = protect::create_private(&unfinished)?;
     file.write_all(bytes)?;
 
-    fs::rename(&unfinished, path)
+    disk::rename(&unfinished, path)
 }
 
 /// Writes a file that is not there yet, and waits for the disk.
@@ -89,7 +89,13 @@ pub fn lock(state_dir: &Path) -> Result<File, Message> {
 /// Whether a process works in a state folder.
 #[must_use]
 pub fn is_locked(state_dir: &Path) -> bool {
-    let file = File::open(state_dir.join("lock"));
+    is_held(&state_dir.join("lock"))
+}
+
+/// Whether a process holds the lock that this file is.
+#[must_use]
+pub fn is_held(path: &Path) -> bool {
+    let file = File::open(path);
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
@@ -111,7 +117,7 @@ pub fn probe(state_dir: &Path) -> io::Result<()> {
 /// # Errors
 /// If the disk refuses.
 pub fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match disk::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }

@@ -12,14 +12,12 @@ use vonggac_protocol::limits::MARKS_MAX;
 use vonggac_protocol::machine::{Continuity, ContinuitySecret, MachineMarks};
 
 use crate::keep;
-use crate::os::machine;
+use crate::os::{machine, paths};
 use crate::print::Message;
 
-/// Beside the configuration, and at [`NEVER_ENROL`]: an empty file of this name keeps every byte on the machine.
+/// Beside the configuration, and where that is unless told otherwise: an empty file of this name keeps every byte on the
+/// machine, wherever the configuration lies.
 const NEVER_ENROL_NAME: &str = "never-enrol";
-
-/// Where an administrator forbids the enrolment of a machine for good, wherever the configuration lies.
-pub const NEVER_ENROL: &str = "/etc/vonggac/never-enrol";
 
 /// Values that makers leave in firmware of thousands of machines.
 const JUNK: [&str; 14] = [
@@ -49,7 +47,7 @@ impl NeverEnrol {
     pub fn beside(config_path: &Path) -> Self {
         let own = config_path.parent().map(|dir| dir.join(NEVER_ENROL_NAME));
 
-        Self(own.into_iter().chain([PathBuf::from(NEVER_ENROL)]).collect())
+        Self(own.into_iter().chain([paths::config_path().with_file_name(NEVER_ENROL_NAME)]).collect())
     }
 
     /// Refuses if one of them is there, or if it cannot be told.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use vonggac_protocol::assignment::{Assignment, WatchPath};
 use vonggac_protocol::limits::{BUDGET_KIB_MAX, BUDGET_KIB_MIN};
+use vonggac_protocol::record::RecordSubject;
 
 use crate::admission::limits::{Limits, LimitsFile};
 use crate::authority::Terms;
@@ -195,6 +196,7 @@ struct AssignmentFile {
     inventory_secs: Option<Spanned<u32>>,
     daily_budget_kib: Option<Spanned<u32>>,
     language_roots: Option<Spanned<Vec<String>>>,
+    records: Option<Vec<RecordSubject>>,
     #[serde(default)]
     watch: Vec<Spanned<WatchPath>>,
 }
@@ -494,6 +496,7 @@ impl AssignmentFile {
             version: 0,
             watch,
             language_roots: roots.clone(),
+            records: self.records.clone(),
             heartbeat_secs,
             inventory_secs,
             rebaseline: None,

@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use vonggac_protocol::hello::RefusalCode;
+use vonggac_rules::in_force::InForce;
 use vonggac_rules::plan::Register;
-use vonggac_rules::ruleset::RuleSet;
 use vonggac_rules::words::Language;
 
 use crate::admission::Admission;
@@ -38,6 +38,7 @@ use crate::listen::gate::Gate;
 use crate::listen::reset::ResetSecret;
 use crate::listen::{self, Arrival, Door};
 use crate::print::{self, Lang};
+use crate::sending::{clocks, courier};
 use crate::session::renew::Renewals;
 use crate::session::{Sessions, registry};
 use crate::silence::task::{self as silence, Pulse};
@@ -64,6 +65,8 @@ enum Task {
     Judge,
     Status,
     Vulnerabilities,
+    Courier,
+    Clocks,
     Console,
 }
 
@@ -114,7 +117,7 @@ pub async fn serve(
         .await
         .context("keep the assignment")?;
     let folder = Folder::of(config.rules_dir.as_deref());
-    let rules = Arc::new(judge::first_rules(&store, &folder).await?);
+    let rules = judge::first_rules(&store, &folder).await?;
 
     let bell = Arc::new(Notify::new());
     let pulse = Pulse::new(Duration::from_secs(config.promised_secs));
@@ -153,6 +156,8 @@ pub async fn serve(
     start(&mut tasks, Task::Silence, silence::run(store.clone(), pulse.clone(), bell, rest.clone()));
     start(&mut tasks, Task::Judge, judging.run(rest.clone()));
     start(&mut tasks, Task::Vulnerabilities, step::keep(vulnerabilities, store.clone(), rest.clone()));
+    start(&mut tasks, Task::Clocks, clocks::run(store.clone(), rest.clone()));
+    start(&mut tasks, Task::Courier, courier::run(store.clone(), rest.clone()));
     let state =
         report::keep_written(Arc::clone(&admission), store.clone(), config.status_path(), rest.clone());
     start(&mut tasks, Task::Status, state);
@@ -175,25 +180,25 @@ pub async fn serve(
 }
 
 /// What people read of rules and plans.
-fn knowledge(rules: &RuleSet, folder: &Folder) -> Knowledge {
+fn knowledge(rules: &InForce, folder: &Folder) -> Knowledge {
     let register = folder.register(Language::En).unwrap_or_else(|error| {
         error!(error = format!("{error:#}"), "Plans are broken; the program's own are shown");
         Register::embedded()
     });
 
-    Knowledge::of(rules, &register)
+    Knowledge::in_force(rules, &register)
 }
 
 fn judging(
     store: &Store,
     folder: Folder,
-    rules: Arc<RuleSet>,
+    rules: InForce,
     bell: Arc<Notify>,
     news: broadcast::Sender<News>,
     shown: Arc<ArcSwap<Knowledge>>,
 ) -> Judging {
     let plans = folder.clone();
-    let tell_rules = Box::new(move |rules: &RuleSet| shown.store(Arc::new(knowledge(rules, &plans))));
+    let tell_rules = Box::new(move |rules: &InForce| shown.store(Arc::new(knowledge(rules, &plans))));
 
     Judging { store: store.clone(), folder, bell, news, rules, tell_rules }
 }

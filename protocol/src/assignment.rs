@@ -8,6 +8,7 @@ use crate::limits::{
     ASSIGNMENT_PATHS_MAX, BUDGET_KIB_MAX, BUDGET_KIB_MIN, PATH_BYTES_MAX, REBASELINE_ORDERS_MAX,
     TEXT_BYTES_MAX,
 };
+use crate::record::RecordSubject;
 
 /// One path to watch beside the defaults.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
@@ -51,6 +52,10 @@ pub struct Assignment {
     #[n(8)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language_roots: Option<Vec<String>>,
+    /// Which of the operating system's own records are told. `None`: all kinds.
+    #[n(9)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<RecordSubject>>,
 }
 
 /// A named person wants a root measured anew.
@@ -109,6 +114,7 @@ impl Default for Assignment {
             rebaseline: None,
             daily_budget_kib: None,
             language_roots: None,
+            records: None,
         }
     }
 }

@@ -57,7 +57,8 @@ pub struct FileState {
     /// Where a link points, as written.
     #[n(8)]
     pub link_target: Option<HostPath>,
-    /// SHA-256 over the sorted extended attributes, or the access list on Windows; `None` if there are none.
+    /// SHA-256 over the sorted extended attributes; on Windows over owner, access list and the names and sizes of further
+    /// streams. `None` if there are none.
     #[n(9)]
     pub attributes: Option<Digest>,
     /// Flags of the file system that guard it, bits of [`flag`]; `None` where the system keeps or shows none.
@@ -71,6 +72,14 @@ pub mod flag {
     pub const IMMUTABLE: u32 = 1;
     /// It may only grow (`chattr +a`, `STATX_ATTR_APPEND`).
     pub const APPEND_ONLY: u32 = 2;
+    /// Windows: marked as not to be written.
+    pub const READ_ONLY: u32 = 4;
+    /// Windows: not shown to people.
+    pub const HIDDEN: u32 = 8;
+    /// Windows: marked as the system's own.
+    pub const SYSTEM: u32 = 16;
+    /// Windows: it has streams beside its content, other than the mark of a download.
+    pub const STREAMS: u32 = 32;
 }
 
 /// What happened to a path.

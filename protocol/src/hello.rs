@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::id::{Epoch, Lane, Seq};
 use crate::line::Line;
 use crate::machine::{MachineTold, NextStep};
+use crate::release::Platform;
 use crate::renewal::Standing;
 use crate::time::Timestamp;
 
@@ -72,6 +73,9 @@ pub struct Hello {
     /// What its machine is, and which step of its life; `None` from agents before it was asked.
     #[n(8)]
     pub machine: Option<MachineTold>,
+    /// What it runs on, if it can become another version by itself; `None`: it is not to be offered any.
+    #[n(10)]
+    pub platform: Option<Platform>,
 }
 
 /// How far a lane is kept by the collector.

@@ -81,6 +81,12 @@ pub struct HostDescribed {
     /// Kind of virtual machine or container, if it says so.
     #[n(17)]
     pub virtualisation: Option<String>,
+    /// Windows: the domain that it has joined, by its short name.
+    #[n(18)]
+    pub domain: Option<String>,
+    /// Windows: the workgroup that it names where it has joined no domain.
+    #[n(19)]
+    pub workgroup: Option<String>,
 }
 
 /// How our own program fares.

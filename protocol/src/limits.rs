@@ -30,6 +30,12 @@ pub const STALE_PACKAGES_MAX: usize = 8;
 /// Numbers of installed updates, and missing updates, in one state of a Windows host; an old server has some hundreds.
 pub const WINDOWS_UPDATES_MAX: usize = 4_000;
 
+/// Products, firewalls, volumes or backups in one posture; a server may have some dozen volumes.
+pub const POSTURE_ITEMS_MAX: usize = 256;
+
+/// Products or traces in one activation; Office has one product for each of its programs.
+pub const ACTIVATION_ITEMS_MAX: usize = 256;
+
 /// Bytes of a path as we write it: `PATH_MAX` of Linux, each byte escaped at worst.
 pub const PATH_BYTES_MAX: usize = 4096 * 6;
 
@@ -50,6 +56,15 @@ pub const INSTALLED_PACKAGES_MAX: usize = 1_000;
 
 /// Marks of one sort that a machine tells: network cards of a large server, serial numbers of its boards.
 pub const MARKS_MAX: usize = 16;
+
+/// Bytes of a released program: ten times what ours has, and what an agent fetches at most.
+pub const RELEASE_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
+/// Bytes of one piece of it: two seconds of a megabit line, so that acknowledgements behind it do not wait for long.
+pub const RELEASE_PIECE_BYTES: u64 = 256 * 1024;
+
+/// Bytes of a release's manifest: a digest in JSON for each of the most pieces.
+pub const RELEASE_MANIFEST_BYTES_MAX: usize = 64 * 1024;
 
 /// Orders of a new baseline in one assignment.
 pub const REBASELINE_ORDERS_MAX: usize = 64;

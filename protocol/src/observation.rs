@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
+use crate::activation::Activation;
 use crate::digest::Digest;
 use crate::file::{BaselineTaken, ChangeBurst, FileChanged, FilesInstalled, WatchLost, WatchModeChanged};
 use crate::host::{Health, HostDescribed};
@@ -11,6 +12,9 @@ use crate::limits::OBSERVATION_BYTES_MAX;
 use crate::line::BudgetReached;
 use crate::package::{PackagesChanged, PackagesListed};
 use crate::patch::PatchState;
+use crate::posture::Posture;
+use crate::record::{AccountChanged, LogGap, Login, PrivilegeUsed, ServiceChanged};
+use crate::release::AgentUpgrade;
 use crate::renewal::CertificateEnding;
 use crate::time::Timestamp;
 
@@ -25,6 +29,9 @@ pub struct Observation {
     #[n(1)]
     pub kind: Kind,
 }
+
+/// How many kinds there are: their numbers on the wire are all below.
+pub const KINDS: u32 = 32;
 
 /// The closed list of what can be observed. Numbers are never reused; a new kind gets the next one.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
@@ -106,6 +113,30 @@ pub enum Kind {
     /// By the collector: a machine came back as an older copy of itself.
     #[n(22)]
     MachineSetBack(#[n(0)] MachineSetBack),
+    /// Somebody logged in, or tried to.
+    #[n(24)]
+    Login(#[n(0)] Login),
+    /// Rights of another account were used or refused.
+    #[n(25)]
+    PrivilegeUsed(#[n(0)] PrivilegeUsed),
+    /// An account or a group was changed.
+    #[n(26)]
+    AccountChanged(#[n(0)] AccountChanged),
+    /// A service was started or stopped, or failed.
+    #[n(27)]
+    ServiceChanged(#[n(0)] ServiceChanged),
+    /// Records of the system were gone before they were read.
+    #[n(28)]
+    LogGap(#[n(0)] LogGap),
+    /// How the machine is protected.
+    #[n(29)]
+    Posture(#[n(0)] Posture),
+    /// How Windows and Office are activated.
+    #[n(30)]
+    Activation(#[n(0)] Activation),
+    /// The agent became another version, came back from one, or would not take one.
+    #[n(31)]
+    AgentUpgrade(#[n(0)] AgentUpgrade),
 }
 
 impl Kind {
@@ -130,13 +161,21 @@ impl Kind {
             | Self::WatchModeChanged(_)
             | Self::CertificateEnding(_)
             | Self::BudgetReached(_)
+            | Self::Login(_)
+            | Self::PrivilegeUsed(_)
+            | Self::AccountChanged(_)
+            | Self::ServiceChanged(_)
+            | Self::LogGap(_)
+            | Self::AgentUpgrade(_)
             | Self::MachineSetBack(_) => Lane::Prompt,
             Self::Health(_)
             | Self::HostDescribed(_)
             | Self::BaselineTaken(_)
             | Self::PackagesListed(_)
             | Self::PackagesChanged(_)
-            | Self::PatchState(_) => Lane::Bulk,
+            | Self::PatchState(_)
+            | Self::Posture(_)
+            | Self::Activation(_) => Lane::Bulk,
         }
     }
 
@@ -168,6 +207,14 @@ impl Kind {
             Self::CertificateEnding(_) => "certificate_ending",
             Self::BudgetReached(_) => "budget_reached",
             Self::MachineSetBack(_) => "machine_set_back",
+            Self::Login(_) => "login",
+            Self::PrivilegeUsed(_) => "privilege_used",
+            Self::AccountChanged(_) => "account_changed",
+            Self::ServiceChanged(_) => "service_changed",
+            Self::LogGap(_) => "log_gap",
+            Self::Posture(_) => "posture",
+            Self::Activation(_) => "activation",
+            Self::AgentUpgrade(_) => "agent_upgrade",
         }
     }
 
@@ -244,7 +291,7 @@ pub struct AssignmentRefused {
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, Serialize)]
 #[cbor(map)]
 pub struct SensorFailed {
-    /// The sensor: `files`, `packages`, `patches`, `licences`, `host`.
+    /// The sensor: `files`, `packages`, `patches`, `licences`, `host`, `records`, `posture`.
     #[n(0)]
     pub sensor: String,
     /// Why, in English, without names of what is watched.

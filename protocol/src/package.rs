@@ -140,7 +140,8 @@ pub struct Package {
     /// systems the repository that it was installed from. `None`: no archive that the machine knows, or not told.
     #[n(12)]
     pub origin: Option<String>,
-    /// Whether it was installed because another needed it (`true`) or was asked for (`false`); `None` if not told.
+    /// Whether it was installed because another needed it (`true`) or was asked for (`false`); `None` if not told. On
+    /// Windows, whether the system's own list of programs hides it.
     #[n(13)]
     pub automatic: Option<bool>,
     /// Module and stream of a modular rpm package, such as `nodejs:18`.
@@ -152,6 +153,13 @@ pub struct Package {
     /// How often this very version lies under the declared roots; `None` is once.
     #[n(16)]
     pub copies: Option<u32>,
+    /// Windows: the folder that it was installed from, as the installer wrote it; the name of a user's folder is `*`, and of
+    /// an address only its host is told.
+    #[n(17)]
+    pub install_source: Option<String>,
+    /// Windows: for how many users of the machine it was installed; `None` is for the machine as a whole.
+    #[n(18)]
+    pub users: Option<u32>,
 }
 
 /// What tells two installed packages apart.

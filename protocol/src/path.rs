@@ -6,8 +6,8 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A path on a host. UTF-8 stays as it is; every other byte is written `\x{NN}`, and so is the backslash
-/// of a literal `\x{`, so that the exact bytes can always be had back. Windows paths are UTF-16 with lone
-/// surrogates written `\u{NNNN}`. At most [`PATH_BYTES_MAX`](crate::limits::PATH_BYTES_MAX) bytes.
+/// of a literal `\x{`, so that the exact bytes can always be had back. The bytes of a Windows
+/// path are WTF-8, so that each of the three bytes of a lone surrogate is written so, too. At most [`PATH_BYTES_MAX`](crate::limits::PATH_BYTES_MAX) bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode, Serialize, Deserialize)]
 #[cbor(transparent)]
 #[serde(transparent)]

@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::posture::Unknown;
 use crate::time::Timestamp;
 
 /// An update that Windows Update itself says is missing.
@@ -33,6 +34,90 @@ pub struct UpdateSearch {
     /// What is missing, at most [`WINDOWS_UPDATES_MAX`](crate::limits::WINDOWS_UPDATES_MAX).
     #[n(2)]
     pub missing: Vec<MissingUpdate>,
+}
+
+/// A place where the system records that it waits for a restart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum RebootSign {
+    /// The servicing stack: `Component Based Servicing\RebootPending`.
+    #[n(0)]
+    Servicing,
+    /// The servicing stack is in the middle of it: `RebootInProgress`, `PackagesPending`.
+    #[n(1)]
+    ServicingGoesOn,
+    /// Windows Update: `Auto Update\RebootRequired`.
+    #[n(2)]
+    WindowsUpdate,
+    /// Windows Update, by its own interface.
+    #[n(3)]
+    WindowsUpdateSays,
+    /// Files to be put in place of others at the next start: `PendingFileRenameOperations`.
+    #[n(4)]
+    FileRenames,
+    /// Another name for the machine.
+    #[n(5)]
+    ComputerName,
+    /// A domain joined or left.
+    #[n(6)]
+    Domain,
+    /// The client of Configuration Manager.
+    #[n(7)]
+    ConfigurationManager,
+    /// Roles or features of a server.
+    #[n(8)]
+    ServerManager,
+}
+
+/// A source of what is told of updates.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateSource {
+    /// Updates recorded as installed by the servicing stack (`Win32_QuickFixEngineering`).
+    #[n(0)]
+    Recorded,
+    /// The history of Windows Update.
+    #[n(1)]
+    History,
+    /// What Windows Update says is missing.
+    #[n(2)]
+    Search,
+    /// When Windows Update last searched and installed.
+    #[n(3)]
+    Results,
+    /// Whether a restart is due.
+    #[n(4)]
+    Reboot,
+}
+
+/// A source that gave nothing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(map)]
+pub struct Untold {
+    /// Which.
+    #[n(0)]
+    pub source: UpdateSource,
+    /// Why.
+    #[n(1)]
+    pub unknown: Unknown,
+}
+
+/// Whom Windows Update asks; never by address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateServer {
+    /// Microsoft.
+    #[n(0)]
+    Microsoft,
+    /// A server of the organisation (WSUS).
+    #[n(1)]
+    Managed,
+    /// A file carried in.
+    #[n(2)]
+    File,
 }
 
 /// Windows and its updates, as the registry, the servicing stack and Windows Update tell them.
@@ -74,4 +159,13 @@ pub struct WindowsState {
     /// `Microsoft .NET Framework 4.8`); `None` if not looked for.
     #[n(10)]
     pub components: Option<Vec<String>>,
+    /// Where the system records that it waits for a restart, in order; empty if nowhere, `None` if not looked for.
+    #[n(11)]
+    pub reboot: Option<Vec<RebootSign>>,
+    /// What gave nothing, and why; empty if all was read, `None` if an older agent tells.
+    #[n(12)]
+    pub untold: Option<Vec<Untold>>,
+    /// Whom Windows Update asks; `None` if that is not told.
+    #[n(13)]
+    pub server: Option<UpdateServer>,
 }

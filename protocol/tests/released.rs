@@ -3,6 +3,8 @@
 //! `VONGGAC_WRITE_RELEASED=1 cargo test -p vonggac-protocol --test released` writes files that are missing; it never
 //! changes one that is there, for a collector may hold such bytes as evidence.
 
+#[path = "released/records.rs"]
+mod records;
 #[path = "released/samples.rs"]
 mod samples;
 #[path = "released/software.rs"]
@@ -87,6 +89,7 @@ fn every_kind_and_every_frame_has_a_sample() {
         samples::frames().iter().map(|(_, frame)| samples::number_of_frame(frame)).collect();
 
     assert_eq!(kinds, BTreeSet::from(samples::KINDS));
+    assert_eq!(usize::try_from(vonggac_protocol::observation::KINDS).unwrap(), samples::KINDS.len());
     assert_eq!(frames, BTreeSet::from(samples::FRAMES));
 }
 

@@ -374,6 +374,8 @@ mod tests {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         }
     }
 

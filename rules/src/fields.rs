@@ -35,6 +35,23 @@ const fn field(name: &'static str, about: &'static str) -> Field {
     Field { name, about }
 }
 
+/// The fields of these lists in one; `N` is how many there are.
+const fn joined<const N: usize>(lists: &[&[Field]]) -> [Field; N] {
+    let mut all = [field("", ""); N];
+    let (mut list, mut at, mut filled) = (0, 0, 0);
+    while list < lists.len() {
+        if at == lists[list].len() {
+            (list, at) = (list + 1, 0);
+        } else {
+            all[filled] = lists[list][at];
+            (at, filled) = (at + 1, filled + 1);
+        }
+    }
+    assert!(filled == N, "as many as there is room for");
+
+    all
+}
+
 /// Fields of every event.
 pub const COMMON: &[Field] = &[
     field("kind", "the category"),
@@ -99,7 +116,55 @@ const FILE_CHANGED: &[Field] = &[
     ),
     field("lines_added", "lines added, for files declared as text on the machine"),
     field("lines_removed", "lines taken away, likewise"),
-    field("flags_changed", "whether its guards (immutable, append-only) differ"),
+    field(
+        "flags_changed",
+        "whether its guards differ: immutable, append-only; on Windows read-only, hidden, system, further streams",
+    ),
+];
+
+const LOGIN: &[Field] = &[
+    field("result", "`succeeded` or `failed`"),
+    field("user", "the account; absent if the name is no account"),
+    field("unknown_user", "a digest, under a key of the host, of a name that is no account"),
+    field("from", "network address or name; absent at the machine itself"),
+    field(
+        "outside",
+        "whether it came from a public address; absent if it came from a name or from the machine itself",
+    ),
+    field("hour", "the hour in Viet Nam, 0 to 23"),
+    field("service", "`sshd`, `login`, `gdm-password`; `*`: several, too many to tell apart"),
+    field("method", "`password`, `publickey`, `session`"),
+    field("count", "how many"),
+    field("until", "when the last of them was, if there are several"),
+    field("sure", "whether the system vouches for who wrote the record"),
+    field("origin", "`journal`, `syslog`, `audit`"),
+];
+
+const PRIVILEGE: &[Field] = &[
+    field("granted", "whether they were granted"),
+    field("user", "who asked"),
+    field("run_as", "whose rights"),
+    field("tool", "`sudo`, `su`, `pkexec`"),
+    field("program", "the program that was run, without its arguments"),
+    field("denial", "why refused: `not_listed`, `not_allowed`, `password`, `other`"),
+    field("count", "how many"),
+    field("until", "when the last of them was, if there are several"),
+    field("sure", "whether the system vouches for who wrote the record"),
+    field("origin", "`journal`, `syslog`, `audit`"),
+];
+
+const ACCOUNT: &[Field] = &[
+    field(
+        "action",
+        "`created`, `changed`, `deleted`, `password_changed`, `locked`, `unlocked`, `group_created`, `group_deleted`, `member_added`, `member_removed`",
+    ),
+    field("user", "the account"),
+    field("group", "the group"),
+    field("number", "its number, of the account or else of the group"),
+    field("by", "who did it, where the record says"),
+    field("tool", "`useradd`, `usermod`, `passwd`"),
+    field("sure", "whether the system vouches for who wrote the record"),
+    field("origin", "`journal`, `syslog`, `audit`"),
 ];
 
 const BALANCE: &[Field] = &[
@@ -114,7 +179,60 @@ const BALANCE: &[Field] = &[
     field("days_left", "days until the next units end; absent if none do"),
 ];
 
-const HOST: &[Field] = &[
+const POSTURE: &[Field] = &[
+    field("malware_known", "whether it is known which products against malware there are"),
+    field("malware_products", "their names; absent if there are none"),
+    field("malware_running", "whether one of them watches the machine; absent if that is not told"),
+    field("signatures_current", "whether the signatures are new enough, by its own word"),
+    field("signatures_age_days", "whole days since the signatures of what watches were updated"),
+    field("firewall_known", "whether it is known which firewalls there are"),
+    field("firewall_on", "whether all profiles filter, or a firewall of another maker does"),
+    field("firewall_off", "profiles that do not filter: `domain`, `private`, `public`; absent if all do"),
+    field("volumes_known", "whether it is known how the fixed volumes are protected"),
+    field("system_volume_protected", "whether the volume of the system is encrypted and its key protected"),
+    field("volumes_unprotected", "fixed volumes that are not; absent if there are none"),
+    field("backup_known", "whether it is known what the system itself backs up"),
+    field(
+        "backup_found",
+        "whether it makes backups that outlive the disk; those of other makers it does not know",
+    ),
+    field("backup_age_days", "whole days since the newest of these"),
+];
+
+const ACTIVATION: &[Field] = &[
+    field("activation_known", "whether the licensing service of Windows answered"),
+    field("windows_activated", "whether Windows is activated"),
+    field(
+        "windows_licence",
+        "`licensed`, `unlicensed`, `notification`, `first_grace`, `changed_grace`, `not_genuine_grace`, `extended_grace`, `other`",
+    ),
+    field(
+        "windows_channel",
+        "`retail`, `oem`, `volume_mak`, `volume_kms`, `volume_server`, `evaluation`, `subscription`, `other`",
+    ),
+    field("windows_grace_days", "whole days until Windows is no longer activated; absent if they do not end"),
+    field("office_activated", "whether a product of Office is activated; absent if there is none"),
+    field("office_licence", "its state, as of Windows"),
+    field("office_channel", "its channel, as of Windows"),
+    field("office_grace_days", "its days, as of Windows"),
+    field(
+        "not_activated",
+        "products that run without a licence and have no days left; absent if there are none",
+    ),
+    field("activation_servers", "activation servers that products ask; absent if they ask none"),
+    field(
+        "activator_traces",
+        "traces of activation tools, by their entries in the agent's list; absent if there are none",
+    ),
+    field(
+        "activator_found",
+        "what was found: names of services and tasks, hosts, files; absent if nothing was",
+    ),
+    field("office_products", "products of Office as Click-to-Run installed them"),
+    field("office_version", "their version"),
+];
+
+const HOST_OWN: &[Field] = &[
     field("os_family", "`linux` or `windows`"),
     field("os_id", "`ID` of os-release, or `windows`"),
     field("os_version", "`VERSION_ID` of os-release, or the Windows version"),
@@ -124,9 +242,21 @@ const HOST: &[Field] = &[
     field("security_packages", "names of packages with security updates, at most 20"),
     field("oldest_security_days", "whole days since the agent first saw the oldest of them offered"),
     field("lists_known", "whether there are package lists at all"),
-    field("lists_age_days", "whole days since the lists were fetched"),
+    field("lists_age_days", "whole days since the newest list's own date"),
+    field(
+        "refreshed_days",
+        "whole days since the lists were last fetched with success, be there anything new or not",
+    ),
     field("last_update_days", "whole days since anything was installed or upgraded"),
+    field("upgraded_days", "whole days since an installed package was replaced by a newer version"),
     field("automatic", "whether updates install themselves"),
+    field("pro", "whether the system is attached to Ubuntu Pro; absent where there is no such thing"),
+    field(
+        "stale_services",
+        "services that still use libraries which an update has replaced, at most 20; absent if none is known",
+    ),
+    field("stale_services_count", "how many there are; absent if it cannot be told"),
+    field("stale_unreadable", "processes that could not be looked into for that"),
     field("reboot_needed", "whether the system asks for a restart"),
     field("reboot_days", "for at least how many whole days it has asked"),
     field("kernel_running", "the kernel that runs"),
@@ -138,6 +268,14 @@ const HOST: &[Field] = &[
     field("support_days_left", "days until then, negative after it"),
     field("support_ended", "whether that day has passed"),
     field("packages", "installed packages"),
+    field(
+        "not_in_repository",
+        "packages that no repository of the host offers; absent if it is told of none",
+    ),
+    field(
+        "modules",
+        "modules and streams that packages are of, such as `nodejs:18`, at most 20; absent if there are none",
+    ),
     field("licence_unknown", "packages whose licence class is not known"),
     field("oss_share_percent", "open source among packages whose class is known, per cent"),
     field("products", "products of the catalogue that are installed, by id"),
@@ -151,6 +289,10 @@ const HOST: &[Field] = &[
         "open-source tools that plans name and that are missing; absent if there are none",
     ),
 ];
+
+/// What is told of a host alone, and its last posture and activation.
+const HOST: &[Field] =
+    &joined::<{ HOST_OWN.len() + POSTURE.len() + ACTIVATION.len() }>(&[HOST_OWN, POSTURE, ACTIVATION]);
 
 /// Every log source, in the order of the kinds of observations.
 pub const CATEGORIES: &[Category] = &[
@@ -199,6 +341,8 @@ pub const CATEGORIES: &[Category] = &[
             field("vendor", "maker of the machine"),
             field("model", "model of the machine"),
             field("virtualisation", "kind of virtual machine or container"),
+            field("domain", "domain of Windows that it has joined"),
+            field("workgroup", "workgroup of Windows that it names"),
         ],
     },
     Category { name: "file_changed", about: "a watched path changed", fields: FILE_CHANGED },
@@ -395,8 +539,69 @@ pub const CATEGORIES: &[Category] = &[
         ],
     },
     Category {
+        name: "login",
+        about: "somebody logged in, or tried to; several alike are one event",
+        fields: LOGIN,
+    },
+    Category {
+        name: "privilege_used",
+        about: "rights of another account were used or refused; several alike are one event",
+        fields: PRIVILEGE,
+    },
+    Category {
+        name: "account_changed",
+        about: "an account or a group was changed by the system's own tools",
+        fields: ACCOUNT,
+    },
+    Category {
+        name: "service_changed",
+        about: "a service was started or stopped, or failed, other than at the start or end of the machine",
+        fields: &[
+            field("unit", "its unit, such as `ssh.service`"),
+            field("action", "`started`, `stopped`, `failed`"),
+            field("result", "why it failed: `exit-code`, `signal`, `timeout`"),
+            field("count", "how many"),
+            field("until", "when the last of them was, if there are several"),
+            field("origin", "`journal`, `syslog`, `audit`"),
+        ],
+    },
+    Category {
+        name: "log_gap",
+        about: "records of the system were gone, or could not be understood, before they were read",
+        fields: &[
+            field("origin", "`journal`, `syslog`, `audit`"),
+            field("at_most", "at most so many records of all kinds; absent: nobody knows"),
+            field("from", "the last record read before"),
+            field("until", "the first one after"),
+        ],
+    },
+    Category {
+        name: "posture",
+        about: "how a machine is protected; told when it changed, and at least once a day",
+        fields: POSTURE,
+    },
+    Category {
+        name: "activation",
+        about: "how Windows and Office are activated, and traces of activation tools; told when it changed, and at least once a day",
+        fields: ACTIVATION,
+    },
+    Category {
+        name: "agent_upgrade",
+        about: "the agent of a host became another version, came back from one, or would not take one",
+        fields: &[
+            field("outcome", "`upgraded`, `returned`, `refused`"),
+            field("from", "the version before"),
+            field("to", "the version that was to be"),
+            field(
+                "reason",
+                "why not: `signature`, `digest`, `platform`, `not_newer`, `disk`, `does_not_run`, `crashed`, `silent`, `damaged`, `person`, `package`",
+            ),
+            field("order", "number of the order; absent: the collector did not order it"),
+        ],
+    },
+    Category {
         name: HOST_STATE,
-        about: "a host's packages, patches or description changed, and at least once a day",
+        about: "a host's packages, patches, protection, activation or description changed, and at least once a day",
         fields: HOST,
     },
     Category {

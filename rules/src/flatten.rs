@@ -1,8 +1,14 @@
 //! An observation as the flat event that rules are matched against. Fields without a value are left out.
 
+use core::net::IpAddr;
+
 use serde_json::{Map, Value};
 use vonggac_protocol::file::{Actor, FileChanged, FileKind, FileState};
 use vonggac_protocol::observation::{Kind, Observation};
+use vonggac_protocol::record::Login;
+use vonggac_protocol::time::Timestamp;
+
+use crate::reads::Reads;
 
 /// A flat event: field names to values.
 pub type Event = Map<String, Value>;
@@ -10,8 +16,14 @@ pub type Event = Map<String, Value>;
 /// The event of an observation, without the common fields.
 #[must_use]
 pub fn flatten(observation: &Observation) -> Event {
+    flatten_for(observation, &Reads::ALL)
+}
+
+/// The same with at least the fields that are looked at. Changes of files, which are most of what a fleet tells, have no
+/// others.
+pub(crate) fn flatten_for(observation: &Observation, reads: &Reads) -> Event {
     match &observation.kind {
-        Kind::FileChanged(change) => file_changed(change),
+        Kind::FileChanged(change) => file_changed(change, reads),
         Kind::PackagesListed(listed) => pairs([
             ("part", listed.part.into()),
             ("parts", listed.parts.into()),
@@ -43,6 +55,19 @@ pub fn flatten(observation: &Observation) -> Event {
 
             event
         }
+        Kind::Login(login) => signed_in(observation, login),
+        Kind::Posture(posture) => {
+            let mut event = Event::new();
+            crate::posture::put(&mut event, posture, observation.at);
+
+            event
+        }
+        Kind::Activation(activation) => {
+            let mut event = Event::new();
+            crate::activation::put(&mut event, activation);
+
+            event
+        }
         Kind::AgentStarted(_)
         | Kind::AgentStopped(_)
         | Kind::Health(_)
@@ -59,9 +84,45 @@ pub fn flatten(observation: &Observation) -> Event {
         | Kind::HostMisbehaved(_)
         | Kind::CertificateEnding(_)
         | Kind::BudgetReached(_)
+        | Kind::PrivilegeUsed(_)
+        | Kind::AccountChanged(_)
+        | Kind::ServiceChanged(_)
+        | Kind::LogGap(_)
+        | Kind::AgentUpgrade(_)
         | Kind::MachineSetBack(_)
         | Kind::WatchModeChanged(_) => plain(&observation.kind),
     }
+}
+
+fn signed_in(observation: &Observation, login: &Login) -> Event {
+    let mut event = plain(&observation.kind);
+    if let Some(outside) = login.from.as_deref().and_then(is_outside) {
+        event.insert("outside".to_owned(), outside.into());
+    }
+    event.insert("hour".to_owned(), hour_in_viet_nam(observation.at).into());
+
+    event
+}
+
+/// Whether an address is one of the public network; `None` if it is no address.
+fn is_outside(from: &str) -> Option<bool> {
+    let is_own = match from.split('%').next()?.parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(it) => {
+            let [a, b, ..] = it.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            it.is_private() || it.is_loopback() || it.is_link_local() || it.is_unspecified() || is_shared
+        }
+        IpAddr::V6(it) => {
+            it.is_loopback() || it.is_unspecified() || it.is_unique_local() || it.is_unicast_link_local()
+        }
+    };
+
+    Some(!is_own)
+}
+
+/// Viet Nam is seven hours ahead of UTC all year.
+fn hour_in_viet_nam(at: Timestamp) -> i64 {
+    at.0.div_euclid(3_600_000).saturating_add(7).rem_euclid(24)
 }
 
 fn pairs<const N: usize>(pairs: [(&str, Value); N]) -> Event {
@@ -84,7 +145,26 @@ const SET_ID: u32 = 0o6000;
 const ANY_EXECUTE: u32 = 0o111;
 const OTHERS_WRITE: u32 = 0o002;
 
-fn file_changed(change: &FileChanged) -> Event {
+const BEFORE: [&str; 7] = [
+    "before_size",
+    "before_digest",
+    "before_mode",
+    "before_owner",
+    "before_group",
+    "before_modified",
+    "before_link",
+];
+const AFTER: [&str; 7] = [
+    "after_size",
+    "after_digest",
+    "after_mode",
+    "after_owner",
+    "after_group",
+    "after_modified",
+    "after_link",
+];
+
+fn file_changed(change: &FileChanged, reads: &Reads) -> Event {
     let path = change.path.as_str();
     let (folder, name) = path.rsplit_once(['/', '\\']).unwrap_or(("", path));
     let extension = name.rsplit_once('.').map_or("", |(stem, extension)| match stem {
@@ -93,57 +173,61 @@ fn file_changed(change: &FileChanged) -> Event {
     });
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
     let mut event = Event::new();
-    let mut put = |name: &str, value: Value| {
+    let mut put = |name: &str, value: &dyn Fn() -> Value| {
+        if !reads.wants(name) {
+            return;
+        }
+        let value = value();
         if !value.is_null() {
             event.insert(name.to_owned(), value);
         }
     };
-    put("path", path.into());
-    put("name", name.into());
-    put("folder", folder.into());
-    put("extension", extension.to_lowercase().into());
-    put("area", json(&change.area));
-    put("root", change.root.as_str().into());
-    put("below_root", path.strip_prefix(change.root.as_str()).unwrap_or(path).into());
-    put("action", json(&change.action));
-    put("object", after.or(before).map_or(Value::Null, |state| json(&state.kind)));
-    put("while_off", change.while_off.into());
-    put("not_before", json(&change.not_before));
-    put(
-        "content_changed",
-        differs(before, after, |s| (s.kind, s.size, s.digest, s.link_target.clone())).into(),
-    );
-    put("mode_changed", differs(before, after, |state| state.mode).into());
-    put("owner_changed", differs(before, after, |s| (s.owner.clone(), s.group.clone())).into());
-    put("attributes_changed", differs(before, after, |state| state.attributes).into());
+    put("path", &|| path.into());
+    put("name", &|| name.into());
+    put("folder", &|| folder.into());
+    put("extension", &|| extension.to_lowercase().into());
+    put("area", &|| json(&change.area));
+    put("root", &|| change.root.as_str().into());
+    put("below_root", &|| path.strip_prefix(change.root.as_str()).unwrap_or(path).into());
+    put("action", &|| json(&change.action));
+    put("object", &|| after.or(before).map_or(Value::Null, |state| json(&state.kind)));
+    put("while_off", &|| change.while_off.into());
+    put("not_before", &|| json(&change.not_before));
+    put("content_changed", &|| {
+        differs(before, after, |s| (s.kind, s.size, s.digest, s.link_target.clone())).into()
+    });
+    put("mode_changed", &|| differs(before, after, |state| state.mode).into());
+    put("owner_changed", &|| differs(before, after, |s| (s.owner.clone(), s.group.clone())).into());
+    put("attributes_changed", &|| differs(before, after, |state| state.attributes).into());
     let mode = |state: Option<&FileState>| state.map_or(0, |state| state.mode);
     let is = |kind| after.is_some_and(|state| state.kind == kind);
     let set_id_before =
         before.is_some_and(|state| state.kind == FileKind::File) && mode(before) & SET_ID != 0;
     let writable = is(FileKind::File) || is(FileKind::Directory);
-    put("executable", (is(FileKind::File) && mode(after) & ANY_EXECUTE != 0).into());
-    put("setuid_gained", (is(FileKind::File) && mode(after) & SET_ID != 0 && !set_id_before).into());
-    put("world_writable", (writable && mode(after) & OTHERS_WRITE != 0).into());
-    for (word, state) in [("before", before), ("after", after)] {
+    put("executable", &|| (is(FileKind::File) && mode(after) & ANY_EXECUTE != 0).into());
+    put("setuid_gained", &|| (is(FileKind::File) && mode(after) & SET_ID != 0 && !set_id_before).into());
+    put("world_writable", &|| (writable && mode(after) & OTHERS_WRITE != 0).into());
+    for (names, state) in [(BEFORE, before), (AFTER, after)] {
         let Some(state) = state else { continue };
-        put(&format!("{word}_size"), state.size.into());
-        put(&format!("{word}_digest"), json(&state.digest));
-        put(&format!("{word}_mode"), format!("{:04o}", state.mode).into());
-        put(&format!("{word}_owner"), state.owner.clone().into());
-        put(&format!("{word}_group"), state.group.clone().into());
-        put(&format!("{word}_modified"), json(&state.modified));
-        put(&format!("{word}_link"), json(&state.link_target));
+        let [size, digest, mode, owner, group, modified, link] = names;
+        put(size, &|| state.size.into());
+        put(digest, &|| json(&state.digest));
+        put(mode, &|| format!("{:04o}", state.mode).into());
+        put(owner, &|| state.owner.clone().into());
+        put(group, &|| state.group.clone().into());
+        put(modified, &|| json(&state.modified));
+        put(link, &|| json(&state.link_target));
     }
     if let Some(package) = &change.package {
-        put("package", package.name.clone().into());
-        put("package_version", package.version.clone().into());
-        put("package_verdict", json(&package.verdict));
+        put("package", &|| package.name.clone().into());
+        put("package_version", &|| package.version.clone().into());
+        put("package_verdict", &|| json(&package.verdict));
     }
     if let Some(text) = &change.text {
-        put("lines_added", text.added.into());
-        put("lines_removed", text.removed.into());
+        put("lines_added", &|| text.added.into());
+        put("lines_removed", &|| text.removed.into());
     }
-    put("flags_changed", differs(before, after, |state| state.flags).into());
+    put("flags_changed", &|| differs(before, after, |state| state.flags).into());
     put_actor(&mut event, change.actor.as_ref());
 
     event

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rsigma_eval::JsonEvent;
+use rsigma_eval::{EvaluationResult, JsonEvent};
 use serde_json::{Value, json};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::host::Role;
@@ -12,7 +12,9 @@ use vonggac_protocol::time::Timestamp;
 
 use crate::fields::{HOST_STATE, LICENCE_BALANCE, SUBJECT};
 use crate::finding::{Finding, key};
-use crate::flatten::{Event, flatten};
+use crate::flatten::{Event, flatten, flatten_for};
+use crate::in_force::InForce;
+use crate::reads::Reads;
 use crate::ruleset::{Counted, CountedBy, Rule, RuleSet};
 use crate::window::{Entry, GroupKey, Reached, Windows};
 
@@ -41,34 +43,51 @@ pub struct Context {
 /// The same observations in the same order give the same findings, whenever that is.
 #[derive(Debug)]
 pub struct Judge {
-    rules: Arc<RuleSet>,
+    rules: InForce,
     windows: Windows,
 }
 
 impl Judge {
     /// A judge that has seen nothing yet.
     #[must_use]
-    pub fn new(rules: Arc<RuleSet>) -> Self {
-        Self { rules, windows: Windows::default() }
+    pub fn new(rules: impl Into<InForce>) -> Self {
+        Self { rules: rules.into(), windows: Windows::default() }
     }
 
-    /// The rule set in force.
+    /// The rule sets in force.
     #[must_use]
-    pub fn rules(&self) -> &Arc<RuleSet> {
+    pub fn rules(&self) -> &InForce {
         &self.rules
     }
 
-    /// Puts another rule set in force; what unchanged rules have counted is kept.
-    pub fn replace(&mut self, rules: Arc<RuleSet>) {
-        let before = std::mem::replace(&mut self.rules, rules);
-        let counts = |set: &RuleSet, name: &str| set.rule(name).and_then(|rule| rule.counts.clone());
-        self.windows.retain(|name| counts(&before, name) == counts(&self.rules, name));
+    /// Puts other rule sets in force; what rules have counted that are unchanged for an agency is kept.
+    pub fn replace(&mut self, rules: impl Into<InForce>) {
+        let before = std::mem::replace(&mut self.rules, rules.into());
+        let counts = |sets: &InForce, key: &GroupKey| {
+            sets.of(&key.agency).rule(&key.rule).and_then(|rule| rule.counts.clone())
+        };
+        self.windows.retain(|key| counts(&before, key) == counts(&self.rules, key));
     }
 
     /// What the rules conclude from one observation. `now` is when it was received: what a host dates later than
     /// that counts as having happened then.
     pub fn weigh(&mut self, context: &Context, observation: &Observation, now: Timestamp) -> Vec<Finding> {
-        self.weigh_event(context, observation.kind.word(), flatten(observation), now)
+        let category = observation.kind.word();
+        // One set judges the whole observation, whatever is put in force meanwhile.
+        let rules = Arc::clone(self.rules.of(context.agency.as_str()));
+        let Some((engine, reads)) = rules.engine(category) else { return Vec::new() };
+        let at = context.at.min(now);
+        // Most observations match nothing: first with the fields alone that rules look at, then whole.
+        let mut event = flatten_for(observation, reads);
+        add_common(&mut event, context, category, at, reads);
+        let matches = engine.evaluate(&JsonEvent::borrow(&Value::Object(event)));
+        if matches.is_empty() {
+            return Vec::new();
+        }
+        let mut event = flatten(observation);
+        add_common(&mut event, context, category, at, &Reads::ALL);
+
+        self.concluded(&rules, &matches, context, &event, at)
     }
 
     /// What the rules conclude from a host's state as a whole.
@@ -102,23 +121,37 @@ impl Judge {
         mut event: Event,
         now: Timestamp,
     ) -> Vec<Finding> {
-        let rules = Arc::clone(&self.rules);
-        let Some(engine) = rules.engine(category) else { return Vec::new() };
+        // One set judges the whole observation, whatever is put in force meanwhile.
+        let rules = Arc::clone(self.rules.of(context.agency.as_str()));
+        let Some((engine, _)) = rules.engine(category) else { return Vec::new() };
         let at = context.at.min(now);
-        add_common(&mut event, context, category, at);
+        add_common(&mut event, context, category, at, &Reads::ALL);
         let event = Value::Object(event);
         let matches = engine.evaluate(&JsonEvent::borrow(&event));
         let Value::Object(event) = event else { return Vec::new() };
+
+        self.concluded(&rules, &matches, context, &event, at)
+    }
+
+    /// What becomes of the matches of one event, which is whole.
+    fn concluded(
+        &mut self,
+        rules: &RuleSet,
+        matches: &[EvaluationResult],
+        context: &Context,
+        event: &Event,
+        at: Timestamp,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for matched in matches {
             let Some(used) = matched.header.rule_id.as_deref().and_then(|uuid| rules.used(uuid)) else {
                 continue;
             };
             if let Some(rule) = used.finding.and_then(|at| rules.rules().get(at)) {
-                findings.extend(conclude(rule, context, &event, at, vec![context.id]));
+                findings.extend(conclude(rule, context, event, at, vec![context.id]));
             }
             for by in &used.counted_by {
-                findings.extend(self.count(&rules, *by, context, &event, at));
+                findings.extend(self.count(rules, *by, context, event, at));
             }
         }
         findings.sort_by(|a, b| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)));
@@ -163,13 +196,18 @@ impl Judge {
     }
 }
 
-fn add_common(event: &mut Event, context: &Context, category: &str, at: Timestamp) {
-    event.insert("kind".to_owned(), category.into());
-    event.insert("at".to_owned(), at.to_string().into());
-    event.insert("host".to_owned(), context.host.to_string().into());
-    event.insert("host_name".to_owned(), context.host_name.clone().into());
-    event.insert("host_role".to_owned(), json!(context.role));
-    event.insert("agency".to_owned(), context.agency.to_string().into());
+fn add_common(event: &mut Event, context: &Context, category: &str, at: Timestamp, reads: &Reads) {
+    let mut put = |name: &str, value: &dyn Fn() -> Value| {
+        if reads.wants(name) {
+            event.insert(name.to_owned(), value());
+        }
+    };
+    put("kind", &|| category.into());
+    put("at", &|| at.to_string().into());
+    put("host", &|| context.host.to_string().into());
+    put("host_name", &|| context.host_name.clone().into());
+    put("host_role", &|| json!(context.role));
+    put("agency", &|| context.agency.to_string().into());
 }
 
 /// The findings of one match: one, or one for each item where the subject is a list.
@@ -224,5 +262,100 @@ fn text_of(value: Option<&Value>) -> String {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use vonggac_protocol::file::{Area, FileAction, FileChanged, FileKind, FileState};
+    use vonggac_protocol::id::{Epoch, Lane, Seq};
+    use vonggac_protocol::observation::Kind;
+    use vonggac_protocol::path::HostPath;
+
+    use super::*;
+    use crate::packs;
+    use crate::plan::Register;
+
+    const AT: Timestamp = Timestamp(1_767_225_600_000);
+
+    fn changes() -> impl Iterator<Item = FileChanged> {
+        let state = |mode| FileState {
+            kind: FileKind::File,
+            size: 7,
+            digest: Some(Digest([7; 32])),
+            mode,
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+            modified: AT,
+            changed: AT,
+            link_target: None,
+            attributes: None,
+            flags: None,
+        };
+        let areas =
+            [Area::Web, Area::Persistence, Area::Access, Area::Configuration, Area::Programs, Area::Data];
+        let paths = [
+            "/srv/www/index.php",
+            "/etc/cron.d/viec",
+            "/root/.ssh/authorized_keys",
+            "/etc/passwd",
+            "/usr/bin/x",
+            "/srv/a.docx.khoa",
+            "/etc/systemd/system/a.service",
+        ];
+        let actions = [FileAction::Created, FileAction::Modified, FileAction::Deleted];
+
+        areas.into_iter().flat_map(move |area| {
+            paths.into_iter().flat_map(move |path| {
+                actions.into_iter().flat_map(move |action| {
+                    [0o644, 0o4755, 0o666].into_iter().map(move |mode| FileChanged {
+                        path: HostPath::from_text(path),
+                        area,
+                        root: HostPath::from_text(path.get(..4).unwrap_or("/")),
+                        action,
+                        before: (action != FileAction::Created).then(|| state(0o644)),
+                        after: (action != FileAction::Deleted).then(|| state(mode)),
+                        while_off: mode == 0o666,
+                        not_before: None,
+                        actor: None,
+                        package: None,
+                        text: None,
+                    })
+                })
+            })
+        })
+    }
+
+    #[test]
+    fn an_observation_with_the_fields_that_rules_look_at_gives_what_the_whole_one_gives() {
+        let clauses: BTreeSet<String> =
+            Register::embedded().clauses().map(|clause| clause.id.clone()).collect();
+        let rules = Arc::new(RuleSet::load(packs::embedded(), &clauses).unwrap());
+        let (mut slim, mut whole) = (Judge::new(Arc::clone(&rules)), Judge::new(rules));
+        let mut found = BTreeSet::new();
+        for (n, change) in changes().enumerate() {
+            let context = Context {
+                id: ObservationId {
+                    host: HostId([7; 16]),
+                    epoch: Epoch(1),
+                    lane: Lane::Prompt,
+                    seq: Seq(u64::try_from(n).unwrap()),
+                },
+                host: HostId([7; 16]),
+                agency: AgencyId::new("so-van-hoa").unwrap(),
+                host_name: "may-12".to_owned(),
+                role: Role::Server,
+                at: AT,
+            };
+            let observation = Observation { at: AT, kind: Kind::FileChanged(change) };
+            let of_slim = slim.weigh(&context, &observation, AT);
+            let of_whole = whole.weigh_event(&context, observation.kind.word(), flatten(&observation), AT);
+            assert_eq!(of_slim, of_whole, "{observation:?}");
+            found.extend(of_slim.into_iter().map(|finding| finding.rule));
+        }
+
+        assert!(found.len() >= 8, "too few rules fired to say anything: {found:?}");
     }
 }

@@ -8,8 +8,9 @@
 //! | [`ruleset`] | rule files, read and checked whole: Sigma with a block of our own |
 //! | [`mistake`] | what is wrong in a rule file: code, file, line, expected, hint, in two languages |
 //! | [`fields`] | the log sources and the fields that a rule may ask for |
-//! | [`flatten`] | an observation as the flat event that rules are matched against |
-//! | [`state`] | a host's packages, patches and description as one such event |
+//! | [`flatten`], [`reads`] | an observation as the flat event that rules are matched against; which of its fields they look at |
+//! | [`state`] | a host's packages, patches, protection and description as one such event |
+//! | [`in_force`] | which set judges whose observations |
 //! | [`judge`], [`window`] | what the rules conclude; counting within a time span |
 //! | [`finding`], [`incident`] | a conclusion with its evidence; the incident it belongs to, and that incident's life |
 //! | [`profile`] | the law as data: within which times, to whom, on which form |
@@ -24,6 +25,7 @@
 //! | [`nearest`] | the known word that was probably meant |
 //! | [`words`], [`owner`] | a text in two languages; who answers for a rule |
 
+mod activation;
 pub mod balance;
 pub mod catalogue;
 pub mod clause;
@@ -32,6 +34,7 @@ pub mod fields;
 pub mod finding;
 pub mod flatten;
 pub mod foreign;
+pub mod in_force;
 pub mod incident;
 pub mod judge;
 pub mod mistake;
@@ -39,8 +42,10 @@ pub mod nearest;
 pub mod owner;
 pub mod packs;
 pub mod plan;
+mod posture;
 pub mod profile;
 mod read;
+pub mod reads;
 pub mod ruleset;
 pub mod share;
 pub mod software;

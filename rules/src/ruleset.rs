@@ -13,11 +13,18 @@ use vonggac_protocol::digest::Digest;
 use crate::finding::Severity;
 use crate::mistake::Mistake;
 use crate::read::{self, Detection, Filter, Read};
+use crate::reads::Reads;
 use crate::window::Measure;
 use crate::words::{Language, Words};
 
 /// Bytes that a rule file may have; the largest of ours has a tenth of it.
 pub const RULE_FILE_BYTES_MAX: usize = 256 * 1024;
+
+/// What a rule without a response plan is called among findings about the rules themselves.
+pub const PLAN_MISSING: &str = "R.PLAN.MISSING";
+
+/// The clause that asks for plans: the directive of Hải Dương on information security.
+pub const PLAN_CLAUSE: &str = "hai-duong-ct-2011/4.c";
 
 /// One rule file as the caller read it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -210,7 +217,7 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     files: Vec<(String, Digest)>,
     digest: Digest,
-    engines: BTreeMap<String, Engine>,
+    engines: BTreeMap<String, (Engine, Reads)>,
     uses: BTreeMap<String, Use>,
     chains: BTreeMap<usize, Vec<CountedBy>>,
 }
@@ -267,6 +274,11 @@ impl RuleSet {
         &self.files
     }
 
+    /// The rules that say nobody what to do, in order: each is a finding `R.PLAN.MISSING` about the rules themselves.
+    pub fn without_plan(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.plan.is_empty())
+    }
+
     /// The longest span that any rule counts over: how far back a judge that has just started should weigh again.
     #[must_use]
     pub fn longest_span(&self) -> Duration {
@@ -275,7 +287,8 @@ impl RuleSet {
         spans.map(|count| count.measure.span).max().unwrap_or_default()
     }
 
-    pub(crate) fn engine(&self, category: &str) -> Option<&Engine> {
+    /// The rules about this category, and the fields that they look at.
+    pub(crate) fn engine(&self, category: &str) -> Option<&(Engine, Reads)> {
         self.engines.get(category)
     }
 
@@ -302,17 +315,20 @@ fn engines(
     detections: &[Detection],
     filters: &[Filter],
     mistakes: &mut Vec<Mistake>,
-) -> BTreeMap<String, Engine> {
-    let mut engines: BTreeMap<String, Engine> = BTreeMap::new();
+) -> BTreeMap<String, (Engine, Reads)> {
+    let mut engines: BTreeMap<String, (Engine, Reads)> = BTreeMap::new();
     for detection in detections {
-        let engine = engines.entry(detection.category.clone()).or_default();
+        let (engine, reads) = engines.entry(detection.category.clone()).or_default();
+        reads.add(&detection.sigma.detection);
         if let Err(error) = engine.add_rule(&detection.sigma) {
             mistakes.push(detection.uncompilable(&error));
         }
     }
     for filter in filters {
-        for (category, engine) in &mut engines {
-            if let Some(Err(error)) = filter.of(category).map(|filter| engine.apply_filter(&filter)) {
+        for (category, (engine, reads)) in &mut engines {
+            let Some(here) = filter.of(category) else { continue };
+            reads.add(&here.detection);
+            if let Err(error) = engine.apply_filter(&here) {
                 mistakes.push(filter.uncompilable(&error));
             }
         }

@@ -362,6 +362,8 @@ mod tests {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         }
     }
 

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
+use vonggac_protocol::activation::Activation;
 use vonggac_protocol::host::HostDescribed;
 use vonggac_protocol::package::Package;
 use vonggac_protocol::patch::PatchState;
+use vonggac_protocol::posture::Posture;
 use vonggac_protocol::time::Timestamp;
 
 use crate::catalogue::Catalogue;
@@ -30,6 +32,10 @@ pub struct HostState<'a> {
     pub patches: Option<&'a PatchState>,
     /// Its whole inventory of packages.
     pub packages: Option<&'a [Package]>,
+    /// How it is protected.
+    pub posture: Option<&'a Posture>,
+    /// How its products are activated.
+    pub activation: Option<&'a Activation>,
 }
 
 impl HostState<'_> {
@@ -52,6 +58,13 @@ impl HostState<'_> {
         }
         if let Some(packages) = self.packages {
             software(&mut event, &SoftwareState::of(packages, catalogue, entitled));
+            origins(&mut event, packages);
+        }
+        if let Some(posture) = self.posture {
+            crate::posture::put(&mut event, posture, now);
+        }
+        if let Some(activation) = self.activation {
+            crate::activation::put(&mut event, activation);
         }
 
         event
@@ -105,7 +118,16 @@ fn patch(event: &mut Event, patches: &PatchState, booted_at: Option<Timestamp>, 
     put(event, "lists_known", patches.lists_at.is_some());
     put_some(event, "lists_age_days", patches.lists_at.map(|at| days(now.since(at))));
     put_some(event, "last_update_days", patches.last_update.map(|at| days(now.since(at))));
+    put_some(event, "refreshed_days", patches.refreshed_at.map(|at| days(now.since(at))));
+    put_some(event, "upgraded_days", patches.upgraded_at.map(|at| days(now.since(at))));
     put_some(event, "automatic", patches.automatic);
+    put_some(event, "pro", patches.pro);
+    if let Some(stale) = &patches.stale {
+        let names = stale.services.iter().take(NAMES_MAX).map(|service| service.name.clone());
+        put_list(event, "stale_services", names.collect());
+        put(event, "stale_services_count", stale.services_count);
+        put(event, "stale_unreadable", stale.unreadable);
+    }
     if patches.lists_at.is_some() {
         put(event, "pending", patches.pending_count);
         put_some(event, "security_pending", patches.security_count);
@@ -150,6 +172,15 @@ fn software(event: &mut Event, state: &SoftwareState) {
     put_list(event, "missing_tools", state.missing_tools().map(|tool| tool.tool.clone()).collect());
 }
 
+/// Where packages came from, as far as the manager tells.
+fn origins(event: &mut Event, packages: &[Package]) {
+    let told: Vec<bool> = packages.iter().filter_map(|package| package.in_repository).collect();
+    let outside = told.iter().filter(|is_in| !**is_in).count();
+    put_some(event, "not_in_repository", (!told.is_empty()).then_some(outside));
+    let modules: BTreeSet<&str> = packages.iter().filter_map(|package| package.module.as_deref()).collect();
+    put_list(event, "modules", modules.into_iter().take(NAMES_MAX).map(str::to_owned).collect());
+}
+
 /// Thousandths as per cent; a whole number where it is one.
 fn tenths(per_mille: u64) -> Value {
     let number: f64 = u32::try_from(per_mille).map_or(f64::NAN, f64::from) / 10.0;
@@ -161,7 +192,7 @@ mod tests {
     use serde_json::json;
     use vonggac_protocol::host::Role;
     use vonggac_protocol::package::{LicenceBasis, Manager};
-    use vonggac_protocol::patch::PendingUpdate;
+    use vonggac_protocol::patch::{PendingUpdate, StaleLibraries, StaleService};
 
     use super::*;
 
@@ -191,6 +222,8 @@ mod tests {
             addresses: Vec::new(),
             booted_at: ago(60),
             virtualisation: None,
+            domain: None,
+            workgroup: None,
         }
     }
 
@@ -215,11 +248,19 @@ mod tests {
             kernel_running: "6.1.0-9-amd64".to_owned(),
             kernel_installed: Some("6.1.0-18-amd64".to_owned()),
             automatic: None,
-            refreshed_at: None,
-            upgraded_at: None,
-            pro: None,
+            refreshed_at: Some(ago(2)),
+            upgraded_at: Some(ago(4)),
+            pro: Some(false),
             kernel_build: None,
-            stale: None,
+            stale: Some(StaleLibraries {
+                services: vec![StaleService {
+                    name: "nginx.service".to_owned(),
+                    processes: 3,
+                    packages: vec!["libssl3".to_owned()],
+                }],
+                services_count: 2,
+                unreadable: 5,
+            }),
             windows: None,
         }
     }
@@ -243,6 +284,8 @@ mod tests {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         }
     }
 
@@ -253,8 +296,13 @@ mod tests {
     #[test]
     fn days_and_names_come_from_what_was_seen() {
         let (described, patches, packages) = (described(), patches(), [package("a"), package("b")]);
-        let state =
-            HostState { described: Some(&described), patches: Some(&patches), packages: Some(&packages) };
+        let state = HostState {
+            described: Some(&described),
+            patches: Some(&patches),
+            packages: Some(&packages),
+            posture: None,
+            activation: None,
+        };
 
         let event = event(&state);
 
@@ -264,6 +312,12 @@ mod tests {
             ("security_packages", json!(["bash", "nginx"])),
             ("lists_age_days", json!(15)),
             ("reboot_days", json!(5)),
+            ("refreshed_days", json!(2)),
+            ("upgraded_days", json!(4)),
+            ("pro", json!(false)),
+            ("stale_services", json!(["nginx.service"])),
+            ("stale_services_count", json!(2)),
+            ("stale_unreadable", json!(5)),
             ("kernel_behind", json!(true)),
             ("support_known", json!(true)),
             ("support_ended", json!(true)),
@@ -295,24 +349,53 @@ mod tests {
             stale: None,
             windows: None,
         };
-        let state = HostState { described: Some(&described), patches: Some(&patches), packages: None };
+        let state =
+            HostState { described: Some(&described), patches: Some(&patches), ..HostState::default() };
 
         let event = event(&state);
 
         assert_eq!(event.get("lists_known"), Some(&json!(false)));
         assert_eq!(event.get("support_known"), Some(&json!(false)));
-        for name in
-            ["security_pending", "pending", "kernel_behind", "support_ended", "packages", "reboot_days"]
-        {
+        for name in [
+            "security_pending",
+            "pending",
+            "kernel_behind",
+            "support_ended",
+            "packages",
+            "reboot_days",
+            "refreshed_days",
+            "upgraded_days",
+            "stale_services",
+            "stale_services_count",
+            "not_in_repository",
+        ] {
             assert_eq!(event.get(name), None, "{name}");
         }
     }
 
     #[test]
+    fn what_no_repository_offers_is_counted_where_it_is_told() {
+        let mut packages = [package("a"), package("b"), package("c")];
+        packages[0].in_repository = Some(false);
+        packages[1].in_repository = Some(true);
+        packages[2].module = Some("nodejs:18".to_owned());
+
+        let event = event(&HostState { packages: Some(&packages), ..HostState::default() });
+
+        assert_eq!(event.get("not_in_repository"), Some(&json!(1)));
+        assert_eq!(event.get("modules"), Some(&json!(["nodejs:18"])));
+    }
+
+    #[test]
     fn every_field_of_the_event_is_declared() {
         let (described, patches, packages) = (described(), patches(), [package("a")]);
-        let state =
-            HostState { described: Some(&described), patches: Some(&patches), packages: Some(&packages) };
+        let state = HostState {
+            described: Some(&described),
+            patches: Some(&patches),
+            packages: Some(&packages),
+            posture: None,
+            activation: None,
+        };
         let declared = crate::fields::category(crate::fields::HOST_STATE).unwrap();
 
         for name in event(&state).keys() {

@@ -343,6 +343,8 @@ mod tests {
             addresses: Vec::new(),
             booted_at: Timestamp(0),
             virtualisation: None,
+            domain: None,
+            workgroup: None,
         }
     }
 

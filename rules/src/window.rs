@@ -111,10 +111,10 @@ impl Windows {
         reached
     }
 
-    /// Forgets the groups of every rule but these.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.groups.retain(|key, _| keep(&key.rule));
-        self.by_age.retain(|(_, key)| keep(&key.rule));
+    /// Forgets all groups but these.
+    pub fn retain(&mut self, keep: impl Fn(&GroupKey) -> bool) {
+        self.groups.retain(|key, _| keep(key));
+        self.by_age.retain(|(_, key)| keep(key));
         self.entries = self.groups.values().map(|group| group.entries.len()).sum();
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use vonggac_rules::mistake::Mistake;
 use vonggac_rules::packs;
 use vonggac_rules::plan::Register;
-use vonggac_rules::ruleset::{RuleSet, RuleSource};
+use vonggac_rules::ruleset::{PLAN_CLAUSE, RuleSet, RuleSource};
 use vonggac_rules::trial::run_tests;
 
 fn clauses() -> BTreeSet<String> {
@@ -53,6 +53,7 @@ fn every_rule_of_the_packs_is_sound_and_passes_its_own_tests() {
 
     let failed: String = outcomes.iter().filter_map(|o| Some(format!("{}\n", o.mistake()?))).collect();
     assert_eq!(failed, "");
+    assert_eq!(rules.without_plan().count(), 0, "every rule of ours says who does what");
     assert!(rules.rules().len() >= 60, "{}", rules.rules().len());
     assert!(outcomes.len() >= 2 * rules.rules().len());
 }
@@ -82,4 +83,19 @@ fn a_set_has_one_digest_whatever_the_order_of_its_files() {
 
     assert_eq!(digest(turned), digest(packs::embedded()));
     assert_ne!(digest(changed), digest(packs::embedded()));
+}
+
+#[test]
+fn a_rule_without_a_plan_is_taken_and_named() {
+    let clauses = Register::embedded().clauses().map(|clause| clause.id.clone()).collect();
+    let mut sources = packs::embedded();
+    let late = sources.iter_mut().find(|source| source.path == "packs/patch/late.yml").unwrap();
+    let (head, rest) = late.text.split_once("  plan:\n").unwrap();
+    late.text = format!("{head}  tests:\n{}", rest.split_once("  tests:\n").unwrap().1);
+
+    let rules = RuleSet::load(sources, &clauses).unwrap();
+
+    let named: Vec<&str> = rules.without_plan().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(named, ["security-patches-late"]);
+    assert!(Register::embedded().clauses().any(|clause| clause.id == PLAN_CLAUSE));
 }

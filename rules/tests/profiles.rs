@@ -173,6 +173,13 @@ fn mean_times_and_late_ones_of_twenty_incidents_are_those_worked_out_by_hand() {
     assert_eq!(figures.to_resolve, Some(Duration::from_secs(55_800)));
     assert_eq!((figures.incidents, figures.acknowledged, figures.resolved), (20, 20, 20));
     assert_eq!(figures.late, [18, 19, 20]);
+    // Each of them is a finding R.SLA.LATE that says which time was missed, and by how much.
+    let breaches = figures.breaches.iter().filter(|breach| !breach.is_duty);
+    let late: BTreeSet<i64> = breaches.clone().map(|breach| breach.incident).collect();
+    assert_eq!(late.into_iter().collect::<Vec<_>>(), [18, 19, 20]);
+    for breach in breaches.filter(|breach| breach.clock == "acknowledged") {
+        assert_eq!(breach.due.plus(breach.over), T0.plus(5 * HOUR));
+    }
 }
 
 #[test]

@@ -201,6 +201,7 @@ impl Crowd {
             assignment: 0,
             trusts: None,
             tell_outer: None,
+            platform: None,
             machine: None,
         };
         write(&mut control, &Frame::Hello(hello)).await?;

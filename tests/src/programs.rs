@@ -67,6 +67,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// A program that was started elsewhere.
+    #[must_use]
+    pub fn of(child: Child) -> Self {
+        Self { child }
+    }
+
     /// Process id.
     #[must_use]
     pub fn id(&self) -> u32 {

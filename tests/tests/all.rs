@@ -12,6 +12,10 @@ mod all {
     mod fuzz;
     mod identity;
     mod month;
+    mod records;
     mod simulation;
     mod tidy;
+    mod upgrades;
+    mod windows;
+    mod windows_service;
 }

@@ -1,7 +1,7 @@
 //! Which rows touch a version. Knows no machine: what depends on one is decided where findings are made.
 
 use super::shelf::{Entry, Said, Shelf, speaks_of};
-use super::{Book, index};
+use super::{Book, Place, index};
 use crate::ecosystem::{Channel, Ecosystem};
 use crate::row::{Minor, Names};
 use crate::version::{BadVersion, Key, rpm};
@@ -88,6 +88,25 @@ impl Book {
         }
 
         Ok(())
+    }
+
+    /// The rows that say that a version is not affected, each with its place; none for a version without a place in the
+    /// order. Of Ubuntu, those of the main archive.
+    pub fn cleared<'a>(
+        &'a self,
+        subject: &Subject<'_>,
+    ) -> impl Iterator<Item = ((u32, usize), &'a Place, &'a Entry)> {
+        let key = subject.ecosystem.order().key(subject.version).ok();
+        let at = self.find(subject.ecosystem, subject.names, subject.package);
+        let found = at.zip(key).and_then(|(at, key)| Some((at, key, self.shelves.get(index(at))?)));
+        let mut out = Vec::new();
+        if let Some((at, key, (place, shelf))) = found {
+            let speaking = shelf.all_cleared().iter().enumerate();
+            let speaking = speaking.filter(|(_, row)| applies(row, &key, subject) == Some(Doubt::None));
+            out.extend(speaking.map(|(number, row)| ((at, number), place, row)));
+        }
+
+        out.into_iter()
     }
 
     /// Ubuntu: the archive that the installed version comes from decides where both speak of one thing.

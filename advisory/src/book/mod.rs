@@ -5,9 +5,11 @@
 //! | file | subject |
 //! |---|---|
 //! | [`shelf`] | the rows of one package, sorted by the version that mends them |
+//! | [`joins`] | rows of several feeds that tell of the same |
 //! | [`loading`] | rows on their way in |
 //! | [`judge`] | which rows touch a version |
 
+mod joins;
 mod judge;
 mod loading;
 mod shelf;
@@ -165,7 +167,10 @@ impl Book {
         };
         let Some((_, shelf)) = self.shelves.get_mut(index(at)) else { return false };
 
-        shelf.replace(feed, drafts)
+        // What of Windows is one finding is decided where its three sources are weighed.
+        let feeds = (!matches!(place.ecosystem, Ecosystem::Windows(_))).then_some(self.feeds.as_slice());
+
+        shelf.replace(feed, drafts, feeds)
     }
 
     /// The number of a feed by its name: its old one if it was here before.
@@ -239,6 +244,24 @@ impl Book {
     #[must_use]
     pub fn feed_of(&self, row: &Entry) -> Option<&Feed> {
         self.feeds.get(usize::from(row.feed))
+    }
+
+    /// What other feeds say of the same as a row, each with the version it speaks of and its feed, by feed and advisory.
+    #[must_use]
+    pub fn beside(&self, span: Span, row: &Entry) -> Vec<(&Entry, Option<&str>, &Feed)> {
+        self.beside_at(span.shelf, row)
+    }
+
+    pub(crate) fn beside_at(&self, shelf: u32, row: &Entry) -> Vec<(&Entry, Option<&str>, &Feed)> {
+        let Some(shelf) = self.shelf(shelf) else { return Vec::new() };
+        let mut others: Vec<(&Entry, Option<&str>, &Feed)> = shelf
+            .beside(row)
+            .filter_map(|other| Some((other, shelf.version(other), self.feed_of(other)?)))
+            .collect();
+        others.sort_by_key(|(other, version, feed)| (&feed.name, &other.advisory.id, *version));
+        others.dedup_by_key(|(other, version, feed)| (&feed.name, &other.advisory.id, *version, other.said));
+
+        others
     }
 
     /// The feed, if there is one, that says the contrary: that this package is not affected by what the row speaks of.

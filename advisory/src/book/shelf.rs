@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+use super::joins;
 use crate::row::{Advisory, Minor};
+use crate::source::Feed;
 use crate::version::Key;
 
 /// What a row says, without its version.
@@ -45,7 +47,7 @@ pub struct Entry {
     pub advisory: Arc<Advisory>,
     pub(super) extra: Option<Box<Extra>>,
     /// Place of its version in the shelf's list; `u32::MAX` if it has none.
-    step: u32,
+    pub(super) step: u32,
     pub(crate) feed: u16,
     /// What it says.
     pub said: Said,
@@ -68,6 +70,18 @@ impl Entry {
     #[must_use]
     pub fn module(&self) -> Option<&str> {
         self.extra.as_ref()?.module.as_deref()
+    }
+
+    /// What it is limited to besides versions: module, architectures, minor releases.
+    pub(super) fn limits(&self) -> (Option<&str>, &[Box<str>], Option<&Minor>) {
+        self.extra.as_ref().map_or((None, &[], None), |extra| {
+            (extra.module.as_deref(), extra.architectures.as_slice(), extra.minor.as_ref())
+        })
+    }
+
+    /// Whether it speaks of all versions before its own.
+    pub(super) fn is_from_start(&self) -> bool {
+        self.extra.as_ref().is_none_or(|extra| extra.introduced.is_none())
     }
 
     /// Whether its version alone does not decide.
@@ -105,13 +119,17 @@ pub(super) struct Shelf {
     steps: Vec<Step>,
     rows: Vec<Entry>,
     cleared: Vec<Entry>,
+    /// Rows of whose every weakness another feed's row speaks: they are no findings of their own but stand in that one.
+    beside: Vec<Entry>,
+    /// Their places by the names they go by: kernels have thousands.
+    beside_named: Vec<(Box<str>, u32)>,
     /// Whether the place of a version in the order decides alone.
     plain: bool,
 }
 
 impl Shelf {
     pub(super) fn len(&self) -> usize {
-        self.rows.len() + self.cleared.len()
+        self.rows.len() + self.cleared.len() + self.beside.len()
     }
 
     pub(super) fn rows(&self) -> &[Entry] {
@@ -123,7 +141,31 @@ impl Shelf {
     }
 
     pub(super) fn is_of(&self, feed: u16) -> bool {
-        self.rows.iter().chain(&self.cleared).any(|row| row.feed == feed)
+        self.all().any(|row| row.feed == feed)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.rows.iter().chain(&self.cleared).chain(&self.beside)
+    }
+
+    /// Rows of other feeds that tell of the same as `row` and are told with it.
+    pub(super) fn beside(&self, row: &Entry) -> impl Iterator<Item = &Entry> {
+        let advisory = &row.advisory;
+        let mut places: Vec<u32> = std::iter::once(&advisory.id)
+            .chain(&advisory.cves)
+            .flat_map(|name| {
+                let from = self.beside_named.partition_point(|(known, _)| **known < **name);
+                let rest = self.beside_named.get(from..).unwrap_or_default();
+                rest.iter().take_while(|(known, _)| **known == **name).map(|(_, at)| *at)
+            })
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+
+        places
+            .into_iter()
+            .filter_map(|at| self.beside.get(usize::try_from(at).ok()?))
+            .filter(|other| other.feed != row.feed)
     }
 
     pub(super) fn version(&self, row: &Entry) -> Option<&str> {
@@ -139,13 +181,18 @@ impl Shelf {
         self.rows.partition_point(|row| usize::try_from(row.step).is_ok_and(|step| step < mended))
     }
 
+    /// All rows that say that it is not affected by something.
+    pub(super) fn all_cleared(&self) -> &[Entry] {
+        &self.cleared
+    }
+
     /// Rows that say that this package is not affected by what `row` speaks of.
     pub(super) fn cleared(&self, row: &Entry) -> impl Iterator<Item = &Entry> {
         self.cleared.iter().filter(|clear| speaks_of(&row.advisory, &clear.advisory))
     }
 
     /// Puts one feed's rows in place of its earlier ones; whether anything is other than before.
-    pub(super) fn replace(&mut self, feed: u16, mut drafts: Vec<Draft>) -> bool {
+    pub(super) fn replace(&mut self, feed: u16, mut drafts: Vec<Draft>, feeds: Option<&[Feed]>) -> bool {
         drafts.sort_unstable();
         drafts.dedup();
         if self.len() > 0 {
@@ -160,7 +207,7 @@ impl Shelf {
         } else if drafts.is_empty() {
             return false;
         }
-        self.build(drafts);
+        self.build(drafts, feeds);
 
         true
     }
@@ -178,13 +225,14 @@ impl Shelf {
                 extra: row.extra.clone(),
             }
         };
-        let mut drafts: Vec<Draft> = self.rows.iter().chain(&self.cleared).map(draft).collect();
+        let mut drafts: Vec<Draft> = self.all().map(draft).collect();
         drafts.sort_unstable();
 
         drafts
     }
 
-    fn build(&mut self, drafts: Vec<Draft>) {
+    /// `feeds`: all of the book, if their rows are to be joined.
+    fn build(&mut self, drafts: Vec<Draft>, feeds: Option<&[Feed]>) {
         let (mut with, without): (Vec<Draft>, Vec<Draft>) =
             drafts.into_iter().partition(|draft| draft.key.is_some());
         with.sort_by(|a, b| a.key.cmp(&b.key));
@@ -206,11 +254,13 @@ impl Shelf {
             };
             if row.said == Said::NotAffected { cleared.push(row) } else { rows.push(row) }
         }
+        let beside = feeds.map(|feeds| joins::take_joined(&mut rows, &cleared, feeds)).unwrap_or_default();
+        self.beside_named = joins::by_name(&beside);
         steps.shrink_to_fit();
         rows.shrink_to_fit();
         cleared.shrink_to_fit();
         self.plain = cleared.is_empty() && rows.iter().all(|row| !row.is_limited());
-        (self.steps, self.rows, self.cleared) = (steps, rows, cleared);
+        (self.steps, self.rows, self.cleared, self.beside) = (steps, rows, cleared, beside);
     }
 }
 

@@ -246,3 +246,97 @@ fn rows_without_sense_are_left_out_and_counted() {
     assert_eq!(loaded.refused_named, ["Debian:12 curl one.two:3"]);
     assert_eq!(book.rows(), 0);
 }
+
+/// A row that speaks of these CVEs.
+fn of_cves(package: &str, advisory: &str, cves: &[&str], verdict: Verdict) -> Row {
+    let row = row("Debian:12", package, advisory, verdict);
+    let cves = cves.iter().map(|cve| (*cve).to_owned()).collect();
+
+    Row { advisory: Arc::new(Advisory { id: advisory.to_owned(), cves, ..Advisory::default() }), ..row }
+}
+
+/// The distribution's own feed and OSV's copy, put in in this order.
+fn tracker_and_osv(own: &[Row], osv: &[Row], own_first: bool) -> Book {
+    let mut book = Book::new();
+    let put = |book: &mut Book, name: &str, rows: &[Row]| {
+        book.put(feed(name, &["Debian:12"]), loading(rows.iter().cloned()));
+    };
+    if own_first {
+        put(&mut book, "debian-tracker", own);
+    }
+    put(&mut book, "osv-debian-12", osv);
+    if !own_first {
+        put(&mut book, "debian-tracker", own);
+    }
+
+    book
+}
+
+#[test]
+fn what_two_feeds_tell_of_is_one_finding_and_the_distributions_own_word_stands() {
+    let own = [
+        of_cves("curl", "CVE-1", &["CVE-1"], fixed("7.88-2")),
+        of_cves("curl", "CVE-2", &["CVE-2"], fixed("7.88-3")),
+        of_cves("curl", "CVE-3", &["CVE-3"], Verdict::NotAffected),
+    ];
+    let osv = [
+        of_cves("curl", "DSA-1-1", &["CVE-1", "CVE-2"], fixed("7.88-4")),
+        of_cves("curl", "DEBIAN-CVE-3", &["CVE-3"], Verdict::NoFix),
+        of_cves("curl", "DSA-9-1", &["CVE-9"], fixed("7.88-4")),
+    ];
+    let bookworm = Ecosystem::Debian(12);
+    for own_first in [true, false] {
+        let book = tracker_and_osv(&own, &osv, own_first);
+
+        let at = |version| touching(&book, &subject(&bookworm, "curl", version));
+        assert_eq!(at("7.88-1"), sure(&["CVE-1", "CVE-2", "DSA-9-1"]));
+        assert_eq!(at("7.88-2"), sure(&["CVE-2", "DSA-9-1"]), "the tracker says when it is mended");
+        assert_eq!(book.rows(), 6, "none is lost");
+
+        let mut spans = Vec::new();
+        book.judge(&subject(&bookworm, "curl", "7.88-2"), &mut spans).unwrap();
+        let (_, row) = book.rows_of(spans[0]).next().unwrap();
+        let beside: Vec<_> = book
+            .beside(spans[0], row)
+            .into_iter()
+            .map(|(other, version, feed)| (other.advisory.id.as_str(), version, feed.name.as_str()))
+            .collect();
+        assert_eq!(beside, [("DSA-1-1", Some("7.88-4"), "osv-debian-12")]);
+    }
+}
+
+#[test]
+fn when_the_distributions_own_feed_goes_osv_speaks_for_itself_again() {
+    let own = [of_cves("curl", "CVE-1", &["CVE-1"], Verdict::NotAffected)];
+    let osv = [of_cves("curl", "DSA-1-1", &["CVE-1"], fixed("7.88-4"))];
+    let mut book = tracker_and_osv(&own, &osv, true);
+    let bookworm = Ecosystem::Debian(12);
+    assert_eq!(touching(&book, &subject(&bookworm, "curl", "7.88-1")), sure(&[]));
+
+    book.put(feed("debian-tracker", &[]), loading([]));
+
+    assert_eq!(touching(&book, &subject(&bookworm, "curl", "7.88-1")), sure(&["DSA-1-1"]));
+}
+
+#[test]
+fn of_two_feeds_of_equal_rank_the_later_fix_stays_and_a_clearing_hides_nothing() {
+    for names in [["a", "b"], ["b", "a"]] {
+        let mut book = Book::new();
+        let rows = [fixed("7.88-2"), fixed("7.88-4")];
+        for (name, verdict) in names.iter().zip(rows) {
+            let clear = of_cves("curl", "CVE-2", &["CVE-2"], Verdict::NotAffected);
+            let open = of_cves("curl", "CVE-2", &["CVE-2"], fixed("7.88-9"));
+            let second = if *name == "a" { clear } else { open };
+            let rows = [of_cves("curl", &format!("{name}-1"), &["CVE-1"], verdict), second];
+            book.put(feed(name, &["Debian:12"]), loading(rows));
+        }
+        let bookworm = Ecosystem::Debian(12);
+
+        let later = format!("{}-1", names[1]);
+        let expected: Vec<&str> = vec!["CVE-2", &later];
+        for version in ["7.88-1", "7.88-3"] {
+            assert_eq!(touching(&book, &subject(&bookworm, "curl", version)), sure(&expected), "{version}");
+        }
+        assert_eq!(touching(&book, &subject(&bookworm, "curl", "7.88-4")), sure(&["CVE-2"]));
+    }
+}

@@ -46,6 +46,21 @@ pub struct Installed<'a> {
     pub source_version: &'a str,
 }
 
+/// What another feed says of the same weakness of the same package.
+#[derive(Clone, Debug)]
+pub struct Also<'a> {
+    /// Its advisory.
+    pub advisory: &'a Arc<Advisory>,
+    /// The feed.
+    pub feed: &'a Feed,
+    /// The version that mends it, if it says so.
+    pub fixed: Option<&'a str>,
+    /// What it says.
+    pub said: Said,
+    /// Whether it says the same of the fix.
+    pub agrees: bool,
+}
+
 /// One row that touches one machine.
 #[derive(Clone, Debug)]
 pub struct Finding<'a> {
@@ -68,6 +83,8 @@ pub struct Finding<'a> {
     pub installed: BTreeSet<Installed<'a>>,
     /// The feed that says so; its date is in it.
     pub feed: &'a Feed,
+    /// What other feeds say of the same, by feed and advisory.
+    pub also: Vec<Also<'a>>,
     /// The feed, if any, that says that this package is not affected.
     pub contradicted_by: Option<&'a Feed>,
     /// What orders the work.
@@ -106,11 +123,18 @@ impl<H: Ord + Clone> Fleet<H> {
             let span = Span { shelf, from: at, to: at + 1, doubt: Doubt::None };
             let Some((place, row)) = book.rows_of(span).next() else { continue };
             let Some(feed) = book.feed_of(row) else { continue };
+            let fixed = if row.said == Said::Fixed { book.version_of(span, row) } else { None };
+            let also = book.beside(span, row).into_iter().map(|(other, version, feed)| {
+                let its = version.filter(|_| other.said == Said::Fixed);
+                let agrees = other.said == row.said && its == fixed;
+                Also { advisory: &other.advisory, feed, fixed: its, said: other.said, agrees }
+            });
             found.push(Finding {
                 state,
+                also: also.collect(),
                 advisory: &row.advisory,
                 package: &place.package,
-                fixed: if row.said == Said::Fixed { book.version_of(span, row) } else { None },
+                fixed,
                 update: row.update(),
                 note: row.note(),
                 mended_before: mended.among(book, shelf, self.first_open(shelf, &items), row),
@@ -150,7 +174,7 @@ impl<H: Ord + Clone> Fleet<H> {
         })
     }
 
-    fn installed(&self, item: u32) -> Option<Installed<'_>> {
+    pub(super) fn installed(&self, item: u32) -> Option<Installed<'_>> {
         let item = self.items.get(index(item))?;
 
         Some(Installed {

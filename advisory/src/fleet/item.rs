@@ -111,6 +111,8 @@ pub(super) fn package_of(identity: &[u8]) -> Option<(Ecosystem, Package, Origin)
         automatic: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     };
 
     rest.is_empty().then_some((ecosystem, package, *ORIGINS.get(usize::from(*origin))?))
@@ -177,6 +179,23 @@ impl Item {
         }
     }
 
+    /// What rows may speak of: its source and itself.
+    pub(super) fn subjects<'a>(&'a self, ecosystem: &'a Ecosystem) -> [Subject<'a>; 2] {
+        let own = |names, package, version| Subject {
+            ecosystem,
+            names,
+            package,
+            version,
+            architecture: &self.architecture,
+            stream: self.stream(),
+        };
+
+        [
+            own(Names::Source, &self.source, &self.source_version),
+            own(Names::Binary, &self.name, &self.version),
+        ]
+    }
+
     pub(super) fn judge(&self, book: &Book, ecosystem: &Ecosystem) -> (Vec<Span>, Standing) {
         let nothing = |standing| (Vec::new(), standing);
         if self.kernel == Kernel::Companion {
@@ -189,17 +208,7 @@ impl Item {
             return nothing(Standing::Foreign(self.origin));
         }
         let mut spans = Vec::new();
-        for (names, package, version) in
-            [(Names::Source, &self.source, &self.source_version), (Names::Binary, &self.name, &self.version)]
-        {
-            let subject = Subject {
-                ecosystem,
-                names,
-                package,
-                version,
-                architecture: &self.architecture,
-                stream: self.stream(),
-            };
+        for subject in self.subjects(ecosystem) {
             if book.judge(&subject, &mut spans).is_err() {
                 return nothing(Standing::BadVersion);
             }

@@ -3,10 +3,12 @@
 //! | file | subject |
 //! |---|---|
 //! | [`item`] | one distinct package |
+//! | [`cleared`] | what a machine's feeds say is not affected |
 //! | [`count`] | how many findings a machine has, by state |
 //! | [`finding`] | the findings of a machine, with why |
 //! | [`kept`] | a fleet as it is kept while nothing runs |
 
+mod cleared;
 mod count;
 mod finding;
 mod item;
@@ -18,8 +20,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use vonggac_protocol::package::Package;
 
+pub use cleared::Cleared;
 pub use count::Counts;
-pub use finding::{Finding, Installed, State};
+pub use finding::{Also, Finding, Installed, State};
 pub use item::Standing;
 use item::{Item, Verdict};
 

@@ -30,6 +30,8 @@ fn deb(name: &str, version: &str, source: &str) -> Package {
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }
 }
 

@@ -28,6 +28,9 @@ fn host(revision: Option<u32>, installed: Option<&[u32]>) -> WindowsState {
         installed: installed.map(<[u32]>::to_vec),
         search: None,
         components: None,
+        reboot: None,
+        untold: None,
+        server: None,
     }
 }
 

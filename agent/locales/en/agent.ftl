@@ -15,6 +15,7 @@ config-summary = Watches { $watch } paths beside the defaults, excludes { $exclu
 # Identity
 identity-missing = this machine is not enrolled (no { $path }); ask your administrator for an enrolment string and run: vonggac-agent enrol vg1:…
 identity-broken = the identity in { $path } is damaged or incomplete; enrol again with: vonggac-agent enrol --again vg1:…
+identity-sealed = the key { $path } does not open on this machine: it was sealed on another machine, by another installation of Windows, or is damaged; enrol again with: vonggac-agent enrol --again vg1:…
 state-unwritable = cannot write to { $path }
 state-in-use = { $path } is in use by another agent; stop that one first
 
@@ -177,3 +178,45 @@ files-no-baseline = there is no baseline in the file
 files-other-folder = the baseline is not of this folder, or was never finished; run files create first
 files-damaged = the baseline is damaged; it was renamed to { $path }
 files-failed = the folder could not be examined
+
+# The service
+service-by-system = on this system the package and systemd keep the service: systemctl status vonggac-agent
+service-denied = needs an administrator: open the prompt with "Run as administrator" and try again
+service-refused = the service manager refuses
+service-folder = the folder of the agent's configuration was made by another account or is a link; nothing in it is to be believed: remove it, then install again
+service-installed = Service installed, started with the system: { $path }. To start it now: vonggac-agent service start
+service-part-refused = The system did not take a part of the service's entry: { $what } (code { $code }).
+service-started = The service runs.
+service-stopped = The service has stopped.
+service-missing = The service is not installed: vonggac-agent service install
+service-is-stopped = The service does NOT run; it last ended with code { $code }.
+service-is-starting = The service is starting (process { $process }).
+service-is-running = The service runs (process { $process }).
+service-is-stopping = The service is stopping (process { $process }).
+service-removed = Service removed.
+service-kept = Identity, queue and configuration are kept in { $path }.
+service-left = This file is in use, remove it later: { $path }
+
+# Waiting for an identity
+waiting-nothing = The service waits to be enrolled: there is no enrolment string. Run: vonggac-agent enrol vg1:…
+waiting-nothing-more = The service waits for another enrolment string: the one it was given is of no use. Run: vonggac-agent enrol vg1:…
+waiting-installer = The service is about to enrol with the string given at installation (at { $at }).
+waiting-policy = The service is about to enrol with the string of the domain's policy (at { $at }).
+waiting-installer-again = The service could not enrol yet with the string given at installation; next attempt at { $at }
+waiting-policy-again = The service could not enrol yet with the string of the domain's policy; next attempt at { $at }
+
+# Versions of the agent
+upgrade-installed = Installed by the package: { $version }
+upgrade-trial = On trial, has yet to report: { $version }
+upgrade-settled = Runs, came by an upgrade: { $version }
+upgrade-previous = Kept, the version before: { $version }
+upgrade-none = No upgraded version: the installed program runs.
+upgrade-unwanted = Sent away by a person of this machine, not taken again: { $version }
+upgrade-back-waits = The way back from { $version } waits for the service to follow it.
+upgrade-denied = needs an administrator (Linux: sudo; Windows: "Run as administrator")
+upgrade-unkept = the state folder cannot be read or written; is the disk full?
+upgrade-nothing-before = Nothing to go back from: the installed program { $version } runs. An older one comes by its package.
+upgrade-back-asked = Back from { $from } to { $to }: the launcher ends { $from } within seconds.
+upgrade-back-done = Done: { $from } is not started any more, { $to } runs. The collector is told; { $from } is not taken again on this machine.
+upgrade-back-at-start = Kept: the service does not run { $from } now; { $to } runs when the service starts next.
+upgrade-back-not-yet = the service has not followed yet; the way back from { $from } is kept and followed at its next start at the latest: restart the service

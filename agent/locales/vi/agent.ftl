@@ -15,6 +15,7 @@ config-summary = Giám sát thêm { $watch } đường dẫn, loại trừ { $ex
 # Danh tính
 identity-missing = máy này chưa ghi danh (không có { $path }); xin chuỗi ghi danh từ người quản trị rồi chạy: vonggac-agent enrol vg1:…
 identity-broken = danh tính trong { $path } bị hỏng hoặc thiếu phần; ghi danh lại bằng: vonggac-agent enrol --again vg1:…
+identity-sealed = khóa { $path } không mở được trên máy này: nó được niêm phong trên máy khác, trong bản cài Windows khác, hoặc đã hỏng; ghi danh lại bằng: vonggac-agent enrol --again vg1:…
 state-unwritable = không ghi được vào { $path }
 state-in-use = { $path } đang được một tác tử khác dùng; dừng tác tử đó trước
 
@@ -177,3 +178,45 @@ files-no-baseline = không có đường cơ sở trong tệp
 files-other-folder = đường cơ sở không phải của thư mục này, hoặc chưa ghi xong; chạy files create trước
 files-damaged = đường cơ sở bị hỏng; đã đổi tên thành { $path }
 files-failed = không xem xét được thư mục
+
+# Dịch vụ
+service-by-system = trên hệ thống này dịch vụ do gói cài đặt và systemd quản lý: systemctl status vonggac-agent
+service-denied = cần quyền quản trị: mở cửa sổ lệnh bằng "Run as administrator" rồi chạy lại
+service-refused = trình quản lý dịch vụ từ chối
+service-folder = thư mục cấu hình của tác tử do tài khoản khác tạo ra hoặc là một liên kết; không tin được gì trong đó: hãy xóa, rồi cài lại
+service-installed = Đã cài dịch vụ, tự chạy cùng máy: { $path }. Chạy ngay: vonggac-agent service start
+service-part-refused = Hệ thống không nhận một phần cài đặt dịch vụ: { $what } (mã { $code }).
+service-started = Dịch vụ đang chạy.
+service-stopped = Dịch vụ đã dừng.
+service-missing = Dịch vụ chưa được cài: vonggac-agent service install
+service-is-stopped = Dịch vụ KHÔNG chạy; lần trước kết thúc với mã { $code }.
+service-is-starting = Dịch vụ đang khởi động (tiến trình { $process }).
+service-is-running = Dịch vụ đang chạy (tiến trình { $process }).
+service-is-stopping = Dịch vụ đang dừng (tiến trình { $process }).
+service-removed = Đã gỡ dịch vụ.
+service-kept = Danh tính, hàng đợi và cấu hình được giữ lại ở { $path }.
+service-left = Tệp này đang được dùng, hãy xóa sau: { $path }
+
+# Chờ danh tính
+waiting-nothing = Dịch vụ chờ ghi danh: chưa có chuỗi ghi danh nào. Chạy: vonggac-agent enrol vg1:…
+waiting-nothing-more = Dịch vụ chờ chuỗi ghi danh khác: chuỗi đã nhận không dùng được. Chạy: vonggac-agent enrol vg1:…
+waiting-installer = Dịch vụ sắp ghi danh bằng chuỗi nhận lúc cài đặt (lúc { $at }).
+waiting-policy = Dịch vụ sắp ghi danh bằng chuỗi của chính sách miền (lúc { $at }).
+waiting-installer-again = Dịch vụ chưa ghi danh được bằng chuỗi nhận lúc cài đặt; thử lại lúc { $at }
+waiting-policy-again = Dịch vụ chưa ghi danh được bằng chuỗi của chính sách miền; thử lại lúc { $at }
+
+# Phiên bản của tác tử
+upgrade-installed = Do gói cài đặt đưa vào: { $version }
+upgrade-trial = Đang chạy thử, chưa báo về: { $version }
+upgrade-settled = Đang chạy, đến từ nâng cấp: { $version }
+upgrade-previous = Được giữ lại, phiên bản trước: { $version }
+upgrade-none = Không có phiên bản nâng cấp nào: chương trình đã cài đang chạy.
+upgrade-unwanted = Người quản trị máy này đã bỏ, không nhận lại: { $version }
+upgrade-back-waits = Lệnh trở về từ { $version } đang chờ dịch vụ thực hiện.
+upgrade-denied = cần quyền quản trị (Linux: sudo; Windows: "Run as administrator")
+upgrade-unkept = không đọc hoặc ghi được thư mục trạng thái; đĩa có đầy không?
+upgrade-nothing-before = Không có gì để trở về: chương trình đã cài { $version } đang chạy. Muốn bản cũ hơn, hãy cài gói của bản đó.
+upgrade-back-asked = Trở về từ { $from } xuống { $to }: { $from } sẽ được dừng trong vài giây.
+upgrade-back-done = Xong: { $from } không chạy nữa, { $to } chạy thay. Máy chủ thu thập được báo; máy này không nhận lại { $from }.
+upgrade-back-at-start = Đã ghi nhận: dịch vụ hiện không chạy { $from }; { $to } sẽ chạy khi dịch vụ khởi động lần tới.
+upgrade-back-not-yet = dịch vụ chưa thực hiện; lệnh trở về từ { $from } đã được giữ và chậm nhất sẽ thực hiện ở lần khởi động tới: hãy khởi động lại dịch vụ

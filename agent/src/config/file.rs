@@ -9,9 +9,11 @@ use vonggac_protocol::assignment::WatchPath;
 use vonggac_protocol::file::Area;
 use vonggac_protocol::host::Role;
 use vonggac_protocol::limits::{ASSIGNMENT_PATHS_MAX, BUDGET_KIB_MAX, BUDGET_KIB_MIN, PATH_BYTES_MAX};
+use vonggac_protocol::record::RecordSubject;
 
 use super::{
     Config, Excluded, FILE_BYTES_MOST, Mistake, ParseConfigError, SPOOL_BYTES_LEAST, SPOOL_BYTES_MOST,
+    UpdateSearching,
 };
 use crate::print::Message;
 use crate::sensor::files::{DeclaredText, Share, TEXTS_MAX, WatchBy};
@@ -44,7 +46,12 @@ struct ConfigFile {
     heartbeat_secs: Option<Spanned<u32>>,
     inventory_secs: Option<Spanned<u32>>,
     udp_again_secs: Option<Spanned<u32>>,
+    upgrade_within_secs: Option<Spanned<u32>>,
     daily_budget_kib: Option<Spanned<u32>>,
+    records: Option<Vec<RecordSubject>>,
+    records_root: Option<Spanned<String>>,
+    update_search: Option<UpdateSearching>,
+    update_scan_file: Option<Spanned<String>>,
     package_root: Option<Spanned<String>>,
     language_defaults: Option<bool>,
     #[serde(default)]
@@ -121,29 +128,37 @@ struct Check<'a> {
     mistakes: Vec<Mistake>,
 }
 
+/// The longest that anything is put off.
+const DAY_SECS: u32 = 86_400;
+
 impl Check<'_> {
     fn file(&mut self, file: ConfigFile) -> Config {
         let standard = Config::default();
         self.version(file.version.as_ref());
         let state_dir = self.path_or("state_dir", file.state_dir, standard.state_dir);
         let package_root = self.path_or("package_root", file.package_root, standard.package_root);
-        self.count("watch", file.watch.len(), ASSIGNMENT_PATHS_MAX);
+        let records_root = self.path_or("records_root", file.records_root, standard.records_root);
         self.count("exclude", file.exclude.len(), ASSIGNMENT_PATHS_MAX);
-        let watch = file
-            .watch
-            .into_iter()
-            .map(|entry| WatchPath { area: entry.area, path: self.path("watch.path", entry.path) })
-            .collect();
+        let watch = self.watch(file.watch);
         let language_roots = self.language_roots(file.language_roots);
         let exclude =
             file.exclude.into_iter().map(|path| PathBuf::from(self.path("exclude", path))).collect();
         let (scan_processors, scan_disk_mib_per_second) =
             self.scan_limits(file.scan_processors, file.scan_disk_mib_per_second);
         let (burst_files, memory_max_mib) = self.warnings(file.burst_files, file.memory_max_mib);
+        let mut secs = |key, found, standard, range| self.range(key, found, standard, range);
+        let heartbeat_secs = secs("heartbeat_secs", file.heartbeat_secs, standard.heartbeat_secs, 5..=3_600);
+        let inventory_secs =
+            secs("inventory_secs", file.inventory_secs, standard.inventory_secs, 60..=DAY_SECS);
+        let udp_again_secs =
+            secs("udp_again_secs", file.udp_again_secs, standard.udp_again_secs, 5..=DAY_SECS);
+        let upgrade_within_secs =
+            secs("upgrade_within_secs", file.upgrade_within_secs, standard.upgrade_within_secs, 5..=DAY_SECS);
 
         Config {
             state_dir,
             never_enrol: standard.never_enrol,
+            release_keys: standard.release_keys,
             role: file.role,
             watch_defaults: file.watch_defaults.unwrap_or(standard.watch_defaults),
             watch_by: file.watch_by.unwrap_or(standard.watch_by),
@@ -171,28 +186,33 @@ impl Check<'_> {
             rehash_days: self.range("rehash_days", file.rehash_days, standard.rehash_days, 0..=365),
             burst_files,
             memory_max_mib,
-            heartbeat_secs: self.range(
-                "heartbeat_secs",
-                file.heartbeat_secs,
-                standard.heartbeat_secs,
-                5..=3_600,
-            ),
-            inventory_secs: self.range(
-                "inventory_secs",
-                file.inventory_secs,
-                standard.inventory_secs,
-                60..=86_400,
-            ),
-            udp_again_secs: self.range(
-                "udp_again_secs",
-                file.udp_again_secs,
-                standard.udp_again_secs,
-                5..=86_400,
-            ),
+            heartbeat_secs,
+            inventory_secs,
+            udp_again_secs,
+            upgrade_within_secs,
             daily_budget_kib: file.daily_budget_kib.map(|found| {
                 self.range("daily_budget_kib", Some(found), BUDGET_KIB_MIN, BUDGET_KIB_MIN..=BUDGET_KIB_MAX)
             }),
+            records: file.records,
+            records_root,
+            update_search: file.update_search.unwrap_or(standard.update_search),
+            update_scan_file: self.scan_file(file.update_scan_file),
         }
+    }
+
+    /// The file that Windows Update is to search.
+    fn scan_file(&mut self, path: Option<Spanned<String>>) -> Option<PathBuf> {
+        path.map(|path| PathBuf::from(self.path("update_scan_file", path)))
+    }
+
+    /// Paths watched beside the defaults.
+    fn watch(&mut self, watch: Vec<WatchFile>) -> Vec<WatchPath> {
+        self.count("watch", watch.len(), ASSIGNMENT_PATHS_MAX);
+
+        watch
+            .into_iter()
+            .map(|entry| WatchPath { area: entry.area, path: self.path("watch.path", entry.path) })
+            .collect()
     }
 
     /// Folders in which packages of languages are looked for.

@@ -11,20 +11,22 @@ use std::path::{Path, PathBuf};
 
 use vonggac_protocol::assignment::{Assignment, WatchPath};
 use vonggac_protocol::host::Role;
+use vonggac_protocol::record::RecordSubject;
 
 use crate::machine::NeverEnrol;
+use crate::os::paths;
+use crate::os::told::AskWhom;
 use crate::print::{Lang, Message};
 use crate::sensor::files::{DeclaredText, WatchBy};
 use crate::sensor::packages::Roots;
+use crate::upgrade::keys::Keys;
 
 /// Every default in one block, each with its reason.
 pub mod defaults {
-    /// Where the service finds its configuration.
-    pub const CONFIG_PATH: &str = "/etc/vonggac/agent.toml";
-    /// Where a Linux service keeps what it must remember (FHS 3.0, 5.8).
-    pub const STATE_DIR: &str = "/var/lib/vonggac-agent";
     /// The package manager of the running system.
     pub const PACKAGE_ROOT: &str = "/";
+    /// The records of the running system.
+    pub const RECORDS_ROOT: &str = "/";
     /// The system's own paths are watched: that is what the program is for.
     pub const WATCH_DEFAULTS: bool = true;
     /// Where servers have packages of languages that no package manager brought. Homes are not among them: what people
@@ -67,6 +69,8 @@ pub mod defaults {
     pub const INVENTORY_SECS: u32 = 3_600;
     /// A firewall is seldom opened; a try costs some kilobytes.
     pub const UDP_AGAIN_SECS: u32 = 3_600;
+    /// A machine that starts slowly and first tries UDP in vain has reported by then, several times over.
+    pub const UPGRADE_WITHIN_SECS: u32 = 600;
 }
 
 /// Smallest spool that can hold one whole inventory beside prompt records.
@@ -83,6 +87,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// What forbids enrolment and every connection; known from the place of the file, not from its text.
     pub never_enrol: NeverEnrol,
+    /// Whom releases of the agent are believed from; known from the place of the file likewise.
+    pub release_keys: Keys,
+    /// Within which time a new version must have reported, or the one before comes back.
+    pub upgrade_within_secs: u32,
     /// What the machine is for; `None`: as its system suggests.
     pub role: Option<Role>,
     /// Whether the system's own paths are watched.
@@ -125,6 +133,27 @@ pub struct Config {
     pub udp_again_secs: u32,
     /// KiB that may be moved on the line in a day, headers counted; `None`: no limit but the assignment's.
     pub daily_budget_kib: Option<u32>,
+    /// Which of the system's own records may be told; `None`: all that the assignment asks for.
+    pub records: Option<Vec<RecordSubject>>,
+    /// The system whose own records are read.
+    pub records_root: PathBuf,
+    /// How Windows Update is asked.
+    pub update_search: UpdateSearching,
+    /// A file with Microsoft's updates (`wsusscn2.cab`) that is asked instead.
+    pub update_scan_file: Option<PathBuf>,
+}
+
+/// How Windows Update is asked what is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateSearching {
+    /// What its own last search left in its store; nothing goes over the line.
+    #[default]
+    Store,
+    /// A search of ours, at the server that the machine is set up for.
+    Server,
+    /// Not at all.
+    Off,
 }
 
 /// Paths that are out of bounds. Counted by `Debug`, never named: the list itself is a secret of the machine.
@@ -140,8 +169,10 @@ impl fmt::Debug for Excluded {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            state_dir: PathBuf::from(defaults::STATE_DIR),
+            state_dir: paths::state_dir().to_owned(),
             never_enrol: NeverEnrol::default(),
+            release_keys: Keys::default(),
+            upgrade_within_secs: defaults::UPGRADE_WITHIN_SECS,
             role: None,
             watch_defaults: defaults::WATCH_DEFAULTS,
             watch_by: WatchBy::default(),
@@ -163,11 +194,26 @@ impl Default for Config {
             inventory_secs: defaults::INVENTORY_SECS,
             udp_again_secs: defaults::UDP_AGAIN_SECS,
             daily_budget_kib: None,
+            records: None,
+            records_root: PathBuf::from(defaults::RECORDS_ROOT),
+            update_search: UpdateSearching::default(),
+            update_scan_file: None,
         }
     }
 }
 
 impl Config {
+    /// Whom Windows Update is to ask; `None`: nobody.
+    #[must_use]
+    pub fn updater(&self) -> Option<AskWhom> {
+        match (self.update_search, &self.update_scan_file) {
+            (UpdateSearching::Off, _) => None,
+            (_, Some(path)) => Some(AskWhom::File(path.clone())),
+            (UpdateSearching::Store, None) => Some(AskWhom::Store),
+            (UpdateSearching::Server, None) => Some(AskWhom::Server),
+        }
+    }
+
     /// Where packages of languages are looked for: by default, as written here, as assigned.
     #[must_use]
     pub fn language_roots(&self, assigned: &Assignment) -> Roots {

@@ -67,14 +67,20 @@ fn live(link: Link, confined: bool) -> Ended {
         .thread_name(THREAD)
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(async {
-            // If nobody listens, the agent is ending.
-            link.events.send(LinkEvent::Confined(found)).await.ok();
-            match link.run_while(|| !(confined && reach.is_stale())).await {
-                Some(link) => Ended::Stale(link),
-                None => Ended::Stopped,
-            }
-        }),
+        Ok(runtime) => {
+            let ended = runtime.block_on(async {
+                // If nobody listens, the agent is ending.
+                link.events.send(LinkEvent::Confined(found)).await.ok();
+                match link.run_while(|| !(confined && reach.is_stale())).await {
+                    Some(link) => Ended::Stale(link),
+                    None => Ended::Stopped,
+                }
+            });
+            // The system may look for a name for half a minute where there is no network; an end does not wait for that.
+            runtime.shutdown_background();
+
+            ended
+        }
         Err(error) => Ended::Refused(link, anyhow::Error::new(error).context("start the link's runtime")),
     }
 }

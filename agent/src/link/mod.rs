@@ -12,6 +12,7 @@
 //! | [`lanes`] | from spool to batch to stream |
 //! | [`older`] | whether the disk is an older copy of itself |
 //! | [`due`] | what the spool has for a batch that fell due |
+//! | `releases` | a release on its way |
 //! | [`renewal`] | a certificate renewed before it ends; new roots |
 //! | [`sent`] | what last left this machine, for its administrator |
 
@@ -23,6 +24,7 @@ pub mod due;
 mod lanes;
 pub mod older;
 pub mod pace;
+mod releases;
 mod renewal;
 pub mod sent;
 mod session;
@@ -49,6 +51,7 @@ use crate::identity::Identity;
 use crate::machine::NeverEnrol;
 use crate::os::Confinement;
 use crate::spool::Spool;
+use crate::upgrade::fetch::{Arrived, Refused, Upgrades};
 use crate::wire::dial::DialError;
 use crate::wire::refusal_id;
 use crate::wire::tls::Client;
@@ -71,6 +74,12 @@ pub enum LinkEvent {
     Assigned(Assignment),
     /// How far the link is kept apart.
     Confined(Confinement),
+    /// A collector acknowledged something of this run for the first time.
+    Heard,
+    /// A release is whole on the disk.
+    Arrived(Arrived),
+    /// A release was refused.
+    ReleaseRefused(Refused),
     /// The budget of this day (`YYYY-MM-DD`) is used up but for the reserve: bulk waits.
     BudgetReached(String),
 }
@@ -141,6 +150,10 @@ pub struct Link {
     pub ways: Ways,
     /// A connection that stands and has said nothing yet, and with what it was taken up.
     pub standing: Option<(Connection, Client)>,
+    /// What becoming another version needs; `None`: nobody's releases are believed.
+    pub upgrades: Option<Upgrades>,
+    /// Whether a collector has acknowledged something of this run.
+    pub heard: bool,
 }
 
 /// How a connection ended.

@@ -14,6 +14,7 @@ use vonggac_protocol::observation::Observation;
 use vonggac_protocol::time::Timestamp;
 
 use crate::keep;
+use crate::os::disk;
 
 /// Enough for some thousand file changes; an administrator looks at the last ones.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -61,7 +62,7 @@ pub fn line_of_hello(at: Timestamp, hello: &Hello, frame_bytes: usize) -> Value 
 pub fn note(state_dir: &Path, line: &Value) -> io::Result<()> {
     let newer = state_dir.join(NEWER);
     if fs::metadata(&newer).is_ok_and(|found| found.len() > FILE_BYTES_MAX) {
-        fs::rename(&newer, state_dir.join(OLDER))?;
+        disk::rename(&newer, &state_dir.join(OLDER))?;
     }
     let mut bytes = serde_json::to_vec(line).map_err(io::Error::other)?;
     bytes.push(b'\n');

@@ -17,12 +17,14 @@ use vonggac_protocol::frame::{Ack, Frame, Heartbeat};
 use vonggac_protocol::hello::{ALPN_LINK, Hello, LaneSpan, Refusal, WIRE_VERSION, Welcome};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::machine::{MachineTold, StepKept};
+use vonggac_protocol::release::Platform;
 use vonggac_protocol::renewal::Renewed;
 
 use super::again::Again;
 use super::budget::Budget;
 use super::lanes::LaneLink;
 use super::pace::Step;
+use super::releases::Releases;
 use super::renewal::{self, Renewal};
 use super::{
     End, Link, LinkEvent, Outage, SharedSpool, Welcomed, new_epoch, now, older, on_disk, random, sent,
@@ -92,6 +94,7 @@ struct Session {
     counted: Moved,
     /// On a connection over TCP only.
     again: Option<Again>,
+    releases: Releases,
 }
 
 async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
@@ -153,6 +156,7 @@ async fn begin(link: &mut Link) -> anyhow::Result<Begun> {
         renewal,
         counted: Moved::default(),
         again,
+        releases: Releases::default(),
     };
 
     Ok(Begun::Session(Box::new(session), Box::new(welcome)))
@@ -201,7 +205,7 @@ async fn take_step(link: &Link, welcome: &Welcome, control: &mut SendStream) -> 
 async fn hello_of(link: &Link, epoch: Epoch, lanes: &[LaneSpan], assignment: u64) -> anyhow::Result<Hello> {
     Ok(Hello {
         wire: WIRE_VERSION,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version::own().to_owned(),
         fingerprint: link.fingerprint,
         epoch,
         lanes: lanes.to_vec(),
@@ -210,6 +214,7 @@ async fn hello_of(link: &Link, epoch: Epoch, lanes: &[LaneSpan], assignment: u64
         trusts: Some(link.identity.roots.iter().map(|root| Digest::of(root)).collect()),
         tell_outer: Some(true),
         machine: Some(machine_told(link).await?),
+        platform: link.upgrades.as_ref().map(|_| Platform::own()),
     })
 }
 
@@ -229,6 +234,9 @@ fn welcome_of(answer: Frame) -> anyhow::Result<Result<Welcome, Refusal>> {
         | Frame::Outer(_)
         | Frame::Renew(_)
         | Frame::Renewed(_)
+        | Frame::ReleaseOffer(_)
+        | Frame::ReleaseWanted(_)
+        | Frame::ReleasePiece(_)
         | Frame::StepKept(_) => anyhow::bail!("the collector answered a hello with another word"),
     }
 }
@@ -461,6 +469,7 @@ impl Session {
         let mut stop_by: Option<Instant> = None;
         loop {
             self.pump(link).await?;
+            self.releases.pump(link, &mut self.control).await?;
             self.count(link);
             if stop_by.is_some_and(|by| by <= Instant::now()) || (stop_by.is_some() && self.is_drained()) {
                 return Ok(Leave::Stop);
@@ -532,6 +541,7 @@ impl Session {
             .iter()
             .filter_map(|lane| lane.outbox.poll_timeout().map(Instant::from_std))
             .chain(self.renewal.wake_at().map(Instant::from_std))
+            .chain(self.releases.wake_at().map(Instant::from_std))
             .chain(stop_by)
             .fold(Instant::from_std(link.pacing.poll_timeout()), Instant::min)
     }
@@ -575,6 +585,8 @@ impl Session {
                 debug!("Packets come from another outer address");
                 link.pacing.handle_moved();
             }
+            Frame::ReleaseOffer(offer) => self.releases.handle_offer(link, offer).await?,
+            Frame::ReleasePiece(piece) => self.releases.handle_piece(link, piece).await?,
             Frame::Refused(refusal) => {
                 anyhow::bail!("the collector ended the connection: {:?}", refusal.code)
             }
@@ -586,6 +598,7 @@ impl Session {
             | Frame::EnrolReply(_)
             | Frame::Goodbye(_)
             | Frame::Renew(_)
+            | Frame::ReleaseWanted(_)
             | Frame::StepKept(_) => anyhow::bail!("the collector said what only an agent says"),
         }
 
@@ -606,9 +619,12 @@ impl Session {
         }
     }
 
-    async fn handle_ack(&mut self, link: &Link, ack: Ack) -> anyhow::Result<()> {
+    async fn handle_ack(&mut self, link: &mut Link, ack: Ack) -> anyhow::Result<()> {
         if ack.epoch != self.epoch {
             return Ok(());
+        }
+        if !std::mem::replace(&mut link.heard, true) {
+            link.events.send(LinkEvent::Heard).await.context("tell the loop")?;
         }
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.lane == ack.lane) {
             lane.outbox.handle_ack(ack.kept, ack.resend, now());

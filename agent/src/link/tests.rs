@@ -7,7 +7,7 @@ use quinn::Endpoint;
 use vonggac_carrier::{Connection, RecvStream};
 use vonggac_protocol::delivery::inbox::{Inbox, Verdict};
 use vonggac_protocol::frame::{Ack, Batch, Frame};
-use vonggac_protocol::hello::{LaneMark, RefusalCode, WIRE_VERSION};
+use vonggac_protocol::hello::{Hello, LaneMark, RefusalCode, WIRE_VERSION};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::observation::{AgentStopped, Kind, Observation};
 use vonggac_protocol::time::Timestamp;
@@ -58,6 +58,21 @@ fn records(lane: Lane, numbers: std::ops::Range<u64>) -> Vec<Record> {
         .collect()
 }
 
+fn welcome(hello: &Hello, marks: Vec<LaneMark>) -> Welcome {
+    Welcome {
+        wire: WIRE_VERSION,
+        marks,
+        now: clock::now(),
+        assignment: None,
+        packages: None,
+        standing: None,
+        // A collector of today to some, one of yesterday to others.
+        dictionary: hello.lanes.iter().any(|span| span.next > Seq(100)).then_some(1),
+        line: None,
+        next_step: None,
+    }
+}
+
 /// Serves until `wanted` observations are kept and the agent has said goodbye.
 async fn collect(
     endpoint: &Endpoint,
@@ -76,19 +91,7 @@ async fn collect(
             kept: books.inboxes.entry((hello.epoch, lane)).or_default().kept(),
             digest: None,
         });
-        let welcome = Welcome {
-            wire: WIRE_VERSION,
-            marks: marks.to_vec(),
-            now: clock::now(),
-            assignment: None,
-            packages: None,
-            standing: None,
-            // A collector of today to some, one of yesterday to others.
-            dictionary: hello.lanes.iter().any(|span| span.next > Seq(100)).then_some(1),
-            line: None,
-            next_step: None,
-        };
-        frames::write(&mut send, &Frame::Welcome(welcome)).await.unwrap();
+        frames::write(&mut send, &Frame::Welcome(welcome(&hello, marks.to_vec()))).await.unwrap();
 
         let (sender, mut frames_in) = mpsc::channel(8);
         tokio::spawn(read_to(receive, sender.clone()));
@@ -129,6 +132,9 @@ async fn collect(
                 | Frame::Outer(_)
                 | Frame::Renew(_)
                 | Frame::Renewed(_)
+                | Frame::ReleaseOffer(_)
+                | Frame::ReleaseWanted(_)
+                | Frame::ReleasePiece(_)
                 | Frame::StepKept(_) => {}
             }
         }
@@ -199,6 +205,8 @@ fn world(authority: &Authority, address: std::net::SocketAddr) -> (World, Link) 
         udp_again: Duration::from_secs(3_600),
         ways: Ways::load(state.path(), clock::now()),
         standing: None,
+        upgrades: None,
+        heard: false,
     };
 
     (World { state, spool, appended, _pace: pace, events, stop }, link)

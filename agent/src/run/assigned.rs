@@ -29,6 +29,7 @@ impl Assigned {
             rebaseline: None,
             daily_budget_kib: None,
             language_roots: None,
+            records: None,
         };
         let path = state_dir.join(FILENAME);
         let current = match fs::read_to_string(&path) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 use vonggac_carrier::Way;
+use vonggac_protocol::hello::Welcome;
 use vonggac_protocol::id::Lane;
 use vonggac_protocol::line::BudgetReached;
 use vonggac_protocol::observation::Kind;
@@ -16,6 +17,7 @@ use crate::clock;
 use crate::link::LinkEvent;
 use crate::os::Confinement;
 use crate::status::CertificateSpan;
+use crate::upgrade::Leaving;
 
 /// What is known of the link.
 #[derive(Default)]
@@ -30,47 +32,51 @@ pub(super) struct Connection {
 }
 
 impl Agent {
-    pub(super) async fn handle_link(&mut self, event: LinkEvent) -> anyhow::Result<()> {
+    /// Takes what the link tells; says whether the agent is to end by it.
+    pub(super) async fn handle_link(&mut self, event: LinkEvent) -> anyhow::Result<Option<Leaving>> {
         self.due.status_soon();
         match event {
-            LinkEvent::Connected(welcome, way) => {
-                let now = clock::now();
-                self.connection = Connection {
-                    connected: true,
-                    since: Some(now),
-                    reason: None,
-                    way: Some(way),
-                    clock_offset_ms: Some(now.0.saturating_sub(welcome.now.0)),
-                    certificate: welcome.standing.as_ref().map(CertificateSpan::of),
-                };
-                if let Some(span) = self.connection.certificate {
-                    self.ending.handle_said(span, welcome.now, clock::instant());
-                    self.tell_ending().await?;
-                }
-                if let Some(assignment) = welcome.assignment.clone() {
-                    self.take_assignment(assignment).await?;
-                }
-                self.compare_inventory(welcome);
-
-                Ok(())
-            }
+            LinkEvent::Connected(welcome, way) => self.handle_connected(welcome, way).await?,
             LinkEvent::Lost(outage) => {
                 if self.connection.connected {
                     self.connection.since = Some(clock::now());
                 }
                 self.connection.connected = false;
                 self.connection.reason = Some(outage.message_id());
-
-                Ok(())
             }
-            LinkEvent::Assigned(assignment) => self.take_assignment(assignment).await,
-            LinkEvent::BudgetReached(day) => self.tell_budget(day).await,
-            LinkEvent::Confined(confined) => {
-                self.handle_confined(confined);
-
-                Ok(())
+            LinkEvent::Assigned(assignment) => self.take_assignment(assignment).await?,
+            LinkEvent::BudgetReached(day) => self.tell_budget(day).await?,
+            LinkEvent::Confined(confined) => self.handle_confined(confined),
+            LinkEvent::Heard => self.handle_heard().await?,
+            LinkEvent::Arrived(arrived) => {
+                return Ok(self.handle_arrived(arrived).await?.then_some(Leaving::Again));
             }
+            LinkEvent::ReleaseRefused(refused) => self.handle_refused(refused).await?,
         }
+
+        Ok(None)
+    }
+
+    async fn handle_connected(&mut self, welcome: Box<Welcome>, way: Way) -> anyhow::Result<()> {
+        let now = clock::now();
+        self.connection = Connection {
+            connected: true,
+            since: Some(now),
+            reason: None,
+            way: Some(way),
+            clock_offset_ms: Some(now.0.saturating_sub(welcome.now.0)),
+            certificate: welcome.standing.as_ref().map(CertificateSpan::of),
+        };
+        if let Some(span) = self.connection.certificate {
+            self.ending.handle_said(span, welcome.now, clock::instant());
+            self.tell_ending().await?;
+        }
+        if let Some(assignment) = welcome.assignment.clone() {
+            self.take_assignment(assignment).await?;
+        }
+        self.compare_inventory(welcome);
+
+        Ok(())
     }
 
     fn handle_confined(&mut self, confined: Confinement) {

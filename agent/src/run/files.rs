@@ -146,6 +146,7 @@ fn settings(config: &Config, assignment: &Assignment) -> FilesSettings {
     settings.scan_disk_bytes_per_second = NonZeroU64::new(config.scan_disk_mib_per_second << 20);
     settings.rehash_days = config.rehash_days;
     settings.watch_by = config.watch_by;
+    settings.autostart = config.watch_defaults;
     settings.burst_files = config.burst_files;
 
     settings

@@ -7,18 +7,22 @@ use std::{fs, io};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use vonggac_protocol::activation::Activation;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::host::{HostDescribed, Role};
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 use vonggac_protocol::observation::{Kind, SensorFailed};
 use vonggac_protocol::package::{Package, inventory_digest};
 use vonggac_protocol::patch::{PatchState, StaleLibraries};
+use vonggac_protocol::posture::Posture;
 use vonggac_protocol::time::Timestamp;
 
+use super::system::{System, posture_to_tell};
 use crate::keep;
-use crate::os::machine;
-use crate::sensor::packages::ReadPackagesError;
-use crate::sensor::{host, licences, packages, patches};
+use crate::os::told::AskWhom;
+use crate::os::{machine, wmi};
+use crate::sensor::packages::{Marks, ReadPackagesError};
+use crate::sensor::{activation, host, licences, packages, patches};
 
 /// What does not change is told again once a day, so that a collector knows it is still so.
 const TELL_AGAIN: Duration = Duration::from_secs(86_400);
@@ -27,6 +31,12 @@ const PACKAGES: &str = "inventory.cbor";
 const TOLD: &str = "inventory-told.json";
 const PATCHES: &str = "patches.json";
 const HOST: &str = "host.json";
+const POSTURE: &str = "posture.json";
+const USERS: &str = "user-software.json";
+const ACTIVATION: &str = "activation.json";
+
+/// Asking the licensing service starts it, which costs a machine some seconds: no more often than this.
+const ACTIVATION_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The record that carried the last of an inventory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,6 +56,12 @@ pub(super) struct Inventory {
     told: Option<Told>,
     patches: Option<PatchState>,
     host: Option<HostDescribed>,
+    posture: Option<Posture>,
+    activation: Option<Activation>,
+    /// When the licensing service was asked last.
+    activation_at: Option<Instant>,
+    /// The system itself, asked of its updates.
+    system: System,
     role: Option<Role>,
     /// Paths that are neither opened, named nor counted.
     excluded: Vec<PathBuf>,
@@ -56,6 +72,8 @@ pub(super) struct Inventory {
     roots: packages::Roots,
     /// What was found of languages the last time.
     languages: Option<packages::Languages>,
+    /// What was read of users of Windows who may not be signed in now.
+    users: packages::UserSoftware,
     /// Which sensors cannot work, and why.
     failing: BTreeMap<&'static str, String>,
 }
@@ -69,6 +87,8 @@ pub(super) struct Reading {
     packages: Option<BTreeSet<Package>>,
     patches: Option<PatchState>,
     host: Option<HostDescribed>,
+    posture: Option<Posture>,
+    activation: Option<Activation>,
     /// A package manager was at work: read again soon.
     pub(super) soon: bool,
 }
@@ -83,6 +103,9 @@ impl Inventory {
         let told = read_json(&state_dir.join(TOLD)).context("read which inventory was told")?;
         let patches = read_json(&state_dir.join(PATCHES)).context("read which patch state was told")?;
         let host = read_json(&state_dir.join(HOST)).context("read which host was told")?;
+        let posture = read_json(&state_dir.join(POSTURE)).context("read which posture was told")?;
+        let activation = read_json(&state_dir.join(ACTIVATION)).context("read which activation was told")?;
+        let system = System::new(Some(AskWhom::Store), patches.as_ref());
 
         Ok(Self {
             root: root.to_owned(),
@@ -91,6 +114,10 @@ impl Inventory {
             told,
             patches,
             host,
+            posture,
+            activation,
+            activation_at: None,
+            system,
             role,
             excluded,
             told_at: None,
@@ -98,8 +125,16 @@ impl Inventory {
             finder: packages::Finder::default(),
             roots: packages::Roots::default(),
             languages: None,
+            users: packages::UserSoftware::load(&state_dir.join(USERS)),
             failing: BTreeMap::new(),
         })
+    }
+
+    /// Asks Windows Update in this way; `None`: it is not asked.
+    pub(super) fn asking(mut self, whom: Option<AskWhom>) -> Self {
+        self.system = System::new(whom, self.patches.as_ref());
+
+        self
     }
 
     /// Where packages of languages are looked for from now on.
@@ -133,6 +168,9 @@ impl Inventory {
         let due = self.told_at.is_none_or(|at| instant.duration_since(at) >= TELL_AGAIN);
         let mut reading = Reading::default();
         self.read_host(due, &mut reading);
+        self.read_posture(due, &mut reading);
+        self.read_activation(due, instant, &mut reading);
+        self.read_system(now, instant, due, &mut reading);
         let languages = self.finder.find(&self.root, &self.roots);
         self.note("languages", languages.problem.map(str::to_owned), &mut reading);
         let is_same = self.stamps.as_ref() == Some(&stamps) && self.languages.as_ref() == Some(&languages);
@@ -140,7 +178,7 @@ impl Inventory {
             self.look_at_services(&mut reading);
             return reading;
         }
-        let read = match packages::read(&self.root) {
+        let read = match self.read_packages() {
             // A system without a database of packages may run programs all the same.
             Err(error @ ReadPackagesError::NoDatabase) if !languages.packages.is_empty() => {
                 Ok(packages::Inventory { unread: vec![error], ..packages::Inventory::default() })
@@ -162,7 +200,7 @@ impl Inventory {
                 self.read_patches(now, due, installed, &mut reading);
             }
             Err(error) => {
-                reading.soon = error.is_passing();
+                reading.soon |= error.is_passing();
                 self.note("packages", Some(error.to_string()), &mut reading);
             }
         }
@@ -173,6 +211,54 @@ impl Inventory {
         }
 
         reading
+    }
+
+    /// Reads the databases of packages; what is learnt of users is kept at once, for it is known again or not at all.
+    fn read_packages(&mut self) -> Result<packages::Inventory, ReadPackagesError> {
+        let before = self.users.clone();
+        let read = packages::read_with(&self.root, &mut self.users);
+        if self.users != before && self.users.save(&self.state_dir.join(USERS)).is_err() {
+            // Whoever signs out before it can be kept takes his programs along, until he signs in.
+            self.users = before;
+        }
+
+        read
+    }
+
+    fn read_posture(&self, due: bool, reading: &mut Reading) {
+        if let Some(found) = posture_to_tell(&self.root, self.posture.as_ref(), due) {
+            reading.kinds.push(Kind::Posture(found.clone()));
+            reading.posture = Some(found);
+        }
+    }
+
+    fn read_activation(&mut self, due: bool, instant: Instant, reading: &mut Reading) {
+        let rests = |at: Instant| instant.duration_since(at) < ACTIVATION_EVERY;
+        if !due && self.activation_at.is_some_and(rests) {
+            return;
+        }
+        self.activation_at = Some(instant);
+        let Some(found) = activation::read(&self.root, &self.excluded) else { return };
+        if due || self.activation.as_ref() != Some(&found) {
+            reading.kinds.push(Kind::Activation(found.clone()));
+            reading.activation = Some(found);
+        }
+    }
+
+    /// The patch state where no package manager tells it.
+    fn read_system(&mut self, now: Timestamp, instant: Instant, due: bool, reading: &mut Reading) {
+        let Some(found) = self.system.patches(now, instant, self.patches.as_ref()) else { return };
+        reading.soon = self.system.is_soon();
+        match found {
+            Ok(state) => {
+                self.note("patches", None, reading);
+                if due || self.patches.as_ref() != Some(&state) {
+                    reading.kinds.push(Kind::PatchState(state.clone()));
+                    reading.patches = Some(state);
+                }
+            }
+            Err(error) => self.note("patches", Some(format!("the registry: {}", error.kind())), reading),
+        }
     }
 
     fn read_host(&mut self, due: bool, reading: &mut Reading) {
@@ -200,15 +286,16 @@ impl Inventory {
         }
     }
 
-    fn read_patches(
+    /// The patch state by files of package managers, and what they tell of packages.
+    fn read_lists(
         &mut self,
         now: Timestamp,
         due: bool,
-        installed: BTreeSet<Package>,
+        installed: &BTreeSet<Package>,
         reading: &mut Reading,
-    ) {
+    ) -> Marks {
         let kernel = patches::Running { release: machine::kernel_release(), build: machine::kernel_build() };
-        let mut found = patches::read(&self.root, now, &installed, &kernel, self.patches.as_ref());
+        let mut found = patches::read(&self.root, now, installed, &kernel, self.patches.as_ref());
         found.state.stale = patches::stale(&self.root, &self.excluded);
         let problems = (!found.problems.is_empty()).then(|| found.problems.join("; "));
         self.note("patches", problems, reading);
@@ -216,6 +303,20 @@ impl Inventory {
             reading.kinds.push(Kind::PatchState(found.state.clone()));
             reading.patches = Some(found.state);
         }
+
+        found.marks
+    }
+
+    fn read_patches(
+        &mut self,
+        now: Timestamp,
+        due: bool,
+        installed: BTreeSet<Package>,
+        reading: &mut Reading,
+    ) {
+        // Where the system tells its own patches (`read_system`), no files are read for them.
+        let marks =
+            if wmi::AVAILABLE { Marks::default() } else { self.read_lists(now, due, &installed, reading) };
         let before = match packages::load(&self.state_dir.join(PACKAGES)) {
             Ok(before) => before,
             Err(error) => {
@@ -223,7 +324,7 @@ impl Inventory {
                 None
             }
         };
-        let installed = packages::mark(installed, &found.marks, before.as_ref());
+        let installed = packages::mark(installed, &marks, before.as_ref());
         match packages::report(before.as_ref(), self.told.map(|told| told.digest), &installed) {
             Ok(kinds) if kinds.is_empty() => {}
             Ok(kinds) => {
@@ -268,13 +369,21 @@ impl Inventory {
             write_json(&self.state_dir.join(HOST), &found).context("keep which host was told")?;
             self.host = Some(found);
         }
+        if let Some(found) = reading.activation {
+            write_json(&self.state_dir.join(ACTIVATION), &found).context("keep which activation was told")?;
+            self.activation = Some(found);
+        }
+        if let Some(found) = reading.posture {
+            write_json(&self.state_dir.join(POSTURE), &found).context("keep which posture was told")?;
+            self.posture = Some(found);
+        }
 
         Ok(())
     }
 
     /// Forgets what another identity told.
     pub(super) fn forget(state_dir: &Path) -> io::Result<()> {
-        for name in [TOLD, PATCHES, HOST, PACKAGES] {
+        for name in [TOLD, PATCHES, HOST, POSTURE, PACKAGES, USERS, ACTIVATION] {
             match fs::remove_file(state_dir.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}

@@ -13,7 +13,11 @@
 //! | `connection` | what the link tells |
 //! | `files` | the files sensor |
 //! | `inventory` | readings of packages, patches, licences, host |
+//! | `records` | the system's own records |
+//! | `system` | what the inventory asks of the system itself: Windows Update, protection |
 //! | `told` | what stands in the status file |
+//! | `upgrade` | becoming another version |
+//! | `watching` | the files sensor among everything else |
 //! | [`writer`] | the writing end of the spool |
 
 mod alive;
@@ -22,7 +26,11 @@ mod certificate;
 mod connection;
 mod files;
 mod inventory;
+mod records;
+mod system;
 mod told;
+mod upgrade;
+mod watching;
 pub mod writer;
 
 #[cfg(test)]
@@ -40,12 +48,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use vonggac_protocol::assignment::Assignment;
+use vonggac_protocol::digest::Digest;
 use vonggac_protocol::hello::Welcome;
 use vonggac_protocol::host::Health;
 use vonggac_protocol::id::{Lane, Seq};
-use vonggac_protocol::observation::{
-    AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation, SensorFailed,
-};
+use vonggac_protocol::observation::{AgentStarted, AgentStopped, AssignmentRefused, Kind, Observation};
+use vonggac_protocol::release::Version;
 use vonggac_protocol::time::Timestamp;
 
 use crate::clock;
@@ -53,12 +61,14 @@ use crate::config::Config;
 use crate::identity::{Identity, fingerprint};
 use crate::keep;
 use crate::link::pace::Pacing;
-use crate::link::{Link, LinkEvent, SharedSpool, WireBytes, apart, new_epoch};
+use crate::link::{Link, LinkEvent, Pace, SharedSpool, WireBytes, apart, new_epoch};
 use crate::os::{Confinement, OwnUse, machine, service};
 use crate::sensor::files::Change;
 use crate::sensor::files::behind::SpoolPlace;
 use crate::sensor::health;
 use crate::spool::{Limits, Spool};
+use crate::upgrade::Leaving;
+use crate::upgrade::fetch::Upgrades;
 use crate::wire::ways::Ways;
 use alive::{Alive, Before};
 use assigned::Assigned;
@@ -66,6 +76,7 @@ use certificate::Ending;
 use connection::Connection;
 use files::Files;
 use inventory::{Inventory, Reading};
+use records::Recorder;
 use writer::{Places, Writer};
 
 /// What the link may tell before the loop has looked at it; it waits when that is full.
@@ -80,6 +91,9 @@ const HEALTH_EVERY: Duration = Duration::from_secs(15 * 60);
 /// A status is at most so old when something has changed.
 const STATUS_DELAY: Duration = Duration::from_secs(2);
 
+/// How long after a failed start of the files sensor it is tried again the first time.
+const FILES_AGAIN: Duration = Duration::from_secs(5);
+
 /// After how long databases of packages that were being written to are read again.
 const READ_AGAIN: Duration = Duration::from_secs(60);
 
@@ -93,6 +107,8 @@ enum Event {
     Link(LinkEvent),
     LinkEnded,
     Read(Box<(Inventory, Reading)>),
+    RecordsDue,
+    Recorded(Box<(Recorder, records::Read)>),
     Tick,
     StatusDue,
     HealthDue,
@@ -105,11 +121,11 @@ enum Event {
 /// # Errors
 /// With a [`Message`](crate::print::Message) if the machine is not enrolled or another agent runs; otherwise if the
 /// disk or a part fails in a way that only a new start can mend. Nothing that was spooled is lost by it.
-pub async fn run(config: Config, root: &Path, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(config: Config, root: &Path, stop: CancellationToken) -> anyhow::Result<Leaving> {
     let _lock = keep::lock(&config.state_dir)?;
     let identity = Identity::open(&config.state_dir)?;
     let mut agent = Agent::start(config, identity, root).await?;
-    info!(version = env!("CARGO_PKG_VERSION"), "Agent started");
+    info!(version = crate::version::own(), "Agent started");
     let signals = tokio::spawn(async move {
         match service::stop_requested().await {
             Ok(()) => Ok(()),
@@ -117,14 +133,17 @@ pub async fn run(config: Config, root: &Path, stop: CancellationToken) -> anyhow
         }
     });
     let ended = agent.live(stop, signals).await;
-    if let Err(error) = service::notify("STOPPING=1") {
+    // Whoever makes way for another version does not stop: a manager that believed so would end the launcher before long.
+    if !matches!(ended, Ok(Leaving::Again))
+        && let Err(error) = service::notify("STOPPING=1")
+    {
         warn!(%error, "The service manager could not be told");
     }
-    let stopped = agent.stop(ended.is_ok()).await;
-    ended.and(stopped)?;
-    info!("Agent stopped");
+    let stopped = agent.stop(ended.as_ref().ok().copied()).await;
+    let ending = ended.and_then(|ending| stopped.map(|()| ending))?;
+    info!(?ending, "Agent stopped");
 
-    Ok(())
+    Ok(ending)
 }
 
 struct Agent {
@@ -135,7 +154,7 @@ struct Agent {
     writer: Writer,
     alive: Alive,
     assigned: Assigned,
-    pace: watch::Sender<crate::link::Pace>,
+    pace: watch::Sender<Pace>,
     link: Option<JoinHandle<()>>,
     link_stop: CancellationToken,
     link_events: mpsc::Receiver<LinkEvent>,
@@ -147,6 +166,8 @@ struct Agent {
     /// `None` while it cannot work; tried again at each tick.
     files: Option<Files>,
     files_failing: bool,
+    /// How long until it is tried again, doubled each time up to the tick.
+    files_again: Duration,
     /// Interruptions of watches that have ended since.
     watch_losses: u64,
     /// What the spool holds for the baseline; outer `None`: nothing.
@@ -154,9 +175,16 @@ struct Agent {
     /// `None` while a reading is under way.
     inventory: Option<Inventory>,
     reading: Option<JoinHandle<(Inventory, Reading)>>,
+    /// `None` while it reads, or where there is nothing to read.
+    recorder: Option<Recorder>,
+    recording: Option<JoinHandle<(Recorder, records::Read)>>,
+    records_failing: Option<String>,
     /// What a collector said it holds while a reading was under way.
     welcome: Option<Box<Welcome>>,
     assignment_refused: bool,
+    told_again: upgrade::ToldAgain,
+    /// This version has reported, and that could not be kept yet.
+    settling: bool,
     /// What was told of our own health, and when.
     health_told: Option<(Instant, Health)>,
     due: Due,
@@ -169,6 +197,7 @@ struct Due {
     status: Option<Instant>,
     health: Instant,
     inventory: Instant,
+    records: Option<Instant>,
 }
 
 impl Agent {
@@ -182,27 +211,13 @@ impl Agent {
         let (pace, pace_receiver) = watch::channel(assigned.pace());
         let (events, link_events) = mpsc::channel(LINK_EVENTS);
         let (link_stop, wire) = (CancellationToken::new(), Arc::new(WireBytes::open(&state_dir)));
-        let machine_id = machine::machine_id().ok();
-        let link = Link {
-            fingerprint: fingerprint(identity.names.host, machine_id.as_deref(), &machine::name()),
-            identity: identity.clone(),
-            never_enrol: config.never_enrol.clone(),
-            outside: tokio::runtime::Handle::current(),
-            state_dir: state_dir.clone(),
-            spool: spool.clone(),
-            appended: appended_receiver,
-            pace: pace_receiver,
-            events,
-            wire: wire.clone(),
-            pacing: Pacing::new(clock::instant()),
-            stop: link_stop.clone(),
-            grace: DRAIN_GRACE,
-            udp_again: Duration::from_secs(u64::from(config.udp_again_secs)),
-            ways: Ways::load(&state_dir, now),
-            standing: None,
-        };
+        let link =
+            link(&config, &identity, &spool, (appended_receiver, pace_receiver), events, &wire, &link_stop);
         let mut agent = Self {
-            inventory: Some(Inventory::open(root, &state_dir, config.role, config.exclude.0.clone())?),
+            inventory: Some(
+                Inventory::open(root, &state_dir, config.role, config.exclude.0.clone())?
+                    .asking(config.updater()),
+            ),
             writer: Writer::new(spool.clone(), appended),
             due: Due::from(Instant::now()),
             started: (now, Instant::now()),
@@ -221,14 +236,21 @@ impl Agent {
             ending: Ending::load(&state_dir),
             files: None,
             files_failing: false,
+            files_again: FILES_AGAIN,
             watch_losses: 0,
             held: Some(None),
             reading: None,
+            recorder: None,
+            recording: None,
+            records_failing: None,
             welcome: None,
             assignment_refused: false,
+            told_again: upgrade::ToldAgain::new(),
+            settling: false,
             health_told: None,
         };
         agent.limit_line();
+        agent.start_records().await?;
         agent.tell_start(before).await?;
         agent.start_files().await?;
         service::notify("READY=1").context("tell the service manager")?;
@@ -236,15 +258,15 @@ impl Agent {
         Ok(agent)
     }
 
-    async fn tell_start(&self, before: Before) -> anyhow::Result<()> {
+    async fn tell_start(&mut self, before: Before) -> anyhow::Result<()> {
         let started = AgentStarted {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::own().to_owned(),
             after_crash: before.crashed,
             watched_until: before.watched_until,
         };
         self.writer.spool(&[observed(Kind::AgentStarted(started))]).await?;
 
-        Ok(())
+        self.tell_upgrades().await
     }
 
     /// The loop: one event at a time.
@@ -252,19 +274,25 @@ impl Agent {
         &mut self,
         stop: CancellationToken,
         mut signals: JoinHandle<anyhow::Result<()>>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Leaving> {
         loop {
             let event = self.next_event(&stop, &mut signals).await?;
             match event {
                 Event::Changes(changes) => self.handle_changes(changes).await?,
-                Event::Link(event) => self.handle_link(event).await?,
+                Event::Link(event) => {
+                    if self.handle_link(event).await? == Some(Leaving::Again) {
+                        return Ok(Leaving::Again);
+                    }
+                }
                 Event::LinkEnded => anyhow::bail!("the link ended although nobody asked it to"),
                 Event::Read(read) => self.handle_reading(read.0, read.1).await?,
+                Event::RecordsDue => self.begin_recording(),
+                Event::Recorded(read) => self.handle_records(read.0, read.1).await?,
                 Event::Tick => self.tick().await?,
                 Event::StatusDue => self.write_status(),
                 Event::HealthDue => self.observe_health().await?,
                 Event::InventoryDue => self.begin_reading(),
-                Event::Stop => return Ok(()),
+                Event::Stop => return Ok(Leaving::Stopped),
             }
         }
     }
@@ -286,6 +314,12 @@ impl Agent {
                 None => std::future::pending().await,
             }
         };
+        let recording = async {
+            match &mut self.recording {
+                Some(recording) => recording.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => Ok(Event::Stop),
@@ -299,98 +333,12 @@ impl Agent {
                 self.reading = None;
                 Ok(Event::Read(Box::new(read.context("read the inventory")?)))
             }
+            read = recording => {
+                self.recording = None;
+                Ok(Event::Recorded(Box::new(read.context("read the system's records")?)))
+            }
             event = self.due.next() => Ok(event),
         }
-    }
-
-    /// Starts the files sensor; if it cannot work, that is told once and tried again at the next tick.
-    async fn start_files(&mut self) -> anyhow::Result<()> {
-        let (config, assignment, spool) =
-            (self.config.clone(), self.assigned.current().clone(), self.spool.clone());
-        let started = tokio::task::spawn_blocking(move || Files::start(&config, &assignment, &spool)).await;
-        match started.context("start the files sensor")? {
-            Ok(files) => {
-                self.files = Some(files);
-                self.files_failing = false;
-
-                self.hold().await
-            }
-            Err(error) => self.files_failed(&error).await,
-        }
-    }
-
-    async fn files_failed(&mut self, error: &anyhow::Error) -> anyhow::Result<()> {
-        if std::mem::replace(&mut self.files_failing, true) {
-            return Ok(());
-        }
-        warn!("Files sensor cannot work");
-        // The innermost cause may name a path; what we were doing does not.
-        let failed = SensorFailed { sensor: "files".to_owned(), reason: error.to_string() };
-        self.spool(vec![Kind::SensorFailed(failed)]).await?;
-
-        Ok(())
-    }
-
-    /// Spool before baseline.
-    async fn handle_changes(&mut self, changes: Vec<Change>) -> anyhow::Result<()> {
-        if changes.is_empty() {
-            let error = match self.end_files().await {
-                Ok(()) => anyhow::anyhow!("the files sensor ended"),
-                Err(error) => error,
-            };
-            return self.files_failed(&error).await;
-        }
-        let observations: Vec<Observation> =
-            changes.iter().map(|change| change.observation.clone()).collect();
-        let places = self.write(&observations).await?;
-        if let Some(files) = &self.files {
-            files.confirm(&changes, &places);
-        }
-        self.hold().await?;
-
-        Ok(())
-    }
-
-    /// Has the spool keep what the baseline does not hold yet: an agent that dies now finds there what it had told.
-    async fn hold(&mut self) -> anyhow::Result<()> {
-        let absorbed = self.files.as_ref().map(Files::absorbed);
-        if self.held == absorbed {
-            return Ok(());
-        }
-        self.held = absorbed;
-        let spool = self.spool.clone();
-        let held = tokio::task::spawn_blocking(move || {
-            let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
-            match absorbed {
-                Some(Some(place)) if place.epoch == spool.epoch() => {
-                    spool.hold(Lane::Prompt, place.seq.next())
-                }
-                Some(_) => Ok(()),
-                None => spool.let_go(),
-            }
-        });
-
-        held.await.context("hold what was spooled")?.context("hold what was spooled")
-    }
-
-    /// Ends the files sensor; what it still tells is spooled.
-    async fn end_files(&mut self) -> anyhow::Result<()> {
-        let Some(mut files) = self.files.take() else { return Ok(()) };
-        files.ask_to_stop();
-        loop {
-            let changes = files.next().await;
-            if changes.is_empty() {
-                break;
-            }
-            let observations: Vec<Observation> =
-                changes.iter().map(|change| change.observation.clone()).collect();
-            let places = self.write(&observations).await?;
-            files.confirm(&changes, &places);
-        }
-        self.watch_losses += files.stats().watch_losses;
-        files.join().await?;
-
-        self.hold().await
     }
 
     async fn take_assignment(&mut self, assignment: Assignment) -> anyhow::Result<()> {
@@ -403,6 +351,7 @@ impl Agent {
                 self.pace.send_replace(self.assigned.pace());
                 self.limit_line();
                 self.due.inventory_within(self.inventory_every());
+                self.retell_records();
                 if let Some(files) = self.files.as_ref().filter(|_| watched == self.assigned.current().watch)
                 {
                     // The same paths: watching goes on, and only orders may be new.
@@ -459,9 +408,16 @@ impl Agent {
         let places = self.spool(reading.kinds.clone()).await?;
         let epoch = self.spool.lock().unwrap_or_else(PoisonError::into_inner).epoch();
         let confirmed = tokio::task::spawn_blocking(move || {
-            inventory.confirm(reading, epoch, &places).map(|()| inventory)
+            let kept = inventory.confirm(reading, epoch, &places);
+            (inventory, kept)
         });
-        self.inventory = Some(confirmed.await.context("keep what was told")??);
+        let (inventory, kept) = confirmed.await.context("keep what was told")?;
+        self.inventory = Some(inventory);
+        // What is not kept as told is told again: twice, but never not at all, and the other sensors go on.
+        if let Err(error) = kept {
+            warn!(error = %error.root_cause(), "What was told of the machine could not be kept; it will be told again");
+            self.due.inventory_within(READ_AGAIN);
+        }
         if let Some(welcome) = self.welcome.take() {
             self.compare_inventory(welcome);
         }
@@ -520,7 +476,8 @@ impl Agent {
             self.start_files().await?;
         }
         self.hold().await?;
-        self.due.tick = Instant::now() + self.due.tick_every;
+        self.settle_again().await?;
+        self.due.tick = Instant::now() + self.next_tick();
         self.tell_ending().await?;
         self.alive.mark(clock::now()).context("mark that an agent watches")?;
         self.keep_traffic();
@@ -528,6 +485,16 @@ impl Agent {
         self.write_status();
 
         Ok(())
+    }
+
+    fn next_tick(&mut self) -> Duration {
+        if self.files.is_some() {
+            return self.due.tick_every;
+        }
+        let wait = self.files_again.min(self.due.tick_every);
+        self.files_again = wait.saturating_mul(2);
+
+        wait
     }
 
     fn keep_traffic(&self) {
@@ -540,14 +507,19 @@ impl Agent {
         Duration::from_secs(u64::from(self.assigned.current().inventory_secs))
     }
 
-    /// The end, in order: sensors, spool, link. `asked` is false if a part failed.
-    async fn stop(mut self, asked: bool) -> anyhow::Result<()> {
+    /// The end, in order: sensors, spool, link. `asked` is `None` if a part failed.
+    async fn stop(mut self, asked: Option<Leaving>) -> anyhow::Result<()> {
         if let Err(error) = self.end_files().await {
             warn!("Files sensor did not end in order");
             debug!(error = %format!("{error:#}"), "Files sensor did not end in order");
         }
-        if asked {
-            let stopped = AgentStopped { reason: "service".to_owned() };
+        self.end_records().await?;
+        if let Some(ending) = asked {
+            let reason = match ending {
+                Leaving::Stopped => "service",
+                Leaving::Again => "upgrade",
+            };
+            let stopped = AgentStopped { reason: reason.to_owned() };
             self.spool(vec![Kind::AgentStopped(stopped)]).await?;
             self.alive.end(clock::now()).context("mark that the agent stopped")?;
         }
@@ -575,7 +547,7 @@ impl Due {
         let watchdog = service::watchdog().map_or(TICK, |every| every / 2);
         let tick_every = TICK.min(watchdog);
 
-        Self { tick: now, tick_every, status: None, health: now, inventory: now }
+        Self { tick: now, tick_every, status: None, health: now, inventory: now, records: None }
     }
 
     fn status_soon(&mut self) {
@@ -594,12 +566,60 @@ impl Due {
         ]
         .into_iter()
         .chain(self.status.map(|at| (at, Event::StatusDue)))
+        .chain(self.records.map(|at| (at, Event::RecordsDue)))
         .min_by_key(|(at, _)| *at)
         .expect("three are always there");
         tokio::time::sleep_until(at).await;
 
         event
     }
+}
+
+/// Tells this machine from a copy.
+/// What the link needs of the rest.
+fn link(
+    config: &Config,
+    identity: &Identity,
+    spool: &SharedSpool,
+    (appended, pace): (watch::Receiver<u64>, watch::Receiver<Pace>),
+    events: mpsc::Sender<LinkEvent>,
+    wire: &Arc<WireBytes>,
+    stop: &CancellationToken,
+) -> Link {
+    Link {
+        fingerprint: own_fingerprint(identity),
+        identity: identity.clone(),
+        never_enrol: config.never_enrol.clone(),
+        outside: tokio::runtime::Handle::current(),
+        state_dir: config.state_dir.clone(),
+        spool: spool.clone(),
+        appended,
+        pace,
+        events,
+        wire: wire.clone(),
+        pacing: Pacing::new(clock::instant()),
+        stop: stop.clone(),
+        grace: DRAIN_GRACE,
+        udp_again: Duration::from_secs(u64::from(config.udp_again_secs)),
+        ways: Ways::load(&config.state_dir, clock::now()),
+        standing: None,
+        upgrades: upgrades(config),
+        heard: false,
+    }
+}
+
+fn own_fingerprint(identity: &Identity) -> Digest {
+    let machine_id = machine::machine_id().ok();
+
+    fingerprint(identity.names.host, machine_id.as_deref(), &machine::name())
+}
+
+/// What becoming another version needs; `None` where nobody's releases are believed.
+fn upgrades(config: &Config) -> Option<Upgrades> {
+    let (keys, state_dir) = (config.release_keys.clone(), config.state_dir.clone());
+    let own = Version::parse(crate::version::own()).filter(|_| !keys.is_empty())?;
+
+    Some(Upgrades { keys, own, state_dir })
 }
 
 fn observed(kind: Kind) -> Observation {
@@ -628,6 +648,7 @@ fn open_spool(config: &Config, identity: &Identity) -> anyhow::Result<SharedSpoo
             spool.renew(new_epoch()?).context("renew the spool")?;
             Inventory::forget(state_dir).context("forget what was told")?;
             Assigned::forget(state_dir).context("forget what was assigned")?;
+            Recorder::forget(state_dir).context("forget which records were told")?;
         }
         keep::write_whole(&host_path, host.as_bytes()).context("keep the host's name")?;
     }

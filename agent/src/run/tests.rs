@@ -100,16 +100,16 @@ impl World {
         );
         ended.unwrap();
 
-        observations
+        observations.expect("no goodbye, although the agent ended in order")
     }
 }
 
-/// Keeps one connection's observations until goodbye.
+/// Keeps one connection's observations until goodbye; `None` if the connection ended without.
 async fn collect(
     endpoint: &Endpoint,
     assignment: Option<Assignment>,
     look: impl Fn(&[Observation]),
-) -> Vec<Observation> {
+) -> Option<Vec<Observation>> {
     let connection = Connection::from(endpoint.accept().await.unwrap().await.unwrap());
     let (mut send, mut receive) = connection.accept_control().await.unwrap();
     let Ok(Frame::Hello(hello)) = frames::read(&mut receive).await else { panic!("no hello") };
@@ -150,7 +150,7 @@ async fn collect(
     let mut observations = Vec::new();
     while let Some(frame) = batches.recv().await {
         if matches!(frame, Frame::Goodbye(_)) {
-            return observations;
+            return Some(observations);
         }
         let Frame::Batch(batch) = frame else { continue };
         let raw = batch.unpack().unwrap();
@@ -160,7 +160,8 @@ async fn collect(
         frames::write(&mut send, &Frame::Ack(ack)).await.unwrap();
         look(&observations);
     }
-    panic!("no goodbye")
+
+    None
 }
 
 fn has(observations: &[Observation], word: &str) -> bool {

@@ -31,7 +31,7 @@ impl Agent {
         let names = &self.identity.names;
 
         Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::own().to_owned(),
             process: std::process::id(),
             started_at: self.started.0,
             at: clock::now(),
@@ -72,7 +72,8 @@ impl Agent {
 
     fn problems(&self) -> Vec<Problem> {
         let files = self.files_failing.then_some("files");
-        let failing = self.inventory.iter().flat_map(Inventory::failing).chain(files);
+        let records = self.records_failing.as_ref().map(|_| "records");
+        let failing = self.inventory.iter().flat_map(Inventory::failing).chain(files).chain(records);
         let mut problems: Vec<Problem> = failing
             .map(|sensor| Problem { id: "problem-sensor".to_owned(), sensor: Some(sensor.to_owned()) })
             .collect();

@@ -1,6 +1,7 @@
 //! The parts of the agent that each watch one kind of thing and hand values to `run.rs`. None knows the spool, the
 //! link or another sensor.
 
+pub mod activation;
 pub mod deb822;
 pub mod files;
 pub mod health;
@@ -8,6 +9,9 @@ pub mod host;
 pub mod licences;
 pub mod packages;
 pub mod patches;
+pub mod posture;
+pub mod records;
+pub(crate) mod within;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,7 @@
 //! The files of one lane: `DIR/LANE/<first place>.seg`, oldest first; the newest is written to.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,16 @@ pub(super) struct LaneFiles {
 }
 
 impl LaneFiles {
+    /// Lets go of every file in its folder, which no system but Unix would rename else. It is never read or written again:
+    /// another lane takes its place, or the spool is given up.
+    pub(super) fn leave(&mut self, elsewhere: &File) -> io::Result<()> {
+        self.newest = elsewhere.try_clone()?;
+        self.mark = elsewhere.try_clone()?;
+        self.cursor = None;
+
+        Ok(())
+    }
+
     /// A lane whose segments were found, or made, by recovery; there is at least one.
     pub(super) fn of_segments(
         lane: Lane,
@@ -171,7 +181,7 @@ impl LaneFiles {
     pub(super) fn return_to(&mut self, state: Checkpoint) -> io::Result<()> {
         while self.segments.len() > state.segments {
             if let Some(segment) = self.segments.pop_back() {
-                fs::remove_file(&segment.path)?;
+                crate::os::disk::remove_file(&segment.path)?;
             }
         }
         self.newest = OpenOptions::new().write(true).open(&state.last.path)?;
@@ -324,7 +334,7 @@ impl LaneFiles {
 
     fn remove_oldest(&mut self) -> io::Result<()> {
         if let Some(segment) = self.segments.front() {
-            fs::remove_file(&segment.path)?;
+            crate::os::disk::remove_file(&segment.path)?;
         }
         self.segments.pop_front();
         let held = self.segments.front().map_or(Seq(1), |segment| segment.identity.first);

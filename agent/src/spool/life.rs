@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use vonggac_protocol::id::{Epoch, Lane};
 
-use crate::os::disk::sync_dir;
+use crate::os::disk::{self, sync_dir};
 use crate::os::protect;
 
 use super::block::pack;
@@ -58,7 +58,7 @@ pub(super) fn open(
         dropped: 0,
         untold: Vec::new(),
         broken: false,
-        _lock: lock,
+        lock,
     };
     if numbering_lost && !recovered.epoch_is_new {
         recovered.epoch_is_new = true;
@@ -85,7 +85,11 @@ pub(super) fn renew(spool: &mut Spool, new_epoch: Epoch) -> Result<(), OpenSpool
     if old.exists() {
         fs::remove_dir_all(&old).map_err(fail(&old))?;
     }
-    fs::rename(&dir, &old).map_err(fail(&dir))?;
+    let elsewhere = spool.lock.try_clone().map_err(fail(&dir))?;
+    for lane in Lane::ALL {
+        spool.lane_mut(lane).leave(&elsewhere).map_err(fail(&dir))?;
+    }
+    disk::rename(&dir, &old).map_err(fail(&dir))?;
     finish_renewal(&dir).map_err(fail(&dir))?;
     let [prompt, bulk] = open_lanes(&dir, new_epoch, &mut Recovered::default())?;
     spool.prompt = prompt;
@@ -118,10 +122,10 @@ fn carry_over(spool: &mut Spool, lane: Lane, new: &mut LaneFiles) -> io::Result<
 fn finish_renewal(dir: &Path) -> io::Result<()> {
     let (made, old) = (beside(dir, "new"), beside(dir, "old"));
     if !dir.exists() && made.join("epoch").exists() {
-        fs::rename(&made, dir)?;
+        disk::rename(&made, dir)?;
         dir.parent().map_or(Ok(()), sync_dir)?;
     } else if !dir.exists() && old.exists() {
-        fs::rename(&old, dir)?;
+        disk::rename(&old, dir)?;
     }
     for rest in [made, old] {
         if rest.exists() {
@@ -148,7 +152,7 @@ fn write_epoch(dir: &Path, epoch: Epoch) -> io::Result<()> {
     let mut file = File::create(&made)?;
     writeln!(file, "{epoch}")?;
     file.sync_all()?;
-    fs::rename(&made, dir.join("epoch"))?;
+    disk::rename(&made, &dir.join("epoch"))?;
     sync_dir(dir)?;
 
     dir.parent().map_or(Ok(()), sync_dir)
@@ -194,7 +198,7 @@ fn give_up(dir: &Path, recovered: &mut Recovered) -> io::Result<()> {
     else {
         return Ok(());
     };
-    fs::rename(dir, &free)?;
+    disk::rename(dir, &free)?;
     recovered.aside.push(free);
 
     Ok(())

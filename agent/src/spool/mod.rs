@@ -117,7 +117,7 @@ pub struct Spool {
     /// Dropped for an append that then failed: told by the next one that does not.
     untold: Vec<Dropped>,
     broken: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl Spool {

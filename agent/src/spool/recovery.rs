@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use vonggac_protocol::id::{Epoch, Lane, Seq};
 
-use crate::os::disk::sync_dir;
+use crate::os::disk::{self, sync_dir};
 use crate::os::protect;
 
 use super::lane::{LaneFiles, Segment, create_segment, segment_path};
@@ -224,7 +224,7 @@ impl Opened<'_> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&made)?;
         file.write_all(&good)?;
         file.sync_all()?;
-        fs::rename(&made, self.path)?;
+        disk::rename(&made, self.path)?;
         self.path.parent().map_or(Ok(()), sync_dir)?;
 
         Ok(good.len())

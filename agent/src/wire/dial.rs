@@ -4,10 +4,11 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use quinn::{ConnectError, ConnectionError, Endpoint};
+use quinn::{ConnectError, ConnectionError};
 use vonggac_carrier::{Connection, Way, tcp};
 use vonggac_protocol::hello::COLLECTOR_NAME;
 
+use super::plain;
 use super::tls::{Client, Verdict};
 
 /// Ten seconds let a lost hello be sent again four times; who has not answered by then is not there.
@@ -146,7 +147,7 @@ fn any(to: SocketAddr) -> SocketAddr {
 /// With the layer that failed.
 pub async fn connect_quic(to: SocketAddr, client: &Client) -> Result<Connection, DialError> {
     route(to)?;
-    let endpoint = Endpoint::client(any(to)).map_err(DialError::Route)?;
+    let endpoint = plain::endpoint(None, any(to)).map_err(DialError::Route)?;
     let mut connecting =
         endpoint.connect_with(client.quic.clone(), to, COLLECTOR_NAME).map_err(DialError::Begin)?;
     let answered = tokio::time::timeout(ANSWER_TIMEOUT, connecting.handshake_data()).await.is_ok();

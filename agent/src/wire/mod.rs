@@ -6,6 +6,7 @@
 //! | [`trust`] | whom we believe, also with a wrong clock |
 //! | [`congestion`] | how much may be on the way |
 //! | [`dial`] | from `host:port` to a connection |
+//! | [`plain`] | UDP where the system refuses quinn's options |
 //! | [`ways`] | by which way it was reached last |
 //! | [`frames`] | frames on a channel |
 
@@ -14,6 +15,7 @@ use vonggac_protocol::hello::RefusalCode;
 pub mod congestion;
 pub mod dial;
 pub mod frames;
+pub mod plain;
 pub mod tls;
 pub mod trust;
 pub mod ways;

@@ -18,7 +18,7 @@ use vonggac_protocol::hello::{ALPN_ENROL, ALPN_LINK, COLLECTOR_NAME};
 use vonggac_protocol::id::{AgencyId, HostId};
 
 use crate::identity::{Identity, Names};
-use crate::wire::tls;
+use crate::wire::{plain, tls};
 
 /// A certificate authority of a test.
 pub(crate) struct Authority {
@@ -81,7 +81,13 @@ impl Authority {
 
     /// A collector's endpoint that knows no other key exchange than these.
     pub(crate) fn listen_with(&self, provider: Arc<CryptoProvider>) -> Endpoint {
-        let address: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+
+        plain::endpoint(Some(self.server_config(provider)), address).unwrap()
+    }
+
+    /// What a collector under this authority presents and asks for.
+    pub(crate) fn server_config(&self, provider: Arc<CryptoProvider>) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![COLLECTOR_NAME.to_owned()]).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -104,6 +110,6 @@ impl Authority {
         config.alpn_protocols = vec![ALPN_LINK.to_vec(), ALPN_ENROL.to_vec()];
         let config = QuicServerConfig::try_from(config).unwrap();
 
-        Endpoint::server(ServerConfig::with_crypto(Arc::new(config)), address).unwrap()
+        ServerConfig::with_crypto(Arc::new(config))
     }
 }

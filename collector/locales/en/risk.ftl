@@ -13,3 +13,7 @@ cli-risk-stage-ended = ended
 cli-risk-stage-withdrawn = withdrawn
 vuln-accepted = Accepted risks: { $count }
 vuln-accepted-until = { $name } accepted until the end of { $day } by { $by }: { $reason }
+cli-decided-by = { $by } is nobody who may decide this. Expected one of: { $people } (`person add` makes more).
+cli-risk-hosts = Open on { $before } hosts before, on { $after } now.
+cli-risk-unseen = No host there has { $name } in any package, by the feeds that are held. Check the name, or use --unseen to accept it ahead.
+cli-risk-unseen-package = No host there has { $name } in the package { $package }. Expected one of: { $packages }. To accept it ahead: --unseen.

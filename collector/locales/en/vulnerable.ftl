@@ -31,3 +31,4 @@ vuln-windows-differ = THE SOURCES DIFFER about { $count } advisories: build: { $
 vuln-says-open = open
 vuln-says-mended = mended
 vuln-says-nothing = says nothing
+vuln-also = also told by { $others }

@@ -13,3 +13,7 @@ cli-risk-stage-ended = đã hết hạn
 cli-risk-stage-withdrawn = đã rút lại
 vuln-accepted = Đã chấp nhận rủi ro: { $count }
 vuln-accepted-until = { $name } chấp nhận đến hết ngày { $day } bởi { $by }: { $reason }
+cli-decided-by = { $by } không phải là người có quyền quyết định việc này. Cần một trong: { $people } (thêm người: `person add`).
+cli-risk-hosts = Trước đó còn mở trên { $before } máy, nay trên { $after } máy.
+cli-risk-unseen = Theo các nguồn tin đang có, không máy nào ở đó có { $name } trong gói nào. Hãy kiểm tra mã, hoặc dùng --unseen để chấp nhận trước.
+cli-risk-unseen-package = Không máy nào ở đó có { $name } trong gói { $package }. Cần một trong: { $packages }. Để chấp nhận trước: --unseen.

@@ -31,3 +31,4 @@ vuln-windows-differ = CÁC NGUỒN KHÁC NHAU về { $count } khuyến cáo: b�
 vuln-says-open = còn hở
 vuln-says-mended = đã vá
 vuln-says-nothing = không nói gì
+vuln-also = cũng được nêu bởi { $others }

@@ -72,7 +72,8 @@ pub(super) async fn list(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BillAsked {
-    /// `cyclonedx` (1.6, the default) or `spdx` (2.3).
+    /// `cyclonedx` (1.6, the default), `spdx` (2.3), or `vex` (CycloneDX 1.6: how each weakness stands, what was accepted
+    /// until when, and what the feeds say is not affected).
     format: Option<String>,
 }
 
@@ -122,7 +123,12 @@ async fn bill(
     let exported = exports::bill(desk, &client.caller, whose, format).await;
     let made = made(desk, client, exported, format!("sbom/{id}")).await?;
 
-    sent(client, made, format.content_type(), &named(desk, "sbom", id, format.ending()))
+    sent(
+        client,
+        made,
+        format.content_type(),
+        &named(desk, if format == BillFormat::Vex { "vex" } else { "sbom" }, id, format.ending()),
+    )
 }
 
 async fn made(

@@ -8,11 +8,15 @@
 //! | [`budgets`] | what hosts may move in a day |
 //! | [`licences`] | software held against entitlements, open source |
 //! | [`vulnerabilities`] | weaknesses of a host; the feeds behind them |
+//! | `decided` | what risks, exceptions and change windows share |
+//! | [`exceptions`] | exceptions to rules |
 //! | [`risks`] | accepted risks |
+//! | [`exchange`] | an incident as a file for others |
 //! | [`exports`] | bills of materials, and every list without a cap |
 //! | [`patch_age`] | a policy over the age of patches |
 //! | [`admission`] | who comes in at the other door |
 //! | [`enrolments`] | who wants to come in, and what is decided |
+//! | [`sending`] | destinations, messages and receipts; clocks about to end |
 //! | [`alive`] | whether the process lives and can work |
 
 use axum::Router;
@@ -31,8 +35,11 @@ mod alive;
 mod budgets;
 mod client;
 mod compliance;
+mod decided;
 mod enrolments;
 mod evidence;
+mod exceptions;
+mod exchange;
 mod exports;
 mod hosts;
 mod incidents;
@@ -41,6 +48,7 @@ mod overview;
 mod patch_age;
 mod problem;
 mod risks;
+mod sending;
 mod vulnerabilities;
 mod windows;
 
@@ -85,6 +93,7 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(incidents::close))
         .routes(routes!(incidents::reopen))
         .routes(routes!(incidents::act))
+        .routes(routes!(exchange::export))
         .routes(routes!(incidents::figures))
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::one))
@@ -95,9 +104,17 @@ fn parts() -> (Router<Desk>, utoipa::openapi::OpenApi) {
         .routes(routes!(risks::one))
         .routes(routes!(patch_age::answers))
         .routes(routes!(risks::withdraw))
+        .routes(routes!(exceptions::list, exceptions::make))
+        .routes(routes!(exceptions::one))
+        .routes(routes!(exceptions::withdraw))
         .routes(routes!(exports::list))
         .routes(routes!(exports::of_host))
         .routes(routes!(exports::of_agency))
+        .routes(routes!(sending::all, sending::add))
+        .routes(routes!(sending::remove))
+        .routes(routes!(sending::test))
+        .routes(routes!(sending::messages))
+        .routes(routes!(sending::clocks))
         .routes(routes!(hosts::rebaseline))
         .routes(routes!(enrolments::list))
         .routes(routes!(enrolments::decide))

@@ -10,14 +10,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use vonggac_protocol::id::HostId;
 
 use super::client::Client;
+use super::decided::{extent, number, told};
 use super::incidents::body;
 use super::problem::Problem;
 use crate::desk::Desk;
-use crate::desk::risks::{self as desk_risks, Worked};
-use crate::store::risks::{self, Done, Extent, Filter, Risk, Wanted};
+use crate::desk::risks as desk_risks;
+use crate::store::risks::{self, Filter, Risk, Wanted};
 
 /// What the list is to show.
 #[derive(Deserialize, IntoParams)]
@@ -144,15 +144,10 @@ pub(super) async fn accept(
     accepting: Result<Json<Accepting>, JsonRejection>,
 ) -> Result<(StatusCode, Json<RiskWhole>), Problem> {
     let Accepting { name, package, host, agency, until, reason } = body(&client, accepting)?;
-    let extent = match (host, agency) {
-        (Some(_), Some(_)) => return Err(client.malformed("host, agency: expected one of them at most")),
-        (Some(text), None) => Extent::Host(text.parse::<HostId>().map_err(|_| Problem::absent(client.t))?),
-        (None, Some(agency)) => Extent::Agency(agency),
-        (None, None) => Extent::Province,
-    };
+    let extent = extent(&client, host, agency)?;
     let wanted = Wanted { name, package, extent, last_day: desk_risks::day(&until), reason };
     let worked = desk_risks::accept(&desk, &client.caller, wanted).await;
-    let id = told(&client, worked.map_err(|error| client.ours(&error))?)?;
+    let id = told(&client, worked, "risk")?;
 
     Ok((StatusCode::CREATED, Json(seen(&desk, &client, id).await?)))
 }
@@ -171,25 +166,7 @@ pub(super) async fn withdraw(
     let id = number(&client, &id)?;
     let Withdrawing { reason } = body(&client, withdrawing)?;
     let worked = desk_risks::withdraw(&desk, &client.caller, id, reason).await;
-    let id = told(&client, worked.map_err(|error| client.ours(&error))?)?;
+    let id = told(&client, worked, "risk")?;
 
     seen(&desk, &client, id).await.map(Json)
-}
-
-fn number(client: &Client, id: &str) -> Result<i64, Problem> {
-    id.parse().map_err(|_| Problem::absent(client.t))
-}
-
-fn told(client: &Client, worked: Worked) -> Result<i64, Problem> {
-    let problem = |status: StatusCode, kind: &str| Problem::of(status, kind, client.t);
-    match worked {
-        Worked::Store(Done::Kept(id)) => Ok(id),
-        Worked::Store(Done::Absent | Done::Neighbours) => Err(Problem::absent(client.t)),
-        Worked::Store(Done::TooWide) => Err(problem(StatusCode::FORBIDDEN, "risk-too-wide")),
-        Worked::Store(Done::Over) => Err(problem(StatusCode::CONFLICT, "risk-over")),
-        Worked::Store(Done::Unfit(misfit)) => {
-            Err(problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("risk-{}", misfit.word())))
-        }
-        Worked::ReadOnly => Err(problem(StatusCode::FORBIDDEN, "read-only")),
-    }
 }

@@ -8,15 +8,15 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use vonggac_protocol::id::HostId;
 
 use super::client::Client;
+use super::decided::{self, number, told};
 use super::incidents::body;
 use super::problem::Problem;
 use crate::desk::Desk;
-use crate::desk::windows::{self as desk_windows, Worked};
+use crate::desk::windows as desk_windows;
 use crate::store::view::observations::Evidence;
-use crate::store::windows::{self, Done, Wanted, Window};
+use crate::store::windows::{self, Wanted, Window};
 
 /// Observations given with a window.
 const KEPT_SHOWN: usize = 50;
@@ -124,13 +124,10 @@ pub(super) async fn open(
     opening: Result<Json<Opening>, JsonRejection>,
 ) -> Result<(StatusCode, Json<WindowWhole>), Problem> {
     let Opening { agency, host, roots, hours, reason } = body(&client, opening)?;
-    let host = match host {
-        None => None,
-        Some(text) => Some(text.parse::<HostId>().map_err(|_| Problem::absent(client.t))?),
-    };
+    let host = host.map(|id| decided::host(&client, &id)).transpose()?;
     let wanted = Wanted { agency, host, roots, hours, reason };
     let worked = desk_windows::open(&desk, &client.caller, wanted).await;
-    let id = told(&client, worked.map_err(|error| client.ours(&error))?)?;
+    let id = told(&client, worked, "window")?;
 
     Ok((StatusCode::CREATED, Json(whole(&desk, &client, id).await?)))
 }
@@ -146,24 +143,7 @@ pub(super) async fn close(
 ) -> Result<Json<WindowWhole>, Problem> {
     let id = number(&client, &id)?;
     let worked = desk_windows::close(&desk, &client.caller, id).await;
-    let id = told(&client, worked.map_err(|error| client.ours(&error))?)?;
+    let id = told(&client, worked, "window")?;
 
     whole(&desk, &client, id).await.map(Json)
-}
-
-fn number(client: &Client, id: &str) -> Result<i64, Problem> {
-    id.parse().map_err(|_| Problem::absent(client.t))
-}
-
-fn told(client: &Client, worked: Worked) -> Result<i64, Problem> {
-    let problem = |status: StatusCode, kind: &str| Problem::of(status, kind, client.t);
-    match worked {
-        Worked::Store(Done::Kept(id)) => Ok(id),
-        Worked::Store(Done::Absent | Done::Neighbours) => Err(Problem::absent(client.t)),
-        Worked::Store(Done::Over) => Err(problem(StatusCode::CONFLICT, "window-over")),
-        Worked::Store(Done::Unfit(misfit)) => {
-            Err(problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("window-{}", misfit.word())))
-        }
-        Worked::ReadOnly => Err(problem(StatusCode::FORBIDDEN, "read-only")),
-    }
 }

@@ -23,7 +23,7 @@ use crate::vulnerabilities::{Vulnerabilities, step};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Export {
-    /// Bảng thành phần phần mềm / bill of materials
+    /// Bảng thành phần phần mềm, hoặc VEX / bill of materials, or VEX
     Sbom(Sbom),
     /// Một danh sách, đủ mọi dòng / a list, whole
     List(Listed),
@@ -93,10 +93,17 @@ impl Sbom {
         let sight = store
             .read(move |db| {
                 let bill = match (&self.host, &self.agency) {
-                    (Some(host), _) => {
-                        gather::of_host(db, &Scope::All, &shared, hosts::named(db, host)?.id, now)?
+                    (Some(host), _) => gather::of_host(
+                        db,
+                        &Scope::All,
+                        &shared,
+                        hosts::named(db, host)?.id,
+                        format.cleared(),
+                        now,
+                    )?,
+                    (None, Some(agency)) => {
+                        gather::of_agency(db, &Scope::All, &shared, agency, format.cleared(), now)?
                     }
-                    (None, Some(agency)) => gather::of_agency(db, &Scope::All, &shared, agency, now)?,
                     (None, None) => Sight::Absent,
                 };
                 Ok(match bill {
@@ -147,7 +154,7 @@ impl Listed {
 }
 
 /// Book and fleet as a running collector has them.
-async fn shared(setting: &Setting, store: &Store) -> anyhow::Result<Arc<Vulnerabilities>> {
+pub(super) async fn shared(setting: &Setting, store: &Store) -> anyhow::Result<Arc<Vulnerabilities>> {
     let shared = Arc::new(Vulnerabilities::new(setting.config.feeds_days_max));
     step::once(&shared, store).await?;
 

@@ -1,17 +1,17 @@
 //! `feed`: advisories that a person carries in, and bundles of them.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use vonggac_advisory::feed::Limits;
 use vonggac_protocol::time::Timestamp;
 
 use super::Setting;
 use super::feed_refused::worded;
+use super::signed::{self, Trust};
 use super::snapshot::refuse_existing;
 use crate::clock;
 use crate::feeds::admit::Allowed;
@@ -20,7 +20,7 @@ use crate::feeds::bundle::{self, BUNDLE_BYTES_MAX};
 use crate::feeds::convert::{Converted, Said, convert};
 use crate::feeds::part::Part;
 use crate::print::{line, plain};
-use crate::snapshot::key::{self, FEEDS, SigningKey};
+use crate::snapshot::key::{FEEDS, SigningKey};
 use crate::store::audit::OPERATOR;
 use crate::store::feeds::{self, Bundle, Kept};
 
@@ -51,16 +51,7 @@ pub(super) enum Feed {
     /// In khóa công khai dùng để ký gói, tạo nếu chưa có / print the public key that signs bundles; made if there is none
     Key,
     /// Tin gói ký bằng khóa này / take bundles that this key signed
-    Trust {
-        /// Khóa công khai / public key
-        key: String,
-        /// Khóa của ai / whose it is
-        #[arg(long)]
-        name: String,
-        /// Người quyết định / the person who decided it
-        #[arg(long, default_value = OPERATOR)]
-        by: String,
-    },
+    Trust(Trust),
     /// Thôi tin khóa này / no longer take its bundles
     Distrust {
         /// Khóa công khai / public key
@@ -133,13 +124,7 @@ impl Feed {
                 line(SigningKey::ensure_for(&FEEDS, &setting.config.keys_dir())?.public());
                 Ok(())
             }
-            Self::Trust { key, name, by } => {
-                ensure!(key::is_public(&key), "{}", setting.say("feed-no-key", &[("key", &plain(&key))]));
-                let (now, told) = (clock::now(), name.clone());
-                setting.store()?.write(move |tx| feeds::trust(tx, key.trim(), &name, &by, now)).await?;
-                setting.tell("feed-trusted", &[("name", &plain(&told))]);
-                Ok(())
-            }
+            Self::Trust(trust) => trust.run(setting).await,
             Self::Distrust { key, by } => {
                 let now = clock::now();
                 setting.store()?.write(move |tx| feeds::distrust(tx, key.trim(), &by, now)).await?;
@@ -180,7 +165,7 @@ impl Import {
             self.files.files.iter().map(|path| is_bundle(path)).collect::<anyhow::Result<Vec<_>>>()?;
         let (parts, bundle) = match (self.files.files.as_slice(), bundles.as_slice()) {
             ([path], [true]) => {
-                let opened = open(setting, path).await?;
+                let (opened, _) = signed::open(setting, path, BUNDLE_BYTES_MAX, bundle::open).await?;
                 let (made_at, key) = (opened.manifest.made_at, opened.manifest.key);
                 (opened.parts, Some(Bundle { digest: opened.digest, made_at, key }))
             }
@@ -188,13 +173,13 @@ impl Import {
             (_, _) => (self.files.convert(setting)?, None),
         };
         let told: Vec<Part> = parts.iter().map(|it| it.part.clone()).collect();
-        let signed = bundle.as_ref().map(|bundle| bundle.key.clone());
+        let signer = bundle.as_ref().map(|bundle| bundle.key.clone());
         store.write(move |tx| feeds::take(tx, parts, bundle.as_ref(), &by, allowed, now)).await?;
         for part in &told {
             tell(setting, part, now)?;
         }
         if !setting.json {
-            match signed {
+            match signer {
                 Some(key) => setting.tell("feed-import-signed", &[("count", &told.len()), ("key", &key)]),
                 None => setting.tell("feed-import-unsigned", &[("count", &told.len())]),
             }
@@ -230,21 +215,6 @@ fn is_bundle(path: &Path) -> anyhow::Result<bool> {
     file.take(64).read_to_end(&mut head).with_context(|| format!("read {}", path.display()))?;
 
     Ok(bundle::is_bundle(&head))
-}
-
-async fn open(setting: &Setting, path: &Path) -> anyhow::Result<bundle::Opened> {
-    let size = fs::metadata(path).with_context(|| format!("look at {}", path.display()))?.len();
-    ensure!(
-        size <= BUNDLE_BYTES_MAX,
-        "{}: {size} bytes, at most {BUNDLE_BYTES_MAX} are read",
-        path.display()
-    );
-    let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
-    let keys = setting.store()?.read(feeds::keys).await?;
-    let trusted: BTreeSet<String> =
-        keys.into_iter().filter(|key| key.withdrawn_at.is_none()).map(|key| key.key).collect();
-
-    bundle::open(&bytes, &trusted).with_context(|| format!("the bundle {} is refused", path.display()))
 }
 
 /// What became of one file.

@@ -10,6 +10,7 @@ use crate::feeds::bundle::RefuseBundleError;
 use crate::feeds::convert::RefuseFileError;
 use crate::print::plain;
 use crate::store::feeds::OlderBundleError;
+use crate::store::rule_packs::OlderPackError;
 
 type Values<'a> = Vec<(&'static str, &'a dyn Display)>;
 
@@ -39,6 +40,11 @@ fn text(setting: &Setting, cause: &(dyn std::error::Error + 'static)) -> Option<
     }
     if let Some(error) = cause.downcast_ref::<RefuseBundleError>() {
         return Some(of_bundle(setting, error));
+    }
+    if let Some(OlderPackError { name, version, held }) = cause.downcast_ref() {
+        return Some(
+            setting.say("rules-pack-older", &[("name", name), ("version", version), ("held", held)]),
+        );
     }
     let OlderBundleError { made_at, newest } = cause.downcast_ref()?;
 

@@ -17,7 +17,9 @@ use crate::store::audit::{self, Action, OPERATOR};
 mod agency;
 mod authority;
 mod backup;
+mod decided;
 mod entitlement;
+mod exception;
 mod export;
 mod feed;
 mod feed_refused;
@@ -28,9 +30,13 @@ mod licence;
 mod owner;
 mod patch;
 mod person;
+mod release;
 mod risk;
+mod rule_packs;
 mod rules;
 mod running;
+mod send;
+mod signed;
 mod snapshot;
 mod status;
 mod token;
@@ -97,6 +103,9 @@ enum Command {
     /// Rủi ro được chấp nhận / accepted risks
     #[command(subcommand)]
     Risk(risk::RiskCommand),
+    /// Ngoại lệ của luật / exceptions to rules
+    #[command(subcommand)]
+    Exception(exception::ExceptionCommand),
     /// Sổ bản quyền phần mềm / ledgers of software entitlements
     #[command(subcommand)]
     Entitlement(entitlement::EntitlementCommand),
@@ -106,9 +115,15 @@ enum Command {
     /// Kết xuất: thành phần phần mềm, danh sách / export bills of materials and lists
     #[command(subcommand)]
     Export(export::Export),
+    /// Gửi ra ngoài: nơi nhận, hàng đợi, biên nhận / send to others: destinations, queue, receipts
+    #[command(subcommand)]
+    Send(send::Send),
     /// Luật phát hiện / detection rules
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Phiên bản của tác tử / versions of the agent
+    #[command(subcommand)]
+    Release(release::Release),
     /// Người dùng bảng điều khiển / people who use the console
     #[command(subcommand)]
     Person(person::Person),
@@ -145,9 +160,12 @@ impl Command {
             | Self::Licence(_)
             | Self::Feed(_)
             | Self::Risk(_)
+            | Self::Exception(_)
             | Self::Export(_)
             | Self::Patch(_)
+            | Self::Send(_)
             | Self::Person(_)
+            | Self::Release(_)
             | Self::Audit(_)
             | Self::Authority(_) => true,
         }
@@ -244,11 +262,14 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Feed(feed) => feed.run(&setting).await?,
             Command::Patch(patch) => patch.run(&setting).await?,
             Command::Risk(risk) => risk.run(&setting).await?,
+            Command::Exception(exception) => exception.run(&setting).await?,
             Command::Entitlement(entitlement) => return entitlement.run(&setting).await,
             Command::Licence(licence) => licence.run(&setting).await?,
             Command::Export(export) => export.run(&setting).await?,
+            Command::Send(send) => send.run(&setting).await?,
             Command::Rules(rules) => return rules.run(&setting).await,
             Command::Person(person) => person.run(&setting).await?,
+            Command::Release(release) => release.run(&setting).await?,
             Command::Authority(authority) => authority.run(&setting).await?,
             Command::Snapshot(snapshot) => return snapshot.run(&setting).await,
             Command::Backup(backup) => return backup.run(&setting).await,

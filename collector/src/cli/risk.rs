@@ -1,20 +1,23 @@
 //! `risk`: weaknesses that a person decided to live with, until a day.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use clap::Subcommand;
 use jiff::civil::Date;
-use vonggac_protocol::id::AgencyId;
 
 use super::Setting;
+use super::decided::{Where, act, agency_of, known, parse_day, place, told};
+use super::export::shared;
 use crate::clock;
-use crate::desk::risks::day;
 use crate::print::{line, plain};
-use crate::store::audit::OPERATOR;
-use crate::store::risks::{self, DAYS_MAX, Done, Extent, Filter, Risk, Wanted};
+use crate::store::Store;
+use crate::store::decided::Done;
+use crate::store::risks::{self, Filter, Risk, Wanted};
 use crate::store::view::Scope;
 use crate::store::view::page::{Cursor, ROWS_MAX};
-use crate::store::windows::Doer;
-use crate::store::{Store, hosts};
+use crate::vulnerabilities::Vulnerabilities;
+use crate::vulnerabilities::touched::{Touched, touched};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum RiskCommand {
@@ -25,24 +28,20 @@ pub(super) enum RiskCommand {
         /// Gói, như thông báo gọi / package, as the advisory names it
         #[arg(long)]
         package: String,
-        /// Chỉ một máy: tên, mã hoặc phần đầu của mã / one host only: name, id or its first digits
-        #[arg(long, conflicts_with_all = ["agency", "province"], required_unless_present_any = ["agency", "province"])]
-        host: Option<String>,
-        /// Mọi máy của cơ quan / every host of the agency
-        #[arg(long, conflicts_with = "province")]
-        agency: Option<AgencyId>,
-        /// Mọi máy của tỉnh / every host of the province
-        #[arg(long)]
-        province: bool,
+        #[command(flatten)]
+        place: Where,
         /// Ngày cuối còn hiệu lực, ví dụ 2027-03-31 / last day on which it holds
         #[arg(long, value_parser = parse_day)]
         until: Date,
         /// Lý do / reason
         #[arg(long)]
         reason: String,
-        /// Người quyết định / the person who decided it
+        /// Người quyết định, có tài khoản và có quyền / the person who decided it: one with an account and the right
         #[arg(long)]
         by: String,
+        /// Cả khi chưa máy nào có lỗ hổng này / even if no host has it yet
+        #[arg(long)]
+        unseen: bool,
     },
     /// Liệt kê / list
     List {
@@ -60,61 +59,73 @@ pub(super) enum RiskCommand {
         /// Lý do / reason
         #[arg(long)]
         reason: String,
-        /// Người quyết định / the person who decided it
+        /// Người quyết định, có tài khoản và có quyền / the person who decided it: one with an account and the right
         #[arg(long)]
         by: String,
     },
-}
-
-fn parse_day(text: &str) -> Result<Date, String> {
-    day(text).ok_or_else(|| "YYYY-MM-DD".to_owned())
 }
 
 impl RiskCommand {
     pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<()> {
         let store = setting.store()?;
         match self {
-            Self::Accept { name, package, host, agency, province: _, until, reason, by } => {
-                let extent = match (host, agency) {
-                    (Some(text), _) => Extent::Host(store.read(move |db| hosts::named(db, &text)).await?.id),
-                    (None, Some(agency)) => Extent::Agency(agency.to_string()),
-                    (None, None) => Extent::Province,
-                };
+            Self::Accept { name, package, place, until, reason, by, unseen } => {
+                let extent = place.extent(&store).await?;
                 let wanted = Wanted { name, package, extent, last_day: Some(until), reason };
-                let done = act(&store, by, move |tx, doer| risks::accept(tx, doer, &wanted)).await?;
-                told(setting, done, "cli-risk-accepted")
+                accept(setting, &store, wanted, by, unseen).await
             }
             Self::List { all, ending } => list(setting, &store, all, ending).await,
             Self::Withdraw { id, reason, by } => {
+                if let Some(risk) = store.read(move |db| risks::find(db, id)).await? {
+                    known(setting, &store, &by, risk.agency).await?;
+                }
                 let done = act(&store, by, move |tx, doer| risks::withdraw(tx, doer, id, &reason)).await?;
-                told(setting, done, "cli-risk-withdrawn")
+                told(setting, done, "risk", "withdrawn")
             }
         }
     }
 }
 
-async fn act(
+/// Accepts what some host has, by somebody who may, and tells how many hosts have it open before and after.
+async fn accept(
+    setting: &Setting,
     store: &Store,
+    wanted: Wanted,
     by: String,
-    job: impl FnOnce(&rusqlite::Transaction<'_>, Doer<'_>) -> anyhow::Result<Done> + Send + 'static,
-) -> anyhow::Result<Done> {
-    let at = clock::now();
-
-    store.write(move |tx| job(tx, Doer { person: &by, audited: OPERATOR, scope: &Scope::All, at })).await
-}
-
-fn told(setting: &Setting, done: Done, key: &str) -> anyhow::Result<()> {
-    match done {
-        Done::Kept(id) if setting.json => line(serde_json::json!({ "id": id })),
-        Done::Kept(id) => setting.tell(key, &[("id", &id)]),
-        Done::Absent | Done::Neighbours | Done::TooWide => bail!("{}", setting.say("cli-risk-absent", &[])),
-        Done::Over => bail!("{}", setting.say("cli-risk-over", &[])),
-        Done::Unfit(misfit) => {
-            bail!("{}", setting.say(&format!("cli-risk-{}", misfit.word()), &[("days", &DAYS_MAX)]))
-        }
+    unseen: bool,
+) -> anyhow::Result<()> {
+    let shared = shared(setting, store).await?;
+    known(setting, store, &by, agency_of(store, &wanted.extent).await?).await?;
+    let before = look(store, &shared, &wanted).await?;
+    if before.open + before.accepted == 0 && !unseen {
+        let packages: Vec<&str> = before.packages.iter().map(String::as_str).collect();
+        let key = if packages.is_empty() { "cli-risk-unseen" } else { "cli-risk-unseen-package" };
+        let packages = plain(&packages.join(", "));
+        let (name, package) = (plain(&wanted.name), plain(&wanted.package));
+        bail!("{}", setting.say(key, &[("name", &name), ("package", &package), ("packages", &packages)]));
     }
+    let kept = wanted.clone();
+    let done = act(store, by, move |tx, doer| risks::accept(tx, doer, &kept)).await?;
+    let Done::Kept(id) = done else { return told(setting, done, "risk", "accepted") };
+    let after = look(store, &shared, &wanted).await?;
+    if setting.json {
+        line(serde_json::json!({ "id": id, "open_before": before.open, "open_after": after.open }));
+        return Ok(());
+    }
+    setting.tell("cli-risk-accepted", &[("id", &id)]);
+    setting.tell("cli-risk-hosts", &[("before", &before.open), ("after", &after.open)]);
 
     Ok(())
+}
+
+async fn look(store: &Store, shared: &Arc<Vulnerabilities>, wanted: &Wanted) -> anyhow::Result<Touched> {
+    let (shared, wanted, now) = (Arc::clone(shared), wanted.clone(), clock::now());
+
+    store
+        .read(move |db| {
+            touched(db, &shared, &wanted.extent, (wanted.name.trim(), wanted.package.trim()), now)
+        })
+        .await
 }
 
 async fn list(setting: &Setting, store: &Store, all: bool, ending: Option<u32>) -> anyhow::Result<()> {
@@ -141,11 +152,7 @@ async fn list(setting: &Setting, store: &Store, all: bool, ending: Option<u32>) 
     }
     for risk in &found {
         let stage = setting.say(&format!("cli-risk-stage-{}", risk.stage(now).word()), &[]);
-        let place = match (&risk.host_name, &risk.agency) {
-            (Some(host), _) => plain(host),
-            (None, Some(agency)) => plain(agency),
-            (None, None) => "*".to_owned(),
-        };
+        let place = place(risk.host_name.as_deref(), risk.agency.as_deref());
         line(format!(
             "{}\t{stage}\t{}\t{}\t{place}\t{}\t{}\t{}",
             risk.id,

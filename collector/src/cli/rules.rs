@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
-use vonggac_rules::ruleset::RuleSet;
+use vonggac_rules::ruleset::{PLAN_CLAUSE, PLAN_MISSING, RuleSet};
 use vonggac_rules::trial;
 
 use super::Setting;
+use super::rule_packs::PackCommand;
 use crate::clock;
 use crate::judge::folder::{BrokenRules, Folder};
 use crate::judge::replay::{Fired, replay};
@@ -40,21 +41,29 @@ pub(super) enum Rules {
         #[arg(long, value_name = "NAME")]
         rule: Option<String>,
     },
+    #[command(flatten)]
+    Packs(PackCommand),
 }
 
 impl Rules {
-    /// Only a replay does.
+    /// Checking and testing do not.
     pub(super) fn touches_data(&self) -> bool {
         match self {
             Self::Check { .. } | Self::Test { .. } => false,
-            Self::Replay { .. } => true,
+            Self::Replay { .. } | Self::Packs(_) => true,
         }
     }
 
     pub(super) async fn run(self, setting: &Setting) -> anyhow::Result<ExitCode> {
         let (dir, test) = match &self {
-            Self::Check { dir } | Self::Replay { dir, .. } => (dir, false),
-            Self::Test { dir } => (dir, true),
+            Self::Check { dir } | Self::Replay { dir, .. } => (dir.clone(), false),
+            Self::Test { dir } => (dir.clone(), true),
+            Self::Packs(_) => (None, false),
+        };
+        let replay = match self {
+            Self::Packs(command) => return command.run(setting).await.map(|()| ExitCode::SUCCESS),
+            Self::Replay { since, rule, .. } => Some((since, rule)),
+            Self::Check { .. } | Self::Test { .. } => None,
         };
         let folder = Folder::of(dir.as_deref().or(setting.config.rules_dir.as_deref()));
         let rules = match folder.load(setting.lang.of_rules()) {
@@ -66,16 +75,29 @@ impl Rules {
                 return Ok(ExitCode::FAILURE);
             }
         };
-        if let Self::Replay { since, rule, .. } = &self {
-            return replay_since(setting, rules, since, rule.as_deref()).await;
+        if let Some((since, rule)) = replay {
+            return replay_since(setting, rules, &since, rule.as_deref()).await;
         }
         let outcomes = if test { trial::run_tests(&rules) } else { Vec::new() };
         let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
         for mistake in outcomes.iter().filter_map(trial::TestOutcome::mistake) {
             complain(mistake.shown(setting.lang.of_rules()));
         }
+        for rule in rules.without_plan() {
+            complain(setting.say(
+                "rules-plan-missing",
+                &[
+                    ("path", &rule.path),
+                    ("line", &rule.line),
+                    ("code", &PLAN_MISSING),
+                    ("rule", &rule.name),
+                    ("clause", &PLAN_CLAUSE),
+                ],
+            ));
+        }
         if setting.json {
             line(json!({
+                "plan_missing": rules.without_plan().map(|rule| &rule.name).collect::<Vec<_>>(),
                 "rules": rules.rules().len(),
                 "files": rules.files().len(),
                 "digest": rules.digest(),

@@ -13,12 +13,14 @@ use super::{Setting, note};
 use crate::authority::write_private;
 use crate::clock;
 use crate::judge::folder::Folder;
+use crate::judge::force;
 use crate::print::{Lang, complain, line, message};
 use crate::snapshot::book::Book;
 use crate::snapshot::gather;
 use crate::snapshot::key::SigningKey;
 use crate::snapshot::make::{self, Made};
 use crate::snapshot::verify;
+use crate::store::rule_packs;
 use crate::support;
 
 #[derive(Subcommand, Debug)]
@@ -98,7 +100,11 @@ impl Make {
             let current = store.read(move |db| support::current(db, table, as_of)).await?;
             *file = current.file().clone();
         }
-        let book = Book::load(folder.sources()?, &tables, setting.lang.of_rules())?;
+        let sources = match store.read(rule_packs::standing).await?.all {
+            Some(pack) => force::sources(&store, &pack).await?,
+            None => folder.sources()?,
+        };
+        let book = Book::load(sources, &tables, setting.lang.of_rules())?;
         let facts = store.read(move |db| gather::gather(db, as_of)).await?;
         let made = make::make(&facts, &book, &key, &self.name, now)?;
         write_private(&path, &made.bytes)?;

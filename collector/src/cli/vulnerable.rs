@@ -141,6 +141,9 @@ fn lines(setting: &Setting, lines: &[Line]) {
             it.feed,
             it.feed_dated.map(|at| at.to_string()).unwrap_or_default()
         ));
+        if !it.also.is_empty() {
+            line(format!("    {}", setting.say("vuln-also", &[("others", &plain(&it.also_told()))])));
+        }
         for accepted in &it.accepted {
             let (name, by, reason) = (plain(&accepted.name), plain(&accepted.by), plain(&accepted.reason));
             let values: [(&'static str, &dyn Display); 4] =

@@ -1,16 +1,16 @@
 //! `window`: change windows, in which changes of files are kept and raise nothing.
 
-use anyhow::bail;
 use clap::Subcommand;
 use vonggac_protocol::id::AgencyId;
 
 use super::Setting;
+use super::decided::{act, told};
 use crate::clock;
 use crate::print::{line, plain};
 use crate::store::audit::OPERATOR;
 use crate::store::view::Scope;
 use crate::store::view::page::ROWS_MAX;
-use crate::store::windows::{self, Doer, Done, HOURS_MAX, Wanted};
+use crate::store::windows::{self, HOURS_MAX, Wanted};
 use crate::store::{Store, hosts};
 
 #[derive(Subcommand, Debug)]
@@ -60,39 +60,15 @@ impl Window {
                 let agency = agency.map(|agency| agency.to_string());
                 let wanted = Wanted { agency, host, roots, hours, reason };
                 let done = act(&store, by, move |tx, doer| windows::open(tx, doer, &wanted)).await?;
-                told(setting, done, "cli-window-opened")
+                told(setting, done, "window", "opened")
             }
             Self::List => list(setting, &store).await,
             Self::Close { id, by } => {
                 let done = act(&store, by, move |tx, doer| windows::close(tx, doer, id)).await?;
-                told(setting, done, "cli-window-closed")
+                told(setting, done, "window", "closed")
             }
         }
     }
-}
-
-async fn act(
-    store: &Store,
-    by: String,
-    job: impl FnOnce(&rusqlite::Transaction<'_>, Doer<'_>) -> anyhow::Result<Done> + Send + 'static,
-) -> anyhow::Result<Done> {
-    let at = clock::now();
-
-    store.write(move |tx| job(tx, Doer { person: &by, audited: OPERATOR, scope: &Scope::All, at })).await
-}
-
-fn told(setting: &Setting, done: Done, key: &str) -> anyhow::Result<()> {
-    match done {
-        Done::Kept(id) if setting.json => line(serde_json::json!({ "id": id })),
-        Done::Kept(id) => setting.tell(key, &[("id", &id)]),
-        Done::Absent | Done::Neighbours => bail!("{}", setting.say("cli-window-absent", &[])),
-        Done::Over => bail!("{}", setting.say("cli-window-over", &[])),
-        Done::Unfit(misfit) => {
-            bail!("{}", setting.say(&format!("cli-window-{}", misfit.word()), &[]))
-        }
-    }
-
-    Ok(())
 }
 
 async fn list(setting: &Setting, store: &Store) -> anyhow::Result<()> {

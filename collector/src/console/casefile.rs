@@ -9,22 +9,29 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use vonggac_protocol::time::Timestamp;
 use vonggac_rules::incident::marks::{Mark, PAP, TLP};
-use vonggac_rules::profile::{self, form};
+use vonggac_rules::profile;
 
 use super::frame::{Answer, Page, Reader, Trouble, shown};
 use super::incident::answered;
 use crate::desk::Desk;
 use crate::desk::casework::{Worked, work};
 use crate::desk::words::Language;
+use crate::exchange::paper::{Paper, VI};
 use crate::store::casework::{Act, Done};
+use crate::store::sending::lists::{self, Filter, Sent};
 use crate::store::view::casefile::{self, Casefile, ClockLine};
 use crate::store::view::incidents::IncidentLine;
 use crate::store::view::words::{Severity, State as Standing};
 use crate::store::view::{Scope, incident};
 
+/// Messages shown of one incident.
+const SENT_SHOWN: usize = 50;
+
 /// The part of an incident's page that this file's acts are on.
 pub(super) struct CasePart {
     pub(super) file: Casefile,
+    /// What was sent of it, or waits; newest first.
+    pub(super) sent: Vec<Sent>,
     pub(super) profile: String,
     pub(super) moves: Vec<Standing>,
     pub(super) severities: &'static [Severity],
@@ -47,7 +54,14 @@ impl CasePart {
     /// Of this incident.
     pub(super) async fn of(desk: &Desk, reader: &Reader, line: &IncidentLine) -> Result<Self, Trouble> {
         let (own, now, t) = (line.clone(), reader.now, reader.t());
-        let file = desk.store.read(move |db| casefile::of(db, &own, now)).await?;
+        let scope = reader.caller.person.scope.clone();
+        let filter = Filter { incident: Some(own.id), ..Filter::default() };
+        let (file, sent) = desk
+            .store
+            .read(move |db| {
+                Ok((casefile::of(db, &own, now)?, lists::messages(db, &scope, filter, SENT_SHOWN)?))
+            })
+            .await?;
         let regime = profile::of(&line.profile);
         let fields = regime.into_iter().flat_map(|regime| regime.fields.values());
         let fields = fields.filter(|field| field.filled != Some(profile::Filled::DetectedAt)).map(|field| {
@@ -71,6 +85,7 @@ impl CasePart {
             marks: Mark::ALL.iter().map(|mark| MarkLine { word: mark.word(), on: set(mark) }).collect(),
             may_drill: reader.caller.person.role.may_act() && reader.caller.person.scope == Scope::All,
             file,
+            sent,
         })
     }
 
@@ -172,6 +187,11 @@ impl Fields {
             "merge" => Act::Merge { into: self.number("vao")?, text },
             "split" => Act::Split { hosts: self.all("may"), text },
             "fill" => Act::Fill { field: self.text("o"), value },
+            "send_report" => Act::SendReport {
+                duty: self.text("nghia_vu"),
+                number: self.text("so_van_ban"),
+                to: self.all("toi"),
+            },
             "report" => Act::Report {
                 duty: self.text("nghia_vu"),
                 number: self.text("so_van_ban"),
@@ -206,17 +226,9 @@ struct ReportPage {
     p: Page,
     /// The language of official papers.
     vi: Language,
-    id: i64,
-    form: String,
+    /// The duty's word.
     duty: String,
-    to: Vec<String>,
-    source: String,
-    tlp: String,
-    is_drill: bool,
-    /// Name and value of each field of the form, in its order.
-    rows: Vec<(String, String)>,
-    /// Names of the required fields that are empty: with one of them it is no report yet.
-    missing: Vec<String>,
+    paper: Paper,
 }
 
 /// The report of a duty. Official papers are in Vietnamese whoever reads the page.
@@ -232,35 +244,11 @@ pub(super) async fn report(
         Ok(it) => it,
         Err(answer) => return Ok(answer),
     };
-    let found = profile::of(&it.line.profile)
-        .and_then(|regime| regime.duty(&duty).map(|duty| (regime, duty)))
-        .and_then(|(regime, duty)| Some((regime, duty, regime.form(&duty.form)?)));
-    let Some((regime, duty, form)) = found else { return Ok(reader.not_found()) };
     let values = desk.store.read(move |db| casefile::filled(db, id)).await?;
-    let missing: Vec<String> =
-        form::missing(regime, form, &values).iter().map(|field| field.name.vi.clone()).collect();
-    let known = form.required.iter().chain(&form.optional).filter_map(|id| regime.fields.get(id));
-    let rows = known.filter_map(|field| {
-        let value = values.get(&field.id).cloned().unwrap_or_default();
-        (!value.is_empty() || form.required.contains(&field.id)).then(|| (field.name.vi.clone(), value))
-    });
-    let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::CONFLICT };
-    let source = regime.sources.get(&form.source);
-    let page = ReportPage {
-        p: reader.page_titled("incidents", form.name.vi.clone()),
-        vi: Language::Vi,
-        id,
-        form: form.name.vi.clone(),
-        duty: duty.name.vi.clone(),
-        to: duty.to.iter().filter_map(|role| Some(regime.roles.get(role)?.vi.clone())).collect(),
-        source: source.map_or_else(String::new, |source| {
-            format!("{} – {}", source.name.vi, Language::Vi.of_list("source", source.seen.word()))
-        }),
-        tlp: it.line.tlp.clone(),
-        is_drill: it.line.is_drill,
-        rows: rows.collect(),
-        missing,
-    };
+    let Some(paper) = Paper::of(&it.line, &duty, &values) else { return Ok(reader.not_found()) };
+    let status = if paper.missing.is_empty() { StatusCode::OK } else { StatusCode::CONFLICT };
+    let title = paper.form.clone();
+    let page = ReportPage { p: reader.page_titled("incidents", title), vi: VI, duty, paper };
 
     Ok::<Response, Trouble>((status, shown(&page)).into_response())
 }

@@ -10,12 +10,14 @@ use vonggac_protocol::id::HostId;
 use vonggac_protocol::observation::Kind;
 use vonggac_protocol::package::Package;
 use vonggac_protocol::patch::PendingUpdate;
+use vonggac_protocol::windows::{UpdateServer, WindowsState};
 use vonggac_rules::balance;
 use vonggac_rules::entitlement::day_of;
 
 use super::frame::{Answer, Page, Reader, Trouble, shown};
 use super::licences::{self, Licences};
-use crate::desk::{Desk, sentence};
+use crate::desk::words::Language;
+use crate::desk::{Desk, activation, posture, sentence};
 use crate::exports::bill::manager_word;
 use crate::store::entitlements;
 use crate::store::view::fold::{fold, holds};
@@ -58,6 +60,11 @@ struct HostPage {
     updates: Vec<PendingUpdate>,
     updates_all: String,
     licences: Licences,
+    /// How it is protected: headings and sentences.
+    posture: Vec<(String, String)>,
+    activation: Vec<(String, String)>,
+    /// What only Windows tells of its updates, likewise.
+    windows: Vec<(String, String)>,
     changes: Vec<Told>,
     troubles: Vec<Told>,
     roots: Vec<Root>,
@@ -130,11 +137,55 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader, Path(id): Pat
         updates,
         updates_all,
         licences: licences::count(&packages, &entitled),
+        posture: it.posture.as_ref().map_or_else(Vec::new, |found| {
+            posture::parts(t, found).into_iter().map(|(title, told)| (t.say(title), told)).collect()
+        }),
+        activation: it.activation.as_ref().map_or_else(Vec::new, |found| {
+            activation::parts(t, found).into_iter().map(|(title, told)| (t.say(title), told)).collect()
+        }),
+        windows: it
+            .patches
+            .as_ref()
+            .and_then(|patches| patches.windows.as_deref())
+            .map_or_else(Vec::new, |found| windows(t, found)),
         changes: it.changes.iter().map(told).collect(),
         troubles: it.troubles.iter().map(told).collect(),
         roots: it.roots.iter().filter_map(|seen| root(&reader, seen)).collect(),
         it,
     }))
+}
+
+/// What only Windows tells of its updates.
+fn windows(t: Language, state: &WindowsState) -> Vec<(String, String)> {
+    let word = |value: serde_json::Result<serde_json::Value>| {
+        value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    };
+    let build = match state.revision {
+        Some(revision) => format!("{}.{revision}", state.build),
+        None => state.build.to_string(),
+    };
+    let release = state.display_version.as_deref().unwrap_or_default();
+    let mut told = vec![(t.say("patch-windows-build"), format!("{build} {release}").trim_end().to_owned())];
+    if let Some(server) = state.server {
+        let server = match server {
+            UpdateServer::Microsoft => "update-server-microsoft",
+            UpdateServer::Managed => "update-server-managed",
+            UpdateServer::File => "update-server-file",
+        };
+        told.push((t.say("patch-windows-server"), t.say(server)));
+    }
+    if let Some(signs) = state.reboot.as_ref().filter(|signs| !signs.is_empty()) {
+        let signs: Vec<_> =
+            signs.iter().map(|sign| t.of_list("reboot-sign", &word(serde_json::to_value(sign)))).collect();
+        told.push((t.say("patch-windows-reboot"), signs.join("; ")));
+    }
+    for untold in state.untold.iter().flatten() {
+        let source = t.of_list("update-source", &word(serde_json::to_value(untold.source)));
+        let why = posture::not_known(t, &untold.unknown);
+        told.push((t.say("patch-windows-untold"), format!("{source}: {why}")));
+    }
+
+    told
 }
 
 /// Products that an agency may use at this moment.

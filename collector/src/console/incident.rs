@@ -118,7 +118,7 @@ pub(super) async fn show(
     page(&desk, &reader, id, told, String::new(), StatusCode::OK).await
 }
 
-async fn page(
+pub(super) async fn page(
     desk: &Desk,
     reader: &Reader,
     id: i64,

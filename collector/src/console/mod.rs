@@ -8,8 +8,10 @@
 //! | [`sign_in`], [`account`] | coming, going, own settings |
 //! | [`overview`], [`incidents`], [`incident`], [`hosts`], [`host`], [`evidence`], [`compliance`], [`rules`], [`windows`], [`journal`] | one page each |
 //! | [`casefile`] | what is done to an incident beyond taking and closing it; its reports to print |
+//! | [`exchange`] | an incident as a file for others |
 //! | [`admission`] | who wants to come in |
 //! | [`balance`] | software held against entitlements, agency by agency |
+//! | [`exceptions`] | exceptions to rules |
 //! | [`risks`] | accepted risks |
 //! | [`patch_age`] | a policy over the age of patches |
 //! | [`vulnerabilities`] | weaknesses of a host; feeds |
@@ -31,7 +33,10 @@ mod balance;
 mod casefile;
 mod compliance;
 mod difference;
+mod due;
 mod evidence;
+mod exceptions;
+mod exchange;
 mod frame;
 mod host;
 mod hosts;
@@ -44,6 +49,7 @@ mod overview;
 mod patch_age;
 mod risks;
 mod rules;
+mod sending;
 mod sign_in;
 mod vulnerabilities;
 mod windows;
@@ -71,11 +77,17 @@ pub fn router(desk: Desk) -> Router {
         .route("/su-co/{id}/mo-lai", post(incident::reopen))
         .route("/su-co/{id}/viec", post(casefile::act))
         .route("/su-co/{id}/bao-cao/{duty}", get(casefile::report))
+        .route("/sap-het-han", get(due::show))
+        .route("/gui-di", get(sending::show))
+        .route("/su-co/{id}/tep", get(exchange::file))
         .route("/may", get(hosts::show))
         .route("/may/{id}", get(host::show))
         .route("/may/{id}/phan-mem", get(host::software))
         .route("/may/{id}/lo-hong", get(vulnerabilities::of_host))
         .route("/ban-va", get(patch_age::show))
+        .route("/ngoai-le", get(exceptions::show).post(exceptions::make))
+        .route("/ngoai-le/{id}", get(exceptions::one))
+        .route("/ngoai-le/{id}/rut", post(exceptions::withdraw))
         .route("/rui-ro", get(risks::show).post(risks::accept))
         .route("/rui-ro/{id}/rut", post(risks::withdraw))
         .route("/nguon-tin", get(vulnerabilities::feeds))

@@ -14,8 +14,10 @@ use vonggac_rules::entitlement::day_of;
 
 use super::frame::{Answer, Page, Reader, Told, Trouble, shown};
 use crate::desk::Desk;
-use crate::desk::risks::{self as desk_risks, Worked};
-use crate::store::risks::{self, DAYS_MAX, Done, Extent, Filter, NAME_MAX, Risk, Wanted};
+use crate::desk::decided::Worked;
+use crate::desk::risks as desk_risks;
+use crate::store::decided::{DAYS_MAX, Done, Extent};
+use crate::store::risks::{self, Filter, NAME_MAX, Risk, Wanted};
 use crate::store::view::agencies;
 use crate::store::view::page::{Cursor, ROWS};
 

@@ -3,10 +3,13 @@
 use askama::Template;
 use axum::extract::{Path, State};
 
+use vonggac_rules::ruleset::PLAN_CLAUSE;
+
 use super::frame::{Answer, Page, Reader, shown};
 use super::incident::{CitedClause, cited};
 use crate::desk::Desk;
 use crate::desk::knowledge::RuleCard;
+use crate::store::rule_packs::{self, Standing};
 use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
 
 #[derive(Template)]
@@ -14,6 +17,7 @@ use crate::store::view::incidents::{self, IncidentFilter, IncidentLine};
 struct RulesPage {
     p: Page,
     rules: Vec<RuleCard>,
+    force: Standing,
 }
 
 #[derive(Template)]
@@ -23,6 +27,7 @@ struct RulePage {
     it: RuleCard,
     clauses: Vec<CitedClause>,
     open: Vec<IncidentLine>,
+    plan_clause: &'static str,
 }
 
 /// The list.
@@ -30,7 +35,11 @@ pub(super) async fn show(State(desk): State<Desk>, reader: Reader) -> Answer {
     let mut rules: Vec<_> = desk.knowledge.load().rules.values().cloned().collect();
     rules.sort_by_key(|rule| (std::cmp::Reverse(rule.severity), rule.id.clone()));
 
-    Ok(shown(&RulesPage { p: reader.page("rules", "rules-title"), rules }))
+    let standing = desk.store.read(rule_packs::standing).await?;
+    // Where else something is tried is not an agency's business.
+    let force = standing.seen_by(reader.caller.person.scope.agency());
+
+    Ok(shown(&RulesPage { p: reader.page("rules", "rules-title"), rules, force }))
 }
 
 /// One rule.
@@ -45,6 +54,7 @@ pub(super) async fn one(State(desk): State<Desk>, reader: Reader, Path(id): Path
         p: reader.page_titled("rules", it.title.of(reader.t()).to_owned()),
         clauses: cited(&knowledge, &it.clauses, &reader),
         open: open.items,
+        plan_clause: PLAN_CLAUSE,
         it,
     }))
 }

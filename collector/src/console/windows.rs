@@ -9,11 +9,13 @@ use serde::Deserialize;
 use vonggac_protocol::id::HostId;
 
 use super::frame::{Answer, Page, Reader, Told, Trouble, shown};
-use crate::desk::windows::{self as desk_windows, Worked};
+use crate::desk::decided::Worked;
+use crate::desk::windows as desk_windows;
 use crate::desk::{Desk, sentence};
+use crate::store::decided::Done;
 use crate::store::view::agencies;
 use crate::store::view::page::{Cursor, ROWS};
-use crate::store::windows::{self, Done, HOURS_MAX, Wanted, Window};
+use crate::store::windows::{self, HOURS_MAX, Wanted, Window};
 
 /// Observations shown on the page of a window.
 const KEPT_SHOWN: usize = 50;
@@ -160,7 +162,7 @@ pub(super) async fn open(State(desk): State<Desk>, reader: Reader, Form(form): F
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             list(&desk, &reader, &Asked::default(), form, Some(told), status).await
         }
-        Worked::ReadOnly => Ok(reader.forbidden()),
+        Worked::Store(Done::TooWide) | Worked::ReadOnly => Ok(reader.forbidden()),
     }
 }
 
@@ -220,6 +222,6 @@ pub(super) async fn close(State(desk): State<Desk>, reader: Reader, Path(id): Pa
             Ok(Redirect::to(&format!("/khung-gio/{id}?xong=over")).into_response())
         }
         Worked::Store(Done::Absent | Done::Neighbours) => Ok(reader.not_found()),
-        Worked::ReadOnly => Ok(reader.forbidden()),
+        Worked::Store(Done::TooWide) | Worked::ReadOnly => Ok(reader.forbidden()),
     }
 }

@@ -93,8 +93,8 @@ pub async fn bill(
         .store
         .read(move |db| {
             let bill = match whose {
-                Whose::Host(id) => gather::of_host(db, &scope, &shared, id, now)?,
-                Whose::Agency(id) => gather::of_agency(db, &scope, &shared, &id, now)?,
+                Whose::Host(id) => gather::of_host(db, &scope, &shared, id, format.cleared(), now)?,
+                Whose::Agency(id) => gather::of_agency(db, &scope, &shared, &id, format.cleared(), now)?,
             };
             Ok(match bill {
                 Sight::Seen(bill) => Sight::Seen(make::bill(&bill, format, &folder)?),

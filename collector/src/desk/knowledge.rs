@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vonggac_rules::clause::{Clause, Measure};
+use vonggac_rules::in_force::InForce;
 use vonggac_rules::plan::Register;
 use vonggac_rules::ruleset::{Rule, RuleSet};
 use vonggac_rules::{finding, words};
@@ -137,6 +138,17 @@ impl From<&words::Words> for Both {
 }
 
 impl Knowledge {
+    /// What people read of the rules in force: those of everybody, and those that only a set on trial has.
+    #[must_use]
+    pub fn in_force(rules: &InForce, register: &Register) -> Self {
+        let mut all = Self::of(rules.all(), register);
+        for rule in rules.trial().into_iter().flat_map(|(_, rules)| rules.rules()) {
+            all.rules.entry(rule.name.clone()).or_insert_with(|| rule_card(rule));
+        }
+
+        all
+    }
+
     /// What people read of these rules and this register.
     #[must_use]
     pub fn of(rules: &RuleSet, register: &Register) -> Self {

@@ -3,25 +3,19 @@
 use jiff::civil::Date;
 
 use super::caller::Caller;
+use super::decided::{Worked, doing};
 use super::state::Desk;
-use crate::store::risks::{self, Done, Wanted};
-use crate::store::windows::Doer;
-
-/// How it went, seen from the desk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Worked {
-    /// As the store says.
-    Store(Done),
-    /// This person only reads.
-    ReadOnly,
-}
+use crate::store::risks::{self, Wanted};
 
 /// Accepts a risk, if the caller's role answers for what it is to hold for.
 ///
 /// # Errors
 /// If the store fails.
 pub async fn accept(desk: &Desk, caller: &Caller, wanted: Wanted) -> anyhow::Result<Worked> {
-    doing(desk, caller, move |tx, doer| risks::accept(tx, doer, &wanted)).await
+    doing(desk, caller, caller.person.role.may_accept_risks(), move |tx, doer| {
+        risks::accept(tx, doer, &wanted)
+    })
+    .await
 }
 
 /// Withdraws one, likewise.
@@ -29,7 +23,10 @@ pub async fn accept(desk: &Desk, caller: &Caller, wanted: Wanted) -> anyhow::Res
 /// # Errors
 /// If the store fails.
 pub async fn withdraw(desk: &Desk, caller: &Caller, id: i64, reason: String) -> anyhow::Result<Worked> {
-    doing(desk, caller, move |tx, doer| risks::withdraw(tx, doer, id, &reason)).await
+    doing(desk, caller, caller.person.role.may_accept_risks(), move |tx, doer| {
+        risks::withdraw(tx, doer, id, &reason)
+    })
+    .await
 }
 
 /// A day as people write it: `2027-03-31` or `31/03/2027`.
@@ -38,21 +35,4 @@ pub fn day(text: &str) -> Option<Date> {
     let text = text.trim();
 
     text.parse().ok().or_else(|| Date::strptime("%d/%m/%Y", text).ok())
-}
-
-async fn doing(
-    desk: &Desk,
-    caller: &Caller,
-    job: impl FnOnce(&rusqlite::Transaction<'_>, Doer<'_>) -> anyhow::Result<Done> + Send + 'static,
-) -> anyhow::Result<Worked> {
-    if !caller.person.role.may_accept_risks() {
-        return Ok(Worked::ReadOnly);
-    }
-    let (person, at) = (caller.person.clone(), desk.now());
-    let done = desk.store.write(move |tx| {
-        let doer = Doer { person: &person.name, audited: &person.name, scope: &person.scope, at };
-        job(tx, doer)
-    });
-
-    Ok(Worked::Store(done.await?))
 }

@@ -2,11 +2,14 @@
 
 use vonggac_protocol::file::{
     Actor, FileAction, FileChanged, FileKind, FilesInstalled, PackageVerdict, WatchLossReason, WatchMode,
+    WatchModeChanged,
 };
 use vonggac_protocol::observation::{AgentSilent, Kind, MachineSetBack};
+use vonggac_protocol::release::{AgentUpgrade, UpgradeOutcome, UpgradeReason};
 use vonggac_protocol::renewal::CertificateEnding;
 
 use super::words::Language;
+use super::{activation, posture, records};
 
 /// What was seen on `host`, as a sentence.
 #[must_use]
@@ -64,15 +67,7 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
             append(t, &mut told, false, it.actor.as_ref());
             told
         }
-        Kind::WatchModeChanged(it) => {
-            let roots: Vec<&str> = it.roots.iter().map(|root| root.as_str()).collect();
-            let mode = match it.mode {
-                WatchMode::FileSystem => "watch-mode-file-system",
-                WatchMode::Directories => "watch-mode-directories",
-                WatchMode::ScanOnly => "watch-mode-scan-only",
-            };
-            say(&[("roots", &roots.join(", ")), ("mode", &t.say(mode)), ("reason", &it.reason)])
-        }
+        Kind::WatchModeChanged(it) => mode_changed(t, it, host),
         Kind::CertificateEnding(it) => ending(t, it, host),
         Kind::BudgetReached(it) => say(&[
             ("day", &it.day),
@@ -80,8 +75,59 @@ pub fn of(t: Language, kind: &Kind, host: &str) -> String {
             ("moved", &t.bytes(it.sent.saturating_add(it.received))),
             ("waiting", &number(it.waiting)),
         ]),
+        Kind::Login(it) => records::login(t, it, host),
+        Kind::PrivilegeUsed(it) => records::privilege(t, it, host),
+        Kind::AccountChanged(it) => records::account(t, it, host),
+        Kind::ServiceChanged(it) => records::service(t, it, host),
+        Kind::LogGap(it) => records::gap(t, it, host),
+        Kind::Posture(it) => posture::whole(t, it, host),
+        Kind::Activation(it) => activation::whole(t, it, host),
+        Kind::AgentUpgrade(it) => upgrade(t, it, host),
         Kind::RecordsMissing(it) => say(&[("first", &number(it.first)), ("last", &number(it.last))]),
     }
+}
+
+/// The agent became another version, or did not.
+fn upgrade(t: Language, it: &AgentUpgrade, host: &str) -> String {
+    let id = match it.outcome {
+        UpgradeOutcome::Upgraded => "seen-agent_upgrade-upgraded",
+        UpgradeOutcome::Returned => "seen-agent_upgrade-returned",
+        UpgradeOutcome::Refused => "seen-agent_upgrade-refused",
+    };
+    let reason = it.reason.map_or_else(|| t.say("not-known"), |reason| t.say(upgrade_reason(reason)));
+
+    t.with(id, &[("host", host), ("from", &it.from), ("to", &it.to), ("reason", &reason)])
+}
+
+fn upgrade_reason(reason: UpgradeReason) -> &'static str {
+    match reason {
+        UpgradeReason::Signature => "upgrade-signature",
+        UpgradeReason::Digest => "upgrade-digest",
+        UpgradeReason::Platform => "upgrade-platform",
+        UpgradeReason::NotNewer => "upgrade-not-newer",
+        UpgradeReason::Disk => "upgrade-disk",
+        UpgradeReason::DoesNotRun => "upgrade-does-not-run",
+        UpgradeReason::Crashed => "upgrade-crashed",
+        UpgradeReason::Silent => "upgrade-silent",
+        UpgradeReason::Damaged => "upgrade-damaged",
+        UpgradeReason::Person => "upgrade-person",
+        UpgradeReason::Package => "upgrade-package",
+    }
+}
+
+fn mode_changed(t: Language, it: &WatchModeChanged, host: &str) -> String {
+    let roots: Vec<&str> = it.roots.iter().map(|root| root.as_str()).collect();
+    let mode = match it.mode {
+        WatchMode::FileSystem => "watch-mode-file-system",
+        WatchMode::Directories => "watch-mode-directories",
+        WatchMode::ScanOnly => "watch-mode-scan-only",
+    };
+    let (roots, mode) = (roots.join(", "), t.say(mode));
+
+    t.with(
+        "seen-watch_mode_changed",
+        &[("host", host), ("roots", &roots), ("mode", &mode), ("reason", &it.reason)],
+    )
 }
 
 fn ending(t: Language, it: &CertificateEnding, host: &str) -> String {

@@ -15,16 +15,23 @@ use super::licence::expressed;
 /// # Errors
 /// Never for what a bill holds.
 pub fn bom(bill: &Bill) -> serde_json::Result<Bom> {
+    let mut bom = skeleton(bill, |_| true);
+    bom.vulnerabilities = bill.weaknesses.iter().map(vulnerability).collect();
+
+    bom.sealed()
+}
+
+/// Machines, packages and who holds what, of those packages that `is_in`.
+pub(super) fn skeleton(bill: &Bill, is_in: impl Fn(&Arc<str>) -> bool) -> Bom {
     let (subject, rest) = subject(bill);
     let mut bom =
         Bom::new(Metadata { timestamp: bill.made_at, tools: Tools::own(), component: Some(subject) });
     bom.components = rest;
-    bom.components.extend(bill.entries.iter().map(component));
-    bom.dependencies = dependencies(bill);
+    bom.components.extend(bill.entries.iter().filter(|entry| is_in(&entry.reference)).map(component));
+    bom.dependencies = dependencies(bill, is_in);
     bom.compositions = unknown(bill);
-    bom.vulnerabilities = bill.weaknesses.iter().map(vulnerability).collect();
 
-    bom.sealed()
+    bom
 }
 
 /// What the document is about, and the machines that stand beside their packages.
@@ -93,16 +100,16 @@ fn days<'a>(days: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Those that have a value.
-fn properties<const N: usize>(known: [(&str, String); N]) -> Vec<Property> {
+pub(super) fn properties<const N: usize>(known: [(&str, String); N]) -> Vec<Property> {
     let said = known.into_iter().filter(|(_, value)| !value.is_empty());
 
     said.map(|(name, value)| Property::own(name, value)).collect()
 }
 
-fn dependencies(bill: &Bill) -> Vec<Dependency> {
+fn dependencies(bill: &Bill, is_in: impl Fn(&Arc<str>) -> bool) -> Vec<Dependency> {
     let machines = bill.holders.iter().map(|Holder { machine, holds }| Dependency {
         reference: machine_reference(machine.id).into(),
-        depends_on: holds.iter().map(|held| Reference(Arc::clone(held))).collect(),
+        depends_on: holds.iter().filter(|held| is_in(held)).map(|held| Reference(Arc::clone(held))).collect(),
     });
     let whole = match &bill.subject {
         Subject::Host(_) => None,
@@ -174,6 +181,7 @@ pub fn vulnerability(weakness: &Weakness) -> Vulnerability {
             ("feed_dated", line.feed_dated.map(|at| at.to_string()).unwrap_or_default()),
             ("note", line.note.clone()),
             ("exploited", if line.exploited { "true".to_owned() } else { String::new() }),
+            ("also_told_by", line.also_told()),
             ("contradicted_by", line.contradicted_by.clone().unwrap_or_default()),
             ("accepted_until", days(line.accepted.iter().map(|accepted| accepted.last_day.as_str()))),
         ]),

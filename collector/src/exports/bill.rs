@@ -8,6 +8,7 @@ use vonggac_protocol::package::{Manager, Package, PackageKey};
 use vonggac_protocol::time::Timestamp;
 
 use super::purl::{System, purl};
+use crate::vulnerabilities::cleared::Clearance;
 use crate::vulnerabilities::report::Line;
 
 /// Whose bill it is.
@@ -63,6 +64,8 @@ pub struct Weakness {
     pub line: Line,
     /// References of packages.
     pub affects: BTreeSet<Arc<str>>,
+    /// The machines of which it is said.
+    pub machines: BTreeSet<HostId>,
 }
 
 /// Everything that a document says.
@@ -78,6 +81,10 @@ pub struct Bill {
     pub entries: Vec<Entry>,
     /// Weaknesses, by advisory.
     pub weaknesses: Vec<Weakness>,
+    /// What packages are not affected by, and which; only where it was asked for.
+    pub cleared: BTreeMap<Clearance, BTreeSet<Arc<str>>>,
+    /// The roles of the people who accepted something of it, by name.
+    pub roles: BTreeMap<String, String>,
 }
 
 impl Bill {
@@ -103,11 +110,24 @@ pub struct Counter {
     entries: BTreeMap<Key, Entry>,
     taken: BTreeSet<Arc<str>>,
     weaknesses: BTreeMap<[String; 6], Weakness>,
+    cleared: BTreeMap<Clearance, BTreeSet<Arc<str>>>,
+    roles: BTreeMap<String, String>,
 }
 
 impl Counter {
-    /// Takes a machine, its packages and what the feeds say of it.
-    pub fn machine(&mut self, machine: Machine, packages: &BTreeSet<Package>, lines: Vec<Line>) {
+    /// The role of a person who accepted something.
+    pub fn role(&mut self, person: String, role: String) {
+        self.roles.insert(person, role);
+    }
+
+    /// Takes a machine, its packages, what the feeds say of it, and what they say is not affected.
+    pub fn machine(
+        &mut self,
+        machine: Machine,
+        packages: &BTreeSet<Package>,
+        lines: Vec<Line>,
+        cleared: Vec<Clearance>,
+    ) {
         let mut holds = BTreeSet::new();
         let mut installed: BTreeMap<String, BTreeSet<Arc<str>>> = BTreeMap::new();
         for package in packages {
@@ -117,22 +137,27 @@ impl Counter {
             holds.insert(reference);
         }
         for line in lines {
-            let affects = line.installed.iter().filter_map(|named| installed.get(named)).flatten().cloned();
-            let affects: BTreeSet<Arc<str>> = affects.collect();
-            let until: Vec<&str> = line.accepted.iter().map(|it| it.last_day.as_str()).collect();
+            let affects = references(&installed, &line.installed);
+            let accepted: Vec<String> = line.accepted.iter().map(|it| format!("{:020}", it.id)).collect();
             let key = [
                 line.advisory.clone(),
                 line.package.clone(),
                 line.state.to_owned(),
                 line.fixed.clone().unwrap_or_default(),
                 line.feed.clone(),
-                until.join(" "),
+                accepted.join(" "),
             ];
-            self.weaknesses
-                .entry(key)
-                .or_insert_with(|| Weakness { line, affects: BTreeSet::new() })
-                .affects
-                .extend(affects);
+            let weakness = self.weaknesses.entry(key).or_insert_with(|| Weakness {
+                line,
+                affects: BTreeSet::new(),
+                machines: BTreeSet::new(),
+            });
+            weakness.affects.extend(affects);
+            weakness.machines.insert(machine.id);
+        }
+        for mut clearance in cleared {
+            let affects = references(&installed, &std::mem::take(&mut clearance.installed));
+            self.cleared.entry(clearance).or_default().extend(affects);
         }
         self.holders.push(Holder { machine, holds: holds.into_iter().collect() });
     }
@@ -184,8 +209,15 @@ impl Counter {
             holders: self.holders,
             entries,
             weaknesses: self.weaknesses.into_values().collect(),
+            cleared: self.cleared,
+            roles: self.roles,
         }
     }
+}
+
+/// References of what is named by name and version.
+fn references(installed: &BTreeMap<String, BTreeSet<Arc<str>>>, named: &[String]) -> BTreeSet<Arc<str>> {
+    named.iter().filter_map(|named| installed.get(named)).flatten().cloned().collect()
 }
 
 fn fallback(package: &Package) -> String {

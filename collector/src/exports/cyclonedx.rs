@@ -351,6 +351,9 @@ impl Severity {
 pub struct Analysis {
     /// How it stands.
     pub state: AnalysisState,
+    /// Why it does no harm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub justification: Option<Justification>,
     /// What is done about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub response: Vec<Response>,
@@ -379,6 +382,16 @@ pub enum AnalysisState {
     FalsePositive,
     /// It is there but does no harm here.
     NotAffected,
+}
+
+/// Why a weakness does no harm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Justification {
+    /// The faulty code is not in it.
+    CodeNotPresent,
+    /// The faulty code is not run.
+    CodeNotReachable,
 }
 
 /// What is done about a weakness.

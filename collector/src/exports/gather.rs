@@ -8,9 +8,19 @@ use super::bill::{Bill, Counter, Machine, Subject};
 use super::purl::System;
 use crate::store::hosts::{self, HostState};
 use crate::store::view::{Scope, Sight, host};
-use crate::store::{agencies, packages, risks};
+use crate::store::{agencies, packages, people, risks};
 use crate::vulnerabilities::Vulnerabilities;
+use crate::vulnerabilities::cleared;
 use crate::vulnerabilities::report::Report;
+
+/// What a bill is to hold of what its packages are not affected by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cleared {
+    /// Nothing: a bill of materials needs none of it.
+    Left,
+    /// All: feeds may clear a machine of thousands of weaknesses.
+    Told,
+}
 
 /// The bill of one machine.
 ///
@@ -21,6 +31,7 @@ pub fn of_host(
     scope: &Scope,
     shared: &Vulnerabilities,
     id: HostId,
+    cleared: Cleared,
     now: Timestamp,
 ) -> anyhow::Result<Sight<Bill>> {
     let found = match host::one(db, scope, id)? {
@@ -29,7 +40,7 @@ pub fn of_host(
         Sight::Absent => return Ok(Sight::Absent),
     };
     let mut counter = Counter::default();
-    take(db, shared, &mut counter, (id, found.name, found.agency), now)?;
+    take(db, shared, &mut counter, (id, found.name, found.agency), cleared, now)?;
 
     Ok(Sight::Seen(counter.done(Subject::Host(id), now)))
 }
@@ -43,6 +54,7 @@ pub fn of_agency(
     scope: &Scope,
     shared: &Vulnerabilities,
     id: &AgencyId,
+    cleared: Cleared,
     now: Timestamp,
 ) -> anyhow::Result<Sight<Bill>> {
     let Some(name) = agencies::name(db, id)? else { return Ok(Sight::Absent) };
@@ -56,7 +68,7 @@ pub fn of_agency(
     machines.sort_by_key(|host| host.id);
     let mut counter = Counter::default();
     for host in machines {
-        take(db, shared, &mut counter, (host.id, host.name, host.agency), now)?;
+        take(db, shared, &mut counter, (host.id, host.name, host.agency), cleared, now)?;
     }
 
     Ok(Sight::Seen(counter.done(Subject::Agency(id.to_string(), name), now)))
@@ -82,6 +94,7 @@ fn take(
     shared: &Vulnerabilities,
     counter: &mut Counter,
     (id, name, agency): (HostId, String, String),
+    cleared: Cleared,
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let (described, _) = host::newest_states(db, id)?;
@@ -92,9 +105,25 @@ fn take(
     let (system, system_name) = described
         .map_or_else(Default::default, |it| (System { id: it.os_id, version: it.os_version }, it.os_name));
     let report = report(db, shared, id, now)?;
+    for by in report
+        .with_fix
+        .iter()
+        .chain(&report.without_fix)
+        .chain(&report.accepted)
+        .flat_map(|line| &line.accepted)
+        .map(|it| &it.by)
+    {
+        if let Some(role) = people::role(db, by)? {
+            counter.role(by.clone(), role);
+        }
+    }
     let lines = report.with_fix.into_iter().chain(report.without_fix).chain(report.accepted).collect();
+    let told = match cleared {
+        Cleared::Left => Vec::new(),
+        Cleared::Told => cleared::of(shared, id),
+    };
     let machine = Machine { id, name, agency, system, system_name, inventory_at };
-    counter.machine(machine, &packages::all(db, id)?, lines);
+    counter.machine(machine, &packages::all(db, id)?, lines, told);
 
     Ok(())
 }

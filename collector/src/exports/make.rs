@@ -11,10 +11,11 @@ use anyhow::Context as _;
 
 use super::bill::Bill;
 use super::csv_file::CsvFile;
+use super::gather::Cleared;
 use super::lists::{Asked, List, Source};
 use super::table::{Cell, Sink};
 use super::xlsx_file::XlsxFile;
-use super::{as_cyclonedx, as_spdx};
+use super::{as_cyclonedx, as_spdx, as_vex};
 
 /// An export leaves at least so many bytes of the disk to the store, which must go on taking what hosts send.
 const ROOM_LEFT: u64 = 256 << 20;
@@ -62,11 +63,13 @@ pub enum BillFormat {
     CycloneDx,
     /// SPDX 2.3, JSON.
     Spdx,
+    /// VEX: how weaknesses stand and what was decided, CycloneDX 1.6, JSON.
+    Vex,
 }
 
 impl BillFormat {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::CycloneDx, Self::Spdx];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::CycloneDx, Self::Spdx, Self::Vex];
 
     /// Its name.
     #[must_use]
@@ -74,6 +77,7 @@ impl BillFormat {
         match self {
             Self::CycloneDx => "cyclonedx",
             Self::Spdx => "spdx",
+            Self::Vex => "vex",
         }
     }
 
@@ -83,6 +87,7 @@ impl BillFormat {
         match self {
             Self::CycloneDx => "cdx.json",
             Self::Spdx => "spdx.json",
+            Self::Vex => "vex.cdx.json",
         }
     }
 
@@ -90,8 +95,17 @@ impl BillFormat {
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::CycloneDx => "application/vnd.cyclonedx+json; version=1.6",
+            Self::CycloneDx | Self::Vex => "application/vnd.cyclonedx+json; version=1.6",
             Self::Spdx => "application/spdx+json",
+        }
+    }
+
+    /// What a bill must hold for it.
+    #[must_use]
+    pub fn cleared(self) -> Cleared {
+        match self {
+            Self::CycloneDx | Self::Spdx => Cleared::Left,
+            Self::Vex => Cleared::Told,
         }
     }
 }
@@ -153,6 +167,7 @@ pub fn bill(bill: &Bill, format: BillFormat, folder: &Path) -> anyhow::Result<Ma
     let mut out = BufWriter::new(nameless(folder)?);
     match format {
         BillFormat::CycloneDx => serde_json::to_writer(&mut out, &as_cyclonedx::bom(bill)?)?,
+        BillFormat::Vex => serde_json::to_writer(&mut out, &as_vex::document(bill)?)?,
         BillFormat::Spdx => serde_json::to_writer(&mut out, &as_spdx::document(bill)?)?,
     }
     out.write_all(b"\n")?;

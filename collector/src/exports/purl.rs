@@ -175,6 +175,8 @@ mod tests {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         }
     }
 

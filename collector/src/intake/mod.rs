@@ -22,7 +22,7 @@ use crate::store::certificates::Validity;
 use crate::store::hosts::HostState;
 use crate::store::observations::{self, LaneOf, Row};
 use crate::store::packages::{self, Outcome};
-use crate::store::{Store, certificates, hosts};
+use crate::store::{Store, certificates, hosts, releases};
 
 pub mod arrived;
 
@@ -134,7 +134,7 @@ pub fn keep_in(
             if at >= skip {
                 let row = Row { seq, at: one.at, kind: one.kind, body: &one.body };
                 let order = observations::insert(tx, of, row, now)?;
-                match apply(tx, of.host, one, order)? {
+                match apply(tx, of.host, one, order, now)? {
                     Outcome::Wrong(what) => mistake = Some(what),
                     Outcome::Unfitting => greet_again = true,
                     Outcome::Waiting | Outcome::Applied | Outcome::Ignored => {}
@@ -149,7 +149,13 @@ pub fn keep_in(
 }
 
 /// Brings what is known of the host's present state up to date with one observation.
-fn apply(tx: &Transaction<'_>, host: HostId, arrived: &Arrived, order: i64) -> anyhow::Result<Outcome> {
+fn apply(
+    tx: &Transaction<'_>,
+    host: HostId,
+    arrived: &Arrived,
+    order: i64,
+    now: Timestamp,
+) -> anyhow::Result<Outcome> {
     let Some(kind) = &arrived.state else { return Ok(Outcome::Applied) };
     observations::set_latest(tx, host, arrived.kind, order)?;
     match kind {
@@ -158,6 +164,10 @@ fn apply(tx: &Transaction<'_>, host: HostId, arrived: &Arrived, order: i64) -> a
         Kind::HostDescribed(described) => {
             let name: String = described.name.chars().filter(|c| !c.is_control()).take(253).collect();
             hosts::rename(tx, host, &name)?;
+            Ok(Outcome::Applied)
+        }
+        Kind::AgentUpgrade(upgrade) => {
+            releases::told(tx, host, upgrade, now)?;
             Ok(Outcome::Applied)
         }
         Kind::AgentStarted(_)
@@ -180,6 +190,13 @@ fn apply(tx: &Transaction<'_>, host: HostId, arrived: &Arrived, order: i64) -> a
         | Kind::ChangeBurst(_)
         | Kind::CertificateEnding(_)
         | Kind::BudgetReached(_)
+        | Kind::Login(_)
+        | Kind::PrivilegeUsed(_)
+        | Kind::AccountChanged(_)
+        | Kind::ServiceChanged(_)
+        | Kind::LogGap(_)
+        | Kind::Posture(_)
+        | Kind::Activation(_)
         | Kind::WatchModeChanged(_) => Ok(Outcome::Applied),
     }
 }

@@ -164,6 +164,8 @@ fn package(name: &str) -> Package {
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }
 }
 

@@ -1,17 +1,15 @@
 //! The judge with what it knows of hosts.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
 use tracing::warn;
 use vonggac_protocol::host::Role;
 use vonggac_protocol::id::{AgencyId, HostId, ObservationId};
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::time::Timestamp;
 use vonggac_rules::finding::Finding;
+use vonggac_rules::in_force::InForce;
 use vonggac_rules::judge::{Context, Judge};
-use vonggac_rules::ruleset::RuleSet;
 
 use super::ledgers::Ledgers;
 use super::state::{self, Known, Tables};
@@ -48,7 +46,7 @@ struct Face {
 #[derive(Debug)]
 pub struct Weighed {
     /// The rules it was weighed with.
-    pub rules: Arc<RuleSet>,
+    pub rules: InForce,
     /// What they concluded.
     pub findings: Vec<Finding>,
     /// What change windows kept quiet: window and observation.
@@ -64,12 +62,17 @@ impl Bench {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn open(store: &Store, rules: Arc<RuleSet>) -> anyhow::Result<Self> {
+    pub async fn open(store: &Store, rules: impl Into<InForce>) -> anyhow::Result<Self> {
+        let rules = rules.into();
         let span = rules.longest_span();
         let (cursor, from, faces) = store
             .read(move |db| {
                 let cursor = rule_sets::cursor(db)?;
-                let since = clock::now().minus(span);
+                // What fired is quiet for one span after, and rests on what happened within one before. Hosts that
+                // were not heard while the collector was down tell of the time before it stopped.
+                let heard = observations::received_at(db, cursor)?;
+                let heard = heard.map_or_else(clock::now, |at| at.min(clock::now()));
+                let since = heard.minus(span * 2);
                 let first = observations::first_since(db, since, cursor)?;
                 Ok((cursor, first.map_or(cursor, |first| first - 1), faces(db)?))
             })
@@ -103,7 +106,7 @@ impl Bench {
     ///
     /// # Errors
     /// If the store fails.
-    pub(super) async fn at(store: &Store, rules: Arc<RuleSet>, cursor: i64) -> anyhow::Result<Self> {
+    pub(super) async fn at(store: &Store, rules: impl Into<InForce>, cursor: i64) -> anyhow::Result<Self> {
         Ok(Self {
             judge: Judge::new(rules),
             cursor,
@@ -120,12 +123,12 @@ impl Bench {
 
     /// The rules in force.
     #[must_use]
-    pub fn rules(&self) -> &Arc<RuleSet> {
+    pub fn rules(&self) -> &InForce {
         self.judge.rules()
     }
 
-    /// Puts other rules in force, from the next observation on.
-    pub fn replace(&mut self, rules: Arc<RuleSet>) {
+    /// Puts other rules in force, from the next stretch on: what was weighed is filed by the rules that weighed it.
+    pub fn replace(&mut self, rules: impl Into<InForce>) {
         self.judge.replace(rules);
     }
 
@@ -269,7 +272,7 @@ impl Bench {
     }
 
     fn weighed(&self, findings: Vec<Finding>, quiet: Vec<(i64, i64)>, now: Timestamp) -> Weighed {
-        Weighed { rules: Arc::clone(self.judge.rules()), findings, quiet, cursor: self.cursor, now }
+        Weighed { rules: self.judge.rules().clone(), findings, quiet, cursor: self.cursor, now }
     }
 
     /// The number of the window that keeps this observation quiet.

@@ -6,7 +6,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | [`folder`] | where rules come from |
+//! | [`folder`], [`force`] | where rules come from; which are in force for whom |
 //! | [`state`] | what is known of a host at this moment, for rules about states |
 //! | [`ledgers`] | what agencies may use, held against what their machines have |
 //! | [`windows`] | what change windows keep quiet |
@@ -20,16 +20,18 @@ use anyhow::Context as _;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
-use vonggac_rules::ruleset::RuleSet;
+use vonggac_rules::in_force::InForce;
+use vonggac_rules::ruleset::{PLAN_CLAUSE, PLAN_MISSING, RuleSet};
 use vonggac_rules::words::Language;
 
 use crate::clock;
 use crate::store::audit::{self, Action, COLLECTOR};
 use crate::store::incidents::{self, Filed};
-use crate::store::{Store, rule_sets};
+use crate::store::{Store, exceptions, rule_packs, rule_sets};
 
 pub mod bench;
 pub mod folder;
+pub mod force;
 pub mod ledgers;
 pub mod replay;
 pub mod state;
@@ -81,21 +83,22 @@ pub struct Judging {
     /// Who wants to hear of incidents.
     pub news: broadcast::Sender<News>,
     /// The rules to begin with.
-    pub rules: Arc<RuleSet>,
+    pub rules: InForce,
     /// Told when other rules came into force, for pages that explain incidents.
-    pub tell_rules: Box<dyn Fn(&RuleSet) + Send + Sync>,
+    pub tell_rules: Box<dyn Fn(&InForce) + Send + Sync>,
 }
 
-/// The first rule set: the folder's, or, if that is broken, the program's own, so that intake and silence work on.
+/// The first rules: as the orders stand, or, if those are broken, the program's own, so that intake and silence work on.
 ///
 /// # Errors
 /// If not even the program's own rules can be used.
-pub async fn first_rules(store: &Store, folder: &Folder) -> anyhow::Result<RuleSet> {
-    match folder.load(Language::En) {
-        Ok(rules) => Ok(rules),
+pub async fn first_rules(store: &Store, folder: &Folder) -> anyhow::Result<InForce> {
+    match force::load(store, folder).await {
+        Ok((rules, _)) => Ok(rules),
         Err(broken) => {
             report_broken(store, &broken).await;
-            Folder::BuiltIn.load(Language::En).context("load the program's own rules")
+            let rules = Folder::BuiltIn.load(Language::En).context("load the program's own rules")?;
+            Ok(Arc::new(rules).into())
         }
     }
 }
@@ -106,26 +109,38 @@ impl Judging {
     /// # Errors
     /// If the store cannot even be read at the start.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let rules = Arc::clone(&self.rules);
-        let known = Arc::clone(&rules);
-        self.store.write(move |tx| rule_sets::add(tx, &known, clock::now())).await?;
-        info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules loaded");
+        let rules = self.rules.clone();
+        for rules in rules.sets() {
+            let rules = Arc::clone(rules);
+            info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules loaded");
+            // A set without a name keeps the one that it has.
+            let noted = self.store.write(move |tx| {
+                rule_sets::add(tx, &rules, "", clock::now())?;
+                note_missing_plans(tx, &rules)
+            });
+            noted.await?;
+        }
         let mut bench = Bench::open(&self.store, rules).await?;
-        let mut stamp = self.folder.stamp().unwrap_or_default();
+        let folder = self.folder.stamp().unwrap_or_default();
+        let order = self.store.read(|db| Ok(rule_packs::standing(db)?.order)).await?;
+        let mut seen = Seen { taken: (folder.clone(), order), last: (folder, order) };
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The first tick comes at once: after a start, and with other rules, every state is weighed anew.
         let mut states = tokio::time::interval(STATES_EVERY);
+        let mut excepting = Vec::new();
         loop {
             let mut all_states = false;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.bell.notified() => {}
                 _ = look.tick() => {
-                    all_states = self.look_at_rules(&mut bench, &mut stamp).await;
+                    all_states = self.look_at_rules(&mut bench, &mut seen).await;
                     all_states |= bench.ledgers_changed(&self.store).await.unwrap_or(false);
                     all_states |=
                         bench.support_changed(&self.store, clock::now()).await.unwrap_or(false);
+                    // What an exception kept quiet about a state is due when it ends.
+                    all_states |= self.exceptions_ended(&mut excepting).await;
                     self.balances(&mut bench, &stop).await;
                 }
                 _ = states.tick() => all_states = true,
@@ -187,63 +202,88 @@ impl Judging {
         }
     }
 
-    /// Takes over what changed in the rules folder; says whether other rules are in force now.
-    async fn look_at_rules(&self, bench: &mut Bench, stamp: &mut Stamp) -> bool {
-        let folder = self.folder.clone();
-        let before = stamp.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let now = folder.stamp()?;
-            if now == before {
-                return anyhow::Ok(None);
-            }
-            Ok(Some((now, folder.load(Language::En))))
-        });
-        match looked.await {
-            Ok(Ok(None)) => false,
-            Ok(Ok(Some((now, loaded)))) => {
-                *stamp = now;
-                match loaded {
-                    Ok(rules) => self.replace_rules(bench, rules).await,
-                    Err(broken) => {
-                        report_broken(&self.store, &broken).await;
-                        false
-                    }
-                }
-            }
-            Ok(Err(error)) => {
-                debug!(error = format!("{error:#}"), "Rules folder could not be looked at");
-                false
-            }
+    /// Whether an exception that was in force at the last look is not any more.
+    async fn exceptions_ended(&self, before: &mut Vec<i64>) -> bool {
+        let Ok(now) = self.store.read(|db| exceptions::numbers_in_force(db, clock::now())).await else {
+            return false;
+        };
+        let ended = before.iter().any(|id| !now.contains(id));
+        *before = now;
+
+        ended
+    }
+
+    /// Takes over what changed in the rules folder and by orders; says whether other rules are in force now.
+    ///
+    /// Files that are being copied are half old and half new: a folder is taken once it looks the same at two looks,
+    /// and still does after it was read.
+    async fn look_at_rules(&self, bench: &mut Bench, seen: &mut Seen) -> bool {
+        let now = match self.look().await {
+            Ok(now) => now,
             Err(error) => {
-                error!(%error, "Looking at the rules folder failed");
+                debug!(error = format!("{error:#}"), "Rules could not be looked at");
+                return false;
+            }
+        };
+        let stands_still = seen.last.0 == now.0;
+        seen.last = now.clone();
+        if now == seen.taken || !stands_still {
+            return false;
+        }
+        let loaded = force::load(&self.store, &self.folder).await;
+        if !self.look().await.is_ok_and(|after| after == now) {
+            return false;
+        }
+        seen.taken = now;
+        match loaded {
+            Ok((rules, _)) => self.replace_rules(bench, rules).await,
+            Err(broken) => {
+                report_broken(&self.store, &broken).await;
                 false
             }
         }
     }
 
-    async fn replace_rules(&self, bench: &mut Bench, rules: RuleSet) -> bool {
-        if rules.digest() == bench.rules().digest() {
+    /// How the folder looks from outside, and the newest order.
+    async fn look(&self) -> anyhow::Result<(Stamp, i64)> {
+        let folder = self.folder.clone();
+        let stamp =
+            tokio::task::spawn_blocking(move || folder.stamp()).await.context("look at the folder")??;
+
+        Ok((stamp, self.store.read(|db| Ok(rule_packs::standing(db)?.order)).await?))
+    }
+
+    async fn replace_rules(&self, bench: &mut Bench, rules: InForce) -> bool {
+        if rules.same(bench.rules()) {
             return false;
         }
-        let rules = Arc::new(rules);
-        let known = Arc::clone(&rules);
+        let told = rules.clone();
         let noted = self.store.write(move |tx| {
-            rule_sets::add(tx, &known, clock::now())?;
-            let entry = Action {
-                at: clock::now(),
-                person: COLLECTOR,
-                agency: None,
-                action: "rules.replaced",
-                object: &known.digest().to_string(),
-                detail: &format!("{} rules in {} files", known.rules().len(), known.files().len()),
-            };
-            audit::append(tx, &entry)
+            for (at, rules) in told.sets().enumerate() {
+                let where_ =
+                    told.trial().filter(|_| at > 0).map(|(agencies, _)| format!(", tried in {agencies:?}"));
+                let (count, files) = (rules.rules().len(), rules.files().len());
+                let detail = format!("{count} rules in {files} files{}", where_.unwrap_or_default());
+                let entry = Action {
+                    at: clock::now(),
+                    person: COLLECTOR,
+                    agency: None,
+                    action: "rules.replaced",
+                    object: &rules.digest().to_string(),
+                    detail: &detail,
+                };
+                audit::append(tx, &entry)?;
+                note_missing_plans(tx, rules)?;
+            }
+            Ok(())
         });
         if let Err(error) = noted.await {
             error!(error = format!("{error:#}"), "New rules could not be noted; the old ones stay");
             return false;
         }
-        info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules replaced");
+        for rules in rules.sets() {
+            info!(rules = rules.rules().len(), digest = %rules.digest(), "Rules replaced");
+        }
         (self.tell_rules)(&rules);
         bench.replace(rules);
 
@@ -251,14 +291,23 @@ impl Judging {
     }
 }
 
+/// What was seen of the rules folder and of orders.
+struct Seen {
+    /// When rules were last taken.
+    taken: (Stamp, i64),
+    /// At the last look.
+    last: (Stamp, i64),
+}
+
 fn file_in(tx: &rusqlite::Transaction<'_>, weighed: &Weighed) -> anyhow::Result<Vec<News>> {
     let mut all = Vec::new();
     for finding in &weighed.findings {
-        let rule = weighed.rules.rule(&finding.rule).context("a finding is of a rule in force")?;
-        let filed = incidents::file_finding(tx, finding, rule, weighed.rules.digest(), weighed.now)?;
+        let rules = weighed.rules.of(finding.agency.as_str());
+        let rule = rules.rule(&finding.rule).context("a finding is of a rule in force")?;
+        let filed = incidents::file_finding(tx, finding, rule, rules.digest(), weighed.now)?;
         let (incident, opened) = match filed {
-            // What was put to a closed incident troubles nobody.
-            Filed::Known | Filed::Added(_) => continue,
+            // What was put to a closed incident or under an exception troubles nobody.
+            Filed::Known | Filed::Added(_) | Filed::Excepted(_) => continue,
             Filed::Opened(id) => (id, true),
             Filed::Joined(id) => (id, false),
         };
@@ -270,6 +319,24 @@ fn file_in(tx: &rusqlite::Transaction<'_>, weighed: &Weighed) -> anyhow::Result<
     rule_sets::set_cursor(tx, weighed.cursor)?;
 
     Ok(all)
+}
+
+/// A rule that says nobody what to do judges all the same, and the audit log names it with the clause that asks for plans.
+fn note_missing_plans(tx: &rusqlite::Transaction<'_>, rules: &RuleSet) -> anyhow::Result<()> {
+    for rule in rules.without_plan() {
+        warn!(rule = rule.name, clause = PLAN_CLAUSE, "{PLAN_MISSING}");
+        let entry = Action {
+            at: clock::now(),
+            person: COLLECTOR,
+            agency: None,
+            action: "rules.plan_missing",
+            object: &rule.name,
+            detail: &format!("{PLAN_MISSING} {PLAN_CLAUSE} {}:{}", rule.path, rule.line),
+        };
+        audit::append(tx, &entry)?;
+    }
+
+    Ok(())
 }
 
 async fn report_broken(store: &Store, broken: &anyhow::Error) {
@@ -293,3 +360,7 @@ async fn report_broken(store: &Store, broken: &anyhow::Error) {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_restart;
+#[cfg(test)]
+mod tests_rollout;

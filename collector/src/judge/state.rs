@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
+use vonggac_protocol::activation::Activation;
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::host::HostDescribed;
 use vonggac_protocol::id::{HostId, ObservationId};
 use vonggac_protocol::observation::{Kind, Observation};
 use vonggac_protocol::package::Package;
 use vonggac_protocol::patch::PatchState;
+use vonggac_protocol::posture::Posture;
 use vonggac_protocol::time::Timestamp;
 use vonggac_rules::catalogue::Catalogue;
 use vonggac_rules::flatten::Event;
@@ -19,7 +21,8 @@ use crate::store::{Store, observations, packages};
 use crate::support;
 
 /// Words of the kinds that change what is known of a host's state.
-const KINDS: [&str; 4] = ["host_described", "patch_state", "packages_listed", "packages_changed"];
+const KINDS: [&str; 6] =
+    ["host_described", "patch_state", "packages_listed", "packages_changed", "posture", "activation"];
 
 /// Whether an observation of this kind changes the state.
 #[must_use]
@@ -39,6 +42,8 @@ pub struct Known {
     described: Option<HostDescribed>,
     patches: Option<PatchState>,
     packages: Option<Vec<Package>>,
+    posture: Option<Posture>,
+    activation: Option<Activation>,
 }
 
 /// The data files that states are read with.
@@ -86,6 +91,8 @@ impl Tables {
             described: known.described.as_ref(),
             patches: known.patches.as_ref(),
             packages: known.packages.as_deref(),
+            posture: known.posture.as_ref(),
+            activation: known.activation.as_ref(),
         };
 
         state.event(&self.catalogue, &self.support, entitled, now)
@@ -123,7 +130,32 @@ pub fn known(db: &Connection, host: HostId, agency: &str) -> anyhow::Result<Opti
         }
         None => None,
     };
+    let posture = match observations::latest(db, host, "posture")? {
+        Some(kept) => {
+            parts.push((kept.order, kept.id));
+            let Kind::Posture(posture) = Observation::decode(&kept.body)?.kind else { return Ok(None) };
+            Some(posture)
+        }
+        None => None,
+    };
+    let activation = match observations::latest(db, host, "activation")? {
+        Some(kept) => {
+            parts.push((kept.order, kept.id));
+            let Kind::Activation(activation) = Observation::decode(&kept.body)?.kind else { return Ok(None) };
+            Some(activation)
+        }
+        None => None,
+    };
     let Some((_, rests_on)) = parts.into_iter().max_by_key(|(order, _)| *order) else { return Ok(None) };
 
-    Ok(Some(Known { host, agency: agency.to_owned(), rests_on, described, patches, packages }))
+    Ok(Some(Known {
+        host,
+        agency: agency.to_owned(),
+        rests_on,
+        described,
+        patches,
+        packages,
+        posture,
+        activation,
+    }))
 }

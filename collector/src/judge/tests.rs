@@ -10,19 +10,20 @@ use vonggac_protocol::time::Timestamp;
 
 use super::*;
 use crate::store::agencies::{self, Level};
+use crate::store::decided::Done;
 use crate::store::hosts::{self, HostState};
 use crate::store::observations::{self, LaneOf, Row};
 use crate::store::view::Scope;
-use crate::store::windows::{self, Doer, Done, Wanted};
+use crate::store::windows::{self, Doer, Wanted};
 
 const HOST: HostId = HostId([5; 16]);
 
-struct World {
-    folder: tempfile::TempDir,
-    store: Store,
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) store: Store,
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("collector.db")).unwrap();
     store
@@ -37,7 +38,7 @@ async fn world() -> World {
     World { folder, store }
 }
 
-fn page_changed(path: &str) -> Kind {
+pub(super) fn page_changed(path: &str) -> Kind {
     let state = |content: &[u8]| FileState {
         kind: FileKind::File,
         size: 4,
@@ -83,9 +84,13 @@ impl World {
     }
 
     async fn observe_at(&self, at: Timestamp, kind: Kind) {
+        self.observe_of(HOST, at, kind).await;
+    }
+
+    pub(super) async fn observe_of(&self, host: HostId, at: Timestamp, kind: Kind) {
         self.store
             .write(move |tx| {
-                let of = LaneOf { host: HOST, epoch: Epoch(1), lane: Lane::Prompt };
+                let of = LaneOf { host, epoch: Epoch(1), lane: Lane::Prompt };
                 let seq: Seq = observations::mark(tx, of)?.next();
                 let word = kind.word();
                 let body = Observation { at, kind }.encode();
@@ -107,7 +112,7 @@ impl World {
             .unwrap()
     }
 
-    async fn observe(&self, kinds: Vec<Kind>) {
+    pub(super) async fn observe(&self, kinds: Vec<Kind>) {
         self.store
             .write(move |tx| {
                 let of = LaneOf { host: HOST, epoch: Epoch(1), lane: Lane::Prompt };
@@ -125,10 +130,10 @@ impl World {
             .unwrap();
     }
 
-    fn judging(&self, folder: Folder) -> Judging {
+    pub(super) fn judging(&self, folder: Folder) -> Judging {
         Judging {
             store: self.store.clone(),
-            rules: Arc::new(folder.load(Language::En).unwrap()),
+            rules: Arc::new(folder.load(Language::En).unwrap()).into(),
             folder,
             bell: Arc::new(Notify::new()),
             news: news(),
@@ -138,7 +143,7 @@ impl World {
 
     async fn judge_all(&self) -> i64 {
         let judging = self.judging(Folder::BuiltIn);
-        let mut bench = Bench::open(&self.store, Arc::clone(&judging.rules)).await.unwrap();
+        let mut bench = Bench::open(&self.store, judging.rules.clone()).await.unwrap();
         judging.judge_all(&mut bench, &CancellationToken::new()).await.unwrap();
 
         self.store.read(rule_sets::cursor).await.unwrap()
@@ -223,18 +228,22 @@ async fn a_changed_folder_is_taken_over_whole_and_a_broken_one_is_reported_and_l
     let dir = world.folder.path().join("rules");
     write_packs(&dir, "packs/integrity/web.yml");
     let judging = world.judging(Folder::Dir(dir.clone()));
-    let mut bench = Bench::open(&world.store, Arc::clone(&judging.rules)).await.unwrap();
-    let mut stamp = judging.folder.stamp().unwrap();
-    let few = bench.rules().rules().len();
+    let mut bench = Bench::open(&world.store, judging.rules.clone()).await.unwrap();
+    let before = (judging.folder.stamp().unwrap(), 0);
+    let mut stamp = Seen { taken: before.clone(), last: before };
+    let few = bench.rules().all().rules().len();
 
     fs::write(dir.join("packs/integrity/web.yml"), "title: [broken").unwrap();
+    // What changed since the last look may still be changing.
     assert!(!judging.look_at_rules(&mut bench, &mut stamp).await);
-    assert_eq!(bench.rules().rules().len(), few);
+    assert!(!judging.look_at_rules(&mut bench, &mut stamp).await);
+    assert_eq!(bench.rules().all().rules().len(), few);
     write_packs(&dir, "");
+    assert!(!judging.look_at_rules(&mut bench, &mut stamp).await);
     assert!(judging.look_at_rules(&mut bench, &mut stamp).await);
     assert!(!judging.look_at_rules(&mut bench, &mut stamp).await);
 
-    assert!(bench.rules().rules().len() > few);
+    assert!(bench.rules().all().rules().len() > few);
     let noted: Vec<String> = world
         .store
         .read(|db| {

@@ -86,6 +86,14 @@ fn change_of(observation: &Observation, kept_at: Timestamp) -> Option<Change<'_>
         | Kind::RecordsMissing(_)
         | Kind::CertificateEnding(_)
         | Kind::BudgetReached(_)
+        | Kind::Login(_)
+        | Kind::PrivilegeUsed(_)
+        | Kind::AccountChanged(_)
+        | Kind::ServiceChanged(_)
+        | Kind::LogGap(_)
+        | Kind::Posture(_)
+        | Kind::Activation(_)
+        | Kind::AgentUpgrade(_)
         | Kind::WatchModeChanged(_) => None,
     }
 }

@@ -136,8 +136,8 @@ pub fn weigh(known: Known<'_>, days: u32, now: Timestamp) -> Weighed {
 fn advised(lines: &[Line]) -> Vec<Breaking> {
     let lines = lines.iter().filter(|line| line.state == "fixable");
     lines
-        .filter_map(|line| Some((line, line.fixed.as_ref()?, line.published?)))
-        .flat_map(|(line, fixed, published)| {
+        .filter_map(|line| Some((line, line.fixed.as_ref()?, line.fix_published()?)))
+        .flat_map(|(line, fixed, (published, advisory, feed))| {
             line.installed.iter().map(move |installed| {
                 let (package, version) = installed.split_once(' ').unwrap_or((installed, ""));
                 Breaking {
@@ -147,8 +147,8 @@ fn advised(lines: &[Line]) -> Vec<Breaking> {
                     since: published,
                     days: 0,
                     basis: "advisory",
-                    by: line.advisory.clone(),
-                    feed: Some(line.feed.clone()),
+                    by: advisory.to_owned(),
+                    feed: Some(feed.to_owned()),
                     accepted: false,
                 }
             })
@@ -162,7 +162,7 @@ fn is_told_by_feeds(report: &Report) -> bool {
     report.covered
         && report.has_inventory
         && !report.is_old()
-        && report.with_fix.iter().filter(fixable).all(|line| line.published.is_some())
+        && report.with_fix.iter().filter(fixable).all(|line| line.fix_published().is_some())
 }
 
 /// Why the package manager's lists cannot tell that nothing waits for too long; `None` if they can.

@@ -3,6 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`greet`] | whether the host may work, and where its lanes stand |
+//! | `releases` | versions of the agent, offered and handed over |
 //! | [`renew`] | a new certificate for a host that is connected |
 //! | `clones` | whether it is the machine that the identity belongs to |
 //! | [`twice`] | the same, pure |
@@ -27,6 +28,7 @@ use vonggac_protocol::frame::Frame;
 use vonggac_protocol::hello::{Hello, Refusal, RefusalCode};
 use vonggac_protocol::id::{AgencyId, Epoch};
 use vonggac_protocol::limits::{CSR_BYTES_MAX, FRAME_BYTES_MAX};
+use vonggac_protocol::release::ReleaseWanted;
 use vonggac_protocol::renewal::Renew;
 
 use crate::admission::Admission;
@@ -47,6 +49,7 @@ pub mod misbehaviour;
 mod outer;
 mod patience;
 pub mod registry;
+mod releases;
 pub mod renew;
 pub mod twice;
 
@@ -55,6 +58,7 @@ use misbehaviour::Misbehaviour;
 use outer::Whereabouts;
 use patience::Allowance;
 use registry::Registry;
+use releases::{Handed, Handing, Offers};
 use renew::Renewals;
 
 /// Who is welcome only to renew does it within this.
@@ -62,6 +66,9 @@ const RENEW_WITHIN: Duration = Duration::from_secs(60);
 
 /// Bytes of a frame on the control stream: a certificate request is the largest.
 const CONTROL_FRAME_BYTES_MAX: usize = CSR_BYTES_MAX + 1024;
+
+/// Of what is told, so many bytes must be read within [`reading`](crate::admission::limits::Patience::reading).
+const TOLD_AT_ONCE: usize = 16 * 1024;
 
 /// How long the last word may take.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(4);
@@ -79,6 +86,7 @@ pub struct Sessions {
     misbehaviour: Misbehaviour,
     renewals: Renewals,
     admission: Arc<Admission>,
+    handing: Handing,
 }
 
 /// How a session ended.
@@ -121,7 +129,16 @@ impl Sessions {
     ) -> Self {
         let misbehaviour = Misbehaviour::new(store.clone());
 
-        Self { store, intake, pulse, registry: Registry::default(), misbehaviour, renewals, admission }
+        Self {
+            store,
+            intake,
+            pulse,
+            registry: Registry::default(),
+            misbehaviour,
+            renewals,
+            admission,
+            handing: Handing::default(),
+        }
     }
 
     /// Who is connected.
@@ -213,7 +230,7 @@ impl Sessions {
     ) -> End {
         let whence = Whence { address: address.to_string(), way: connection.way() };
         let (epoch, held) = (hello.epoch, hello.assignment);
-        let whereabouts = Whereabouts::new(connection, &hello);
+        let about = (Whereabouts::new(connection, &hello), Offers::new(sender.host, &hello));
         let greeted = {
             let ticket = self.admission.hellos.enter(agency.clone(), 1);
             let turn = async { ticket.ok()?.turn().await.ok() };
@@ -261,7 +278,7 @@ impl Sessions {
         info!("Agent connected");
 
         let control_ends =
-            Box::pin(self.listen_to_control(connection, (receive, control), told, whereabouts, sender));
+            Box::pin(self.listen_to_control(connection, (receive, control), told, about, sender));
         let lanes_end = Box::pin(self.listen_to_lanes(connection, control, epoch, sender, agency));
         tokio::select! {
             end = control_ends => end,
@@ -276,10 +293,13 @@ impl Sessions {
         connection: &Connection,
         (mut receive, control): (RecvStream, &Control),
         mut told: u64,
-        mut whereabouts: Whereabouts,
+        (mut whereabouts, mut offers): (Whereabouts, Offers),
         sender: Sender,
     ) -> End {
         let mut allowance = Allowance::new(clock::instant());
+        if let Err(end) = Box::pin(self.offer(&mut offers, control)).await {
+            return end;
+        }
         loop {
             let frame = frames::read(&mut receive, CONTROL_FRAME_BYTES_MAX).await;
             if !allowance.take(clock::instant()) {
@@ -289,17 +309,8 @@ impl Sessions {
             match frame {
                 Ok(Frame::Heartbeat(_)) => {
                     self.pulse.heard(sender.host);
-                    match Box::pin(greet::identify(&self.store, sender.certificate)).await {
-                        Ok(Some(known)) if known.state == HostState::Active => {
-                            if known.validity(Duration::ZERO, clock::now()) != Validity::Whole {
-                                return End::Refused(renew::ended());
-                            }
-                        }
-                        Ok(known) => {
-                            let state = known.map_or(HostState::Revoked, |known| known.state);
-                            return End::Refused(greet::refusal_of(state));
-                        }
-                        Err(error) => return End::Failed(error),
+                    if let Err(end) = self.still_welcome(sender).await {
+                        return end;
                     }
                     let newer = match Box::pin(greet::newer(&self.store, sender.host, told)).await {
                         Ok(newer) => newer,
@@ -313,6 +324,18 @@ impl Sessions {
                         if let Err(end) = Box::pin(self.tell(control, &frame)).await {
                             return end;
                         }
+                    }
+                    if let Err(end) = Box::pin(self.offer(&mut offers, control)).await {
+                        return end;
+                    }
+                }
+                Ok(Frame::ReleaseWanted(wanted)) => {
+                    self.pulse.heard(sender.host);
+                    match Box::pin(self.hand(&offers, wanted, control)).await {
+                        // Who is offered a release asks for the next piece once it has this one: that is its line's pace.
+                        Ok(true) => allowance.give_back(),
+                        Ok(false) => {}
+                        Err(end) => return end,
                     }
                 }
                 Ok(Frame::Renew(renew)) => {
@@ -334,6 +357,44 @@ impl Sessions {
                 }
                 Err(error) => return error.into(),
             }
+        }
+    }
+
+    /// Whether the identity still is what it was when the connection began.
+    async fn still_welcome(&self, sender: Sender) -> Result<(), End> {
+        match Box::pin(greet::identify(&self.store, sender.certificate)).await {
+            Ok(Some(known)) if known.state == HostState::Active => {
+                let is_whole = known.validity(Duration::ZERO, clock::now()) == Validity::Whole;
+                if is_whole { Ok(()) } else { Err(End::Refused(renew::ended())) }
+            }
+            Ok(known) => {
+                let state = known.map_or(HostState::Revoked, |known| known.state);
+                Err(End::Refused(greet::refusal_of(state)))
+            }
+            Err(error) => Err(End::Failed(error)),
+        }
+    }
+
+    /// Offers a release, if there is one that the agent was not told of.
+    async fn offer(&self, offers: &mut Offers, control: &Control) -> Result<(), End> {
+        match offers.news(&self.store, &self.handing).await.map_err(End::Failed)? {
+            Some(frame) => self.tell(control, &frame).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Hands a piece of a release over; says whether there was one.
+    async fn hand(&self, offers: &Offers, wanted: ReleaseWanted, control: &Control) -> Result<bool, End> {
+        match offers.piece(&self.store, &self.handing, wanted).await.map_err(End::Failed)? {
+            Some(Handed { piece, place }) => {
+                let is_whole = !piece.packed.is_empty();
+                self.tell(control, &Frame::ReleasePiece(piece)).await?;
+                drop(place);
+                // On a slow line that took a while, in which it read and nobody listened to it.
+                self.pulse.heard(offers.host);
+                Ok(is_whole)
+            }
+            None => Ok(false),
         }
     }
 
@@ -468,17 +529,22 @@ impl Sessions {
         self.admission.batches.enter(agency.clone(), 1).ok()?.turn().await.ok()
     }
 
-    /// Says something to the agent, which must not let us wait for ever.
+    /// Says something to the agent, which must not let us wait for ever. What counts is that it reads at all: a piece of a
+    /// release takes minutes on a line of 16 kbit/s, and what else is to be said waits behind it.
     async fn tell(&self, control: &Control, frame: &Frame) -> Result<(), End> {
-        let told = async { frames::write(&mut *control.lock().await, frame).await };
-        match tokio::time::timeout(self.admission.limits.patience.reading, told).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => {
-                let detail = "what the collector says is not read".to_owned();
-                Err(End::Broken(RefusalCode::LimitBroken, detail))
+        let mut stream = control.lock().await;
+        for part in frame.encode().chunks(TOLD_AT_ONCE) {
+            match tokio::time::timeout(self.admission.limits.patience.reading, stream.write_all(part)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(End::Gone),
+                Err(_) => {
+                    let detail = "what the collector says is not read".to_owned();
+                    return Err(End::Broken(RefusalCode::LimitBroken, detail));
+                }
             }
         }
+
+        Ok(())
     }
 
     async fn say_end(&self, end: &End, control: &Control) {

@@ -34,6 +34,11 @@ impl Allowance {
 
         some
     }
+
+    /// What was just taken does not count.
+    pub(super) fn give_back(&mut self) {
+        self.left = self.left.saturating_add(1).min(AT_ONCE);
+    }
 }
 
 #[cfg(test)]

@@ -119,6 +119,7 @@ impl World {
             assignment: 0,
             trusts: None,
             tell_outer: None,
+            platform: None,
             machine: None,
         };
         frames::write(&mut send, &Frame::Hello(hello)).await?;

@@ -205,6 +205,34 @@ pub struct AcceptedRisk {
     pub ends_at: Timestamp,
 }
 
+/// An exception to a rule in force, and what it kept from being an incident.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleException {
+    /// Its number.
+    pub id: i64,
+    /// The rule.
+    pub rule: String,
+    /// Every host of this agency; `None` beside no host: the whole province.
+    pub agency: Option<String>,
+    /// This host alone.
+    pub host: Option<HostId>,
+    /// Fields of findings and their values.
+    pub conditions: BTreeMap<String, String>,
+    /// Why.
+    pub reason: String,
+    /// Who made it.
+    pub made_by: String,
+    /// When.
+    pub made_at: Timestamp,
+    /// The first moment at which it no longer holds by itself.
+    pub ends_at: Timestamp,
+    /// How many findings it had answered by then.
+    pub findings_total: u64,
+    /// The newest of them with their evidence.
+    pub findings: Vec<Finding>,
+}
+
 /// Everything that clause states are worked out from.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Facts {
@@ -224,6 +252,8 @@ pub struct Facts {
     pub entitlements: Vec<Licence>,
     /// Accepted risks in force, by number: exceptions that people made.
     pub accepted_risks: Vec<AcceptedRisk>,
+    /// Exceptions to rules in force, by number.
+    pub exceptions: Vec<RuleException>,
     /// The evidence: exact bytes.
     pub observations: BTreeMap<ObservationId, Vec<u8>>,
 }
@@ -233,7 +263,8 @@ impl Facts {
     #[must_use]
     pub fn named(&self) -> BTreeSet<Evidence> {
         let hosts = self.hosts.iter().flat_map(|host| host.newest.values().chain(&host.inventory));
-        let findings = self.incidents.iter().flat_map(|incident| &incident.findings);
+        let excepted = self.exceptions.iter().flat_map(|exception| &exception.findings);
+        let findings = self.incidents.iter().flat_map(|incident| &incident.findings).chain(excepted);
 
         hosts.chain(findings.flat_map(|finding| &finding.evidence)).copied().collect()
     }

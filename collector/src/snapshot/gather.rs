@@ -13,15 +13,16 @@ use vonggac_protocol::observation::Observation;
 use vonggac_protocol::time::Timestamp;
 
 use super::facts::{
-    AcceptedRisk, Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Licence, Statement,
-    Text,
+    AcceptedRisk, Agency, Deed, Evidence, FINDINGS_MAX, Facts, Finding, Host, Incident, Licence,
+    RuleException, Statement, Text,
 };
 use super::inventory::Fold;
 use crate::store::view::Scope;
-use crate::store::{entitlements, risks};
+use crate::store::{entitlements, exceptions as excepted, risks};
 
 /// Kinds whose newest observation describes a state that clauses rest on.
-const STATES: [&str; 7] = [
+const STATES: [&str; 9] = [
+    "activation",
     "agent_started",
     "baseline_taken",
     "health",
@@ -29,6 +30,7 @@ const STATES: [&str; 7] = [
     "packages_changed",
     "packages_listed",
     "patch_state",
+    "posture",
 ];
 
 /// Reads the facts in the one transaction of this connection.
@@ -45,6 +47,7 @@ pub fn gather(db: &Connection, as_of: Timestamp) -> anyhow::Result<Facts> {
         statements: statements(db, as_of)?,
         entitlements: licences(db, as_of)?,
         accepted_risks: accepted_risks(db, as_of)?,
+        exceptions: Vec::new(),
         observations: BTreeMap::new(),
     };
     for (id, agency, enrolled_at) in hosts_in_scope(db, as_of)? {
@@ -52,6 +55,7 @@ pub fn gather(db: &Connection, as_of: Timestamp) -> anyhow::Result<Facts> {
         facts.hosts.push(host);
     }
     incidents(db, as_of, &mut facts)?;
+    exceptions(db, as_of, &mut facts)?;
 
     Ok(facts)
 }
@@ -237,6 +241,34 @@ fn accepted_risks(db: &Connection, as_of: Timestamp) -> anyhow::Result<Vec<Accep
     Ok(risks.collect())
 }
 
+/// Exceptions that had been made by then, and were neither ended nor withdrawn.
+fn exceptions(db: &Connection, as_of: Timestamp, facts: &mut Facts) -> anyhow::Result<()> {
+    for id in excepted::numbers_in_force(db, as_of)? {
+        let Some(it) = excepted::find(db, id)? else { continue };
+        let mut statement = db.prepare_cached(
+            "SELECT key, host, subject, severity, at, fields, evidence FROM excepted_finding
+             WHERE exception = ?1 AND kept_at <= ?2 ORDER BY id DESC",
+        )?;
+        let rows = statement.query(params![id, as_of.0])?;
+        let (findings_total, findings) = newest_of(db, rows, as_of, &mut facts.observations)?;
+        facts.exceptions.push(RuleException {
+            id,
+            rule: it.rule,
+            agency: it.agency.filter(|_| it.host.is_none()),
+            host: it.host,
+            conditions: it.conditions,
+            reason: it.reason,
+            made_by: it.made_by,
+            made_at: it.made_at,
+            ends_at: it.ends_at,
+            findings_total,
+            findings,
+        });
+    }
+
+    Ok(())
+}
+
 fn incidents(db: &Connection, as_of: Timestamp, facts: &mut Facts) -> anyhow::Result<()> {
     let mut statement = db.prepare(
         "SELECT id, rule, rule_set, title_vi, title_en, clauses, owner_role, agency, subject, raised_at \
@@ -336,7 +368,18 @@ fn findings(
          FROM finding_of o JOIN finding f ON f.id = o.finding
          WHERE o.incident = ?1 AND o.since <= ?2 GROUP BY f.id ORDER BY f.id DESC",
     )?;
-    let mut rows = statement.query([incident, as_of.0])?;
+    let rows = statement.query([incident, as_of.0])?;
+
+    newest_of(db, rows, as_of, observations)
+}
+
+/// How many of these findings rest on what had arrived, and the first of them with their evidence.
+fn newest_of(
+    db: &Connection,
+    mut rows: rusqlite::Rows<'_>,
+    as_of: Timestamp,
+    observations: &mut BTreeMap<ObservationId, Vec<u8>>,
+) -> anyhow::Result<(u64, Vec<Finding>)> {
     let (mut total, mut newest) = (0, Vec::new());
     while let Some(row) = rows.next()? {
         let ids: Vec<ObservationId> =

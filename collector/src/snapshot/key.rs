@@ -44,6 +44,14 @@ pub static FEEDS: Purpose = Purpose {
     secret_comment: "vonggac feeds secret key",
 };
 
+/// Releases of the agent: the project's release key.
+pub static RELEASES: Purpose = Purpose {
+    secret_file: "release.key",
+    public_file: "release.pub",
+    comment: "Vong Gac release",
+    secret_comment: "vonggac release secret key",
+};
+
 /// A key that signs.
 pub struct SigningKey {
     purpose: &'static Purpose,

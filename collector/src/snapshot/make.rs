@@ -40,6 +40,9 @@ pub const ENTITLEMENTS: &str = "entitlements.json";
 /// Accepted risks.
 pub const ACCEPTED_RISKS: &str = "accepted-risks.json";
 
+/// Exceptions to rules; left out where there are none.
+pub const EXCEPTIONS: &str = "exceptions.json";
+
 const GUIDE_TEXT: &str = include_str!("kiem-tra.md");
 
 /// What the file says of itself.
@@ -140,6 +143,9 @@ pub(super) fn content(facts: &Facts, book: &Book, states: &[ClauseState]) -> any
         Entry { name: ENTITLEMENTS.to_owned(), bytes: json(&facts.entitlements)? },
         Entry { name: ACCEPTED_RISKS.to_owned(), bytes: json(&facts.accepted_risks)? },
     ];
+    if !facts.exceptions.is_empty() {
+        entries.push(Entry { name: EXCEPTIONS.to_owned(), bytes: json(&facts.exceptions)? });
+    }
     for (id, bytes) in &facts.observations {
         let reading = Observation::decode(bytes).with_context(|| format!("read observation {id}"))?;
         entries.push(Entry { name: observation_name(&id.to_string(), "cbor"), bytes: bytes.clone() });
@@ -177,8 +183,9 @@ pub(super) fn counts(facts: &Facts, states: &[ClauseState]) -> BTreeMap<String, 
     let drills = facts.incidents.len() - real().count();
     let of = |state: State| number(states.iter().filter(|clause| clause.state == state).count());
 
-    // A snapshot without drills has the counts that it had before there were any.
+    // A snapshot without drills or exceptions has the counts that it had before there were any.
     let drills = (drills > 0).then(|| ("incidents_drill", number(drills)));
+    let exceptions = (!facts.exceptions.is_empty()).then(|| ("exceptions", number(facts.exceptions.len())));
     let all = [
         ("agencies", number(facts.agencies.len())),
         ("hosts", number(facts.hosts.len())),
@@ -196,5 +203,5 @@ pub(super) fn counts(facts: &Facts, states: &[ClauseState]) -> BTreeMap<String, 
         ("clauses_no_figure", of(State::NoFigure)),
     ];
 
-    all.into_iter().chain(drills).map(|(name, count)| (name.to_owned(), count)).collect()
+    all.into_iter().chain(drills).chain(exceptions).map(|(name, count)| (name.to_owned(), count)).collect()
 }

@@ -473,3 +473,42 @@ fn accepted_risks_are_listed_as_they_stood_and_cannot_be_stretched() {
     let fault = verify(&resigned(&signed, &key, make::ACCEPTED_RISKS, &ends, &over), None).unwrap_err();
     assert_eq!(fault.part, make::ACCEPTED_RISKS);
 }
+
+#[test]
+fn exceptions_are_listed_with_what_they_kept_and_cannot_be_stretched() {
+    let db = story();
+    let at = |minutes: i64| NOW.0 + minutes * 60_000;
+    let (rule_set, evidence): (Vec<u8>, String) = db
+        .query_row("SELECT rule_set, evidence FROM finding ORDER BY id LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    for (from, ends) in [(2, 100), (3, 12)] {
+        db.execute(
+            "INSERT INTO rule_exception (rule, host, conditions, reason, made_by, made_at, ends_at)
+             VALUES ('r', ?1, '{\"subject\":\"/srv/*\"}', 'Thay máy', 'an', ?2, ?3)",
+            params![HOST.0, at(from), at(ends)],
+        )
+        .unwrap();
+    }
+    db.execute(
+        "INSERT INTO excepted_finding (key, exception, rule, rule_set, agency, host, subject, severity, at, kept_at,
+         fields, evidence) VALUES ('k', 1, 'r', ?1, 'so-x', ?2, '/srv/a', 'high', ?3, ?3, '{}', ?4)",
+        params![rule_set, HOST.0, at(14), evidence],
+    )
+    .unwrap();
+    let told = |minutes: i64| -> Vec<(i64, u64, usize)> {
+        let all = as_of(&db, minutes).exceptions;
+        all.iter().map(|it| (it.id, it.findings_total, it.findings.len())).collect()
+    };
+
+    assert_eq!([told(1), told(5), told(15)], [vec![], vec![(1, 0, 0), (2, 0, 0)], vec![(1, 1, 1)]]);
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::make(folder.path()).unwrap();
+    let signed = make::make(&as_of(&db, 15), &book(), &key, "Tỉnh X", NOW).unwrap();
+    verify(&signed.bytes, Some(&key.public())).unwrap();
+    assert_eq!(signed.manifest.counts["exceptions"], 1);
+    let (ends, over) = (Timestamp(at(100)).to_string(), Timestamp(at(14)).to_string());
+    let fault = verify(&resigned(&signed, &key, make::EXCEPTIONS, &ends, &over), None).unwrap_err();
+    assert_eq!(fault.part, make::EXCEPTIONS);
+}

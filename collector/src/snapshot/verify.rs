@@ -14,12 +14,12 @@ use vonggac_rules::words::Language;
 use super::book::Book;
 use super::clauses;
 use super::container::{self, Entry};
-use super::facts::{AcceptedRisk, Facts, Text};
+use super::facts::{AcceptedRisk, Facts, RuleException, Text};
 use super::gather::{is_drill, stood};
 use super::key::{self, Unsigned};
 use super::make::{
-    self, ACCEPTED_RISKS, AGENCIES, ENTITLEMENTS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest, SIGNATURE,
-    STATEMENTS, SUMS,
+    self, ACCEPTED_RISKS, AGENCIES, ENTITLEMENTS, EXCEPTIONS, FORMAT, HOSTS, INCIDENTS, MANIFEST, Manifest,
+    SIGNATURE, STATEMENTS, SUMS,
 };
 
 /// What was found wrong, and in which part of the file.
@@ -174,6 +174,7 @@ fn facts(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Facts,
         statements: parse(STATEMENTS, text(entries, STATEMENTS)?)?,
         entitlements: parse(ENTITLEMENTS, text(entries, ENTITLEMENTS)?)?,
         accepted_risks: accepted_risks(entries, manifest)?,
+        exceptions: exceptions(entries, manifest)?,
         observations,
     })
 }
@@ -193,6 +194,28 @@ fn accepted_risks(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Resu
     }
 
     Ok(risks)
+}
+
+/// Exceptions to rules; each was in force at that moment, and names no more findings than it counts.
+fn exceptions(entries: &BTreeMap<&str, &Entry>, manifest: &Manifest) -> Result<Vec<RuleException>, Fault> {
+    if !entries.contains_key(EXCEPTIONS) {
+        return Ok(Vec::new());
+    }
+    let all: Vec<RuleException> = parse(EXCEPTIONS, text(entries, EXCEPTIONS)?)?;
+    let is_good = |it: &RuleException| {
+        (it.made_at..it.ends_at).contains(&manifest.as_of)
+            && !it.reason.trim().is_empty()
+            && u64::try_from(it.findings.len()).is_ok_and(|named| named <= it.findings_total)
+    };
+    if let Some(it) = all.iter().find(|it| !is_good(it)) {
+        return Err(fault(
+            EXCEPTIONS,
+            format!("ngoại lệ số {} không có hiệu lực tại thời điểm đó", it.id),
+            format!("exception {} was not in force at that moment", it.id),
+        ));
+    }
+
+    Ok(all)
 }
 
 fn check_manifest(manifest: &Manifest, book: &Book) -> Result<(), Fault> {

@@ -234,6 +234,14 @@ pub fn keys(db: &Connection) -> anyhow::Result<Vec<TrustedKey>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The keys that are believed: those not withdrawn.
+///
+/// # Errors
+/// If the store fails.
+pub fn trusted(db: &Connection) -> anyhow::Result<BTreeSet<String>> {
+    Ok(keys(db)?.into_iter().filter(|key| key.withdrawn_at.is_none()).map(|key| key.key).collect())
+}
+
 /// Enters a key whose bundles are taken from now on.
 ///
 /// # Errors

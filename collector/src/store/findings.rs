@@ -57,6 +57,12 @@ pub fn insert(
 pub struct Shown {
     /// When it happened.
     pub at: Timestamp,
+    /// The rule.
+    pub rule: String,
+    /// Digest of the rule set that made it.
+    pub rule_set: String,
+    /// What people call that set: a pack and its version; empty for rules of a folder or of the program.
+    pub rules_label: String,
     /// The host.
     pub host: String,
     /// What the sentence for people needs.
@@ -71,13 +77,17 @@ pub struct Shown {
 /// If the store fails.
 pub fn of_incident(connection: &Connection, incident: i64, most: u32) -> anyhow::Result<Vec<Shown>> {
     let mut statement = connection.prepare_cached(
-        "SELECT at, lower(hex(host)), fields, evidence FROM finding WHERE incident = ?1 ORDER BY id DESC LIMIT ?2",
+        "SELECT f.at, lower(hex(f.host)), f.fields, f.evidence, f.rule, lower(hex(f.rule_set)), coalesce(s.label, '')
+         FROM finding f LEFT JOIN rule_set s ON s.digest = f.rule_set WHERE f.incident = ?1 ORDER BY f.id DESC LIMIT ?2",
     )?;
     let rows = statement.query_map(params![incident, most], |row| {
         let (fields, evidence): (String, String) = (row.get(2)?, row.get(3)?);
         Ok(Shown {
             at: Timestamp(row.get(0)?),
             host: row.get(1)?,
+            rule: row.get(4)?,
+            rule_set: row.get(5)?,
+            rules_label: row.get(6)?,
             fields: serde_json::from_str(&fields).unwrap_or_default(),
             evidence: serde_json::from_str(&evidence).unwrap_or_default(),
         })

@@ -14,7 +14,9 @@ use vonggac_rules::incident::{ClosedIncident, Filing, OpenIncident, file, join_k
 use vonggac_rules::profile;
 use vonggac_rules::ruleset::Rule;
 
-use super::findings;
+use super::sending::announce::{News, announce};
+use super::{exceptions, findings};
+use crate::sending::settings::Event;
 
 /// What filing a finding did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +29,8 @@ pub enum Filed {
     Joined(i64),
     /// It was put to this closed incident, which stays as it is.
     Added(i64),
+    /// It was kept under this exception and troubles nobody.
+    Excepted(i64),
 }
 
 /// Files a finding under the incident that it belongs to; filing it again changes nothing.
@@ -42,6 +46,11 @@ pub fn file_finding(
 ) -> anyhow::Result<Filed> {
     let key = join_key(finding);
     let known = findings::exists(tx, &finding.key)?;
+    // What was filed before an exception was made stays where it is.
+    if !known && let Some(exception) = exceptions::answering(tx, finding, now)? {
+        exceptions::keep(tx, exception, finding, rule_set, now)?;
+        return Ok(Filed::Excepted(exception));
+    }
     let open = open_of(tx, &key, finding)?;
     let closed = if known || open.is_some() { None } else { closed_of(tx, &key, finding)? };
     let mark = host_mark(tx, finding.host)?;
@@ -50,12 +59,14 @@ pub fn file_finding(
     if raised(finding.severity, mark) != finding.severity {
         graver.to_mut().severity = raised(finding.severity, mark);
     }
+    let mut raised_to = None;
     let filed = match file(&graver, known, open.map(|(_, open)| open), closed.map(|(_, closed)| closed)) {
         Filing::Known => return Ok(Filed::Known),
         Filing::Open => Filed::Opened(open_new(tx, &graver, finding.severity, &key, rule, rule_set, now)?),
         Filing::Join(joined) => {
             let (id, before) = open.context("an incident that a finding joins is open")?;
             join(tx, id, before, joined, now)?;
+            raised_to = (joined.severity > before.severity).then_some(joined.severity);
             Filed::Joined(id)
         }
         Filing::Add => {
@@ -72,8 +83,27 @@ pub fn file_finding(
          ON CONFLICT (incident, host) DO UPDATE SET findings = findings + 1",
     )?
     .execute(params![id, finding.host.0])?;
+    if let Filed::Opened(id) = filed {
+        announce(tx, id, News { event: Event::Opened, mark: "", clock: None }, now)?;
+    } else if let Some(severity) = raised_to {
+        raised_now(tx, id, severity.word(), now)?;
+    }
 
     Ok(filed)
+}
+
+/// Tells others that an incident became graver.
+pub(super) fn raised_now(
+    tx: &Transaction<'_>,
+    id: i64,
+    severity: &str,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let version: i64 = tx.query_row("SELECT version FROM incident WHERE id = ?1", [id], |row| row.get(0))?;
+    // It may be lowered and raised again.
+    let mark = format!("{severity}/{version}");
+
+    announce(tx, id, News { event: Event::Raised, mark: &mark, clock: None }, now)
 }
 
 /// The open incident that takes the finding: where it was routed to by splitting or merging, or the one of its key. A

@@ -19,6 +19,11 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0010_accepted_risks.sql"),
     include_str!("migrations/0016_casework.sql"),
     include_str!("migrations/0014_kernel_build.sql"),
+    include_str!("migrations/0021_sending.sql"),
+    include_str!("migrations/0018_exceptions.sql"),
+    include_str!("migrations/0020_installation.sql"),
+    include_str!("migrations/0019_rule_packs.sql"),
+    include_str!("migrations/0026_releases.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

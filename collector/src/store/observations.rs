@@ -187,6 +187,19 @@ pub fn newest(connection: &Connection) -> anyhow::Result<i64> {
     Ok(connection.query_row("SELECT coalesce(max(id), 0) FROM observation", [], |row| row.get(0))?)
 }
 
+/// When an observation arrived; `None` if there is none at this place.
+///
+/// # Errors
+/// If the store fails.
+pub fn received_at(connection: &Connection, order: i64) -> anyhow::Result<Option<Timestamp>> {
+    let found: Option<i64> = connection
+        .prepare_cached("SELECT received_at FROM observation WHERE id = ?1")?
+        .query_row([order], |row| row.get(0))
+        .optional()?;
+
+    Ok(found.map(Timestamp))
+}
+
 /// The place of the first observation that arrived at or after that moment; `None` if there is none.
 ///
 /// # Errors

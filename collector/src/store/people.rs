@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use data_encoding::BASE64URL_NOPAD;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::id::AgencyId;
 use vonggac_protocol::time::Timestamp;
@@ -34,6 +34,31 @@ impl PersonRole {
             Self::Viewer => "viewer",
         }
     }
+}
+
+/// The role of a person of this name, whether or not it may still come in; `None` if there is nobody.
+///
+/// # Errors
+/// If the store fails.
+pub fn role(db: &Connection, name: &str) -> anyhow::Result<Option<String>> {
+    let mut statement = db.prepare_cached("SELECT role FROM person WHERE name = ?1")?;
+
+    statement.query_row([name], |row| row.get(0)).optional().context("read the role of a person")
+}
+
+/// The people who may accept a risk or make an exception for an agency, or for the whole province, by name: those who may
+/// come in and whose role decides, for that agency or for all.
+///
+/// # Errors
+/// If the store fails.
+pub fn who_decide(db: &Connection, agency: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let mut statement = db.prepare_cached(
+        "SELECT name FROM person WHERE disabled_at IS NULL AND role IN ('admin', 'analyst', 'agency')
+         AND (agency IS NULL OR agency = ?1) ORDER BY name",
+    )?;
+    let names = statement.query_map([agency], |row| row.get(0))?;
+
+    names.collect::<Result<_, _>>().context("read the people who may decide")
 }
 
 /// Adds a person.

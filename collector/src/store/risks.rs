@@ -10,16 +10,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::time::Timestamp;
-use vonggac_rules::entitlement::day_of;
 
-use super::audit::{self, Action};
-use super::casework;
+use super::decided::{self, Done, Extent, Kind, Misfit, Stage, Whom};
 use super::view::page::{Cursor, Rows};
 use super::view::{HostColumn, Scope, Sight};
-use super::windows::{Doer, REASON_MAX};
+use super::windows::Doer;
 
-/// The last day of an acceptance is at most so many days away: what is accepted for longer is no decision but a habit.
-pub const DAYS_MAX: i32 = 366;
+const KIND: Kind = Kind { word: "risk", table: "accepted_risk" };
 
 /// Characters of an advisory's or a package's name at most.
 pub const NAME_MAX: usize = 256;
@@ -61,56 +58,18 @@ pub struct Risk {
     pub withdrawn_reason: Option<String>,
 }
 
-/// Where an acceptance stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
-    /// In force.
-    InForce,
-    /// It came to its end by itself: its findings are open again.
-    Ended,
-    /// A person took it back.
-    Withdrawn,
-}
-
-impl Stage {
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::InForce => "in_force",
-            Self::Ended => "ended",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-}
-
 impl Risk {
     /// Where it stands.
     #[must_use]
     pub fn stage(&self, now: Timestamp) -> Stage {
-        match self.withdrawn_at {
-            Some(at) if at <= now => Stage::Withdrawn,
-            _ if now >= self.ends_at => Stage::Ended,
-            _ => Stage::InForce,
-        }
+        Stage::of(self.ends_at, self.withdrawn_at, now)
     }
 
     /// The last day on which it is in force, in Vietnam.
     #[must_use]
     pub fn last_day(&self) -> Date {
-        day_of(Timestamp(self.ends_at.0 - 1))
+        decided::last_day(self.ends_at)
     }
-}
-
-/// Where a wanted acceptance is to hold.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Extent {
-    /// On one host.
-    Host(HostId),
-    /// On every host of an agency, new ones too.
-    Agency(String),
-    /// On every host.
-    Province,
 }
 
 /// What somebody wants to accept.
@@ -128,88 +87,20 @@ pub struct Wanted {
     pub reason: String,
 }
 
-/// How it went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Done {
-    /// Done, to the acceptance of this number.
-    Kept(i64),
-    /// There is no such agency, host or acceptance.
-    Absent,
-    /// It belongs to an agency out of scope; the attempt is in the audit log.
-    Neighbours,
-    /// It is in view, but decided for more than this person answers for; the attempt is in the audit log.
-    TooWide,
-    /// It was withdrawn, or has ended.
-    Over,
-    /// It cannot be accepted like this.
-    Unfit(Misfit),
-}
-
-/// What is wrong with a wanted acceptance.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Misfit {
-    /// An advisory or CVE is missing, or is none.
-    Name,
-    /// The package is missing, or is none.
-    Package,
-    /// The last day is no day, over, or more than [`DAYS_MAX`] days away.
-    Until,
-    /// A reason is missing or too long.
-    Reason,
-}
-
-impl Misfit {
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Package => "package",
-            Self::Until => "until",
-            Self::Reason => "reason",
-        }
-    }
-}
-
 /// Accepts a risk from now on.
 ///
 /// # Errors
 /// If the store fails.
 pub fn accept(tx: &Transaction<'_>, doer: Doer<'_>, wanted: &Wanted) -> anyhow::Result<Done> {
-    let (agency, host) = match &wanted.extent {
-        Extent::Province => {
-            if doer.scope.agency().is_some() {
-                casework::note_refusal(tx, doer.audited, doer.scope, "province/risk", doer.at)?;
-                return Ok(Done::TooWide);
-            }
-            (None, None)
-        }
-        Extent::Agency(agency) => {
-            let query = "SELECT EXISTS (SELECT 1 FROM agency WHERE id = ?1)";
-            if !tx.query_row(query, [agency], |row| row.get(0))? {
-                return Ok(Done::Absent);
-            }
-            (Some(agency.clone()), None)
-        }
-        Extent::Host(host) => {
-            let query = "SELECT agency FROM host WHERE id = ?1";
-            let Some(agency) = tx.query_row(query, [host.0], |row| row.get(0)).optional()? else {
-                return Ok(Done::Absent);
-            };
-            (Some(agency), Some(*host))
-        }
-    };
-    if let Some(agency) = agency.as_deref().filter(|agency| !doer.scope.covers(agency)) {
-        let object = host.map_or_else(|| format!("agency/{agency}"), |host| format!("host/{host}"));
-        casework::note_refusal(tx, doer.audited, doer.scope, &format!("{object}/risk"), doer.at)?;
-        return Ok(Done::Neighbours);
-    }
-    let ends_at = match fit(wanted, doer.at) {
-        Ok(ends_at) => ends_at,
-        Err(misfit) => return Ok(Done::Unfit(misfit)),
+    let whom = match decided::whom(tx, doer, &wanted.extent, &KIND)? {
+        Ok(whom) => whom,
+        Err(refusal) => return Ok(refusal),
     };
 
-    insert(tx, doer, wanted, agency.as_deref(), host, ends_at).map(Done::Kept)
+    match fit(wanted, doer.at) {
+        Ok(ends_at) => insert(tx, doer, wanted, &whom, ends_at).map(Done::Kept),
+        Err(misfit) => Ok(Done::Unfit(misfit)),
+    }
 }
 
 fn fit(wanted: &Wanted, now: Timestamp) -> Result<Timestamp, Misfit> {
@@ -226,36 +117,22 @@ fn fit(wanted: &Wanted, now: Timestamp) -> Result<Timestamp, Misfit> {
     if package.is_empty() || package.chars().count() > NAME_MAX || package.chars().any(char::is_control) {
         return Err(Misfit::Package);
     }
-    let reason = wanted.reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_MAX {
-        return Err(Misfit::Reason);
-    }
-    let today = day_of(now);
-    let days = |day: Date| today.until(day).map(|span| span.get_days());
-    let last = wanted.last_day.filter(|day| days(*day).is_ok_and(|days| (0..=DAYS_MAX).contains(&days)));
+    decided::reason(&wanted.reason)?;
 
-    last.and_then(end_of).ok_or(Misfit::Until)
-}
-
-/// The first moment after a day in Vietnam.
-fn end_of(day: Date) -> Option<Timestamp> {
-    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(7));
-    let after = day.tomorrow().ok()?.to_zoned(zone).ok()?;
-
-    Some(Timestamp(after.timestamp().as_millisecond()))
+    decided::end_of(wanted.last_day, now)
 }
 
 fn insert(
     tx: &Transaction<'_>,
     doer: Doer<'_>,
     wanted: &Wanted,
-    agency: Option<&str>,
-    host: Option<HostId>,
+    whom: &Whom,
     ends_at: Timestamp,
 ) -> anyhow::Result<i64> {
     let (name, package, reason) = (wanted.name.trim(), wanted.package.trim(), wanted.reason.trim());
+    let (agency, host) = whom;
     // The agency of one host is the host's: it may move.
-    let of_agency = agency.filter(|_| host.is_none());
+    let of_agency = agency.as_deref().filter(|_| host.is_none());
     tx.execute(
         "INSERT INTO accepted_risk (name, package, agency, host, reason, accepted_by, accepted_at, ends_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -263,14 +140,8 @@ fn insert(
     )
     .context("keep an accepted risk")?;
     let id = tx.last_insert_rowid();
-    let place = match (host, agency) {
-        (Some(host), _) => format!("host {host}"),
-        (None, Some(agency)) => format!("agency {agency}"),
-        (None, None) => "province".to_owned(),
-    };
-    let by = if doer.person == doer.audited { String::new() } else { format!("by {}, ", doer.person) };
-    let detail = format!("{by}{name} in {package}, {place}, until {ends_at}: {reason}");
-    note(tx, doer, agency, "risk.accepted", id, &detail)?;
+    let detail = format!("{name} in {package}, {}, until {ends_at}: {reason}", decided::place(whom));
+    decided::note(tx, doer, &KIND, (id, agency.as_deref()), "accepted", &detail)?;
 
     Ok(id)
 }
@@ -281,43 +152,8 @@ fn insert(
 /// If the store fails.
 pub fn withdraw(tx: &Transaction<'_>, doer: Doer<'_>, id: i64, reason: &str) -> anyhow::Result<Done> {
     let Some(risk) = find(tx, id)? else { return Ok(Done::Absent) };
-    if !is_in_view(&risk, doer.scope) {
-        casework::note_refusal(tx, doer.audited, doer.scope, &format!("risk/{id}"), doer.at)?;
-        return Ok(Done::Neighbours);
-    }
-    if doer.scope.agency().is_some_and(|own| risk.agency.as_deref() != Some(own)) {
-        casework::note_refusal(tx, doer.audited, doer.scope, &format!("risk/{id}"), doer.at)?;
-        return Ok(Done::TooWide);
-    }
-    if risk.stage(doer.at) != Stage::InForce {
-        return Ok(Done::Over);
-    }
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_MAX {
-        return Ok(Done::Unfit(Misfit::Reason));
-    }
-    tx.execute(
-        "UPDATE accepted_risk SET withdrawn_by = ?2, withdrawn_at = ?3, withdrawn_reason = ?4 WHERE id = ?1",
-        params![id, doer.person, doer.at.0, reason],
-    )
-    .context("withdraw an accepted risk")?;
-    let by = if doer.person == doer.audited { String::new() } else { format!("by {}: ", doer.person) };
-    note(tx, doer, risk.agency.as_deref(), "risk.withdrawn", id, &format!("{by}{reason}"))?;
 
-    Ok(Done::Kept(id))
-}
-
-fn note(
-    tx: &Transaction<'_>,
-    doer: Doer<'_>,
-    agency: Option<&str>,
-    action: &str,
-    id: i64,
-    detail: &str,
-) -> anyhow::Result<()> {
-    let object = format!("risk/{id}");
-
-    audit::append(tx, &Action { at: doer.at, person: doer.audited, agency, action, object: &object, detail })
+    decided::withdraw(tx, doer, &KIND, (id, risk.agency.as_deref(), risk.stage(doer.at)), reason)
 }
 
 const SELECT: &str = "SELECT r.id, r.name, r.package, coalesce(h.agency, r.agency), r.host, h.name, r.reason, \
@@ -327,17 +163,12 @@ const SELECT: &str = "SELECT r.id, r.name, r.package, coalesce(h.agency, r.agenc
 fn risk(row: &Row<'_>) -> rusqlite::Result<Risk> {
     let agency: Option<String> = row.get(3)?;
     let host = row.get::<_, Option<HostColumn>>(4)?.map(|host| host.0);
-    let extent = match (host, &agency) {
-        (Some(_), _) => "host",
-        (None, Some(_)) => "agency",
-        (None, None) => "province",
-    };
 
     Ok(Risk {
         id: row.get(0)?,
         name: row.get(1)?,
         package: row.get(2)?,
-        extent,
+        extent: decided::extent_word(agency.as_deref(), host),
         agency,
         host,
         host_name: row.get(5)?,
@@ -349,11 +180,6 @@ fn risk(row: &Row<'_>) -> rusqlite::Result<Risk> {
         withdrawn_at: row.get::<_, Option<i64>>(11)?.map(Timestamp),
         withdrawn_reason: row.get(12)?,
     })
-}
-
-/// What holds for the whole province holds for everybody's hosts, so everybody sees it.
-fn is_in_view(risk: &Risk, scope: &Scope) -> bool {
-    risk.agency.as_deref().is_none_or(|agency| scope.covers(agency))
 }
 
 /// An acceptance by its number.
@@ -373,7 +199,7 @@ pub fn find(db: &Connection, id: i64) -> anyhow::Result<Option<Risk>> {
 pub fn one(db: &Connection, scope: &Scope, id: i64) -> anyhow::Result<Sight<Risk>> {
     Ok(match find(db, id)? {
         None => Sight::Absent,
-        Some(risk) if is_in_view(&risk, scope) => Sight::Seen(risk),
+        Some(risk) if decided::is_in_view(risk.agency.as_deref(), scope) => Sight::Seen(risk),
         Some(_) => Sight::Neighbours,
     })
 }

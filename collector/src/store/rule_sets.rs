@@ -5,16 +5,17 @@ use serde_json::json;
 use vonggac_protocol::time::Timestamp;
 use vonggac_rules::ruleset::RuleSet;
 
-/// Notes that a rule set came into force.
+/// Notes that a rule set came into force, and what people call it; empty if it has no name.
 ///
 /// # Errors
 /// If the store fails.
-pub fn add(tx: &Transaction<'_>, rules: &RuleSet, now: Timestamp) -> anyhow::Result<()> {
+pub fn add(tx: &Transaction<'_>, rules: &RuleSet, label: &str, now: Timestamp) -> anyhow::Result<()> {
     let files: Vec<_> =
         rules.files().iter().map(|(path, digest)| json!({ "path": path, "digest": digest })).collect();
     tx.execute(
-        "INSERT OR IGNORE INTO rule_set VALUES (?1, ?2, ?3)",
-        params![rules.digest().0, now.0, serde_json::to_string(&files)?],
+        "INSERT INTO rule_set (digest, loaded_at, files, label) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (digest) DO UPDATE SET label = excluded.label WHERE excluded.label <> ''",
+        params![rules.digest().0, now.0, serde_json::to_string(&files)?, label],
     )?;
 
     Ok(())

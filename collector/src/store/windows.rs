@@ -16,6 +16,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::audit::{self, Action};
 use super::casework;
+use super::decided::{self, Done, Misfit};
 use super::view::observations::{self, Evidence};
 use super::view::page::{Cursor, Rows};
 use super::view::{HostColumn, Scope, Sight};
@@ -135,44 +136,6 @@ pub struct Doer<'a> {
     pub at: Timestamp,
 }
 
-/// How it went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Done {
-    /// Done, to the window of this number.
-    Kept(i64),
-    /// There is no such agency, host or window.
-    Absent,
-    /// It belongs to an agency out of scope; the attempt is in the audit log.
-    Neighbours,
-    /// It was closed before, or has ended.
-    Over,
-    /// It cannot be opened like this.
-    Unfit(Misfit),
-}
-
-/// What is wrong with a wanted window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Misfit {
-    /// It must be 1 to [`HOURS_MAX`] hours long.
-    Hours,
-    /// A reason is missing or too long.
-    Reason,
-    /// A path is not absolute, has `..` or is too long; or there are too many.
-    Roots,
-}
-
-impl Misfit {
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Hours => "hours",
-            Self::Reason => "reason",
-            Self::Roots => "roots",
-        }
-    }
-}
-
 /// Opens a window from now on.
 ///
 /// # Errors
@@ -219,10 +182,7 @@ fn fit(wanted: &Wanted) -> Result<Vec<HostPath>, Misfit> {
     if wanted.hours == 0 || wanted.hours > HOURS_MAX {
         return Err(Misfit::Hours);
     }
-    let reason = wanted.reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_MAX {
-        return Err(Misfit::Reason);
-    }
+    decided::reason(&wanted.reason)?;
     let roots: BTreeSet<&str> =
         wanted.roots.iter().map(|root| root.trim()).filter(|root| !root.is_empty()).collect();
     if roots.len() > ROOTS_MAX || !roots.iter().all(|root| is_path(root)) {

@@ -59,8 +59,17 @@ impl Report {
 fn answer(line: &mut Line, risks: &[Risk]) -> bool {
     let speaking: Vec<&Risk> = risks.iter().filter(|risk| risk.package == line.package).collect();
     let is_named = |name: &String| speaking.iter().any(|risk| risk.name.eq_ignore_ascii_case(name));
-    let whole = is_named(&line.advisory) || (!line.cves.is_empty() && line.cves.iter().all(is_named));
-    let names: Vec<&String> = std::iter::once(&line.advisory).chain(&line.cves).collect();
+    // What was accepted by another feed's advisory, before or after its finding became one with this, is accepted.
+    let is_answered = |cve: &String| {
+        is_named(cve) || line.also.iter().any(|also| is_named(&also.advisory) && also.cves.contains(cve))
+    };
+    let whole = is_named(&line.advisory)
+        || (!line.cves.is_empty() && line.cves.iter().all(is_answered))
+        || (line.cves.is_empty() && line.also.iter().any(|also| is_named(&also.advisory)));
+    let names: Vec<&String> = std::iter::once(&line.advisory)
+        .chain(&line.cves)
+        .chain(line.also.iter().map(|also| &also.advisory))
+        .collect();
     let of_it = speaking.iter().filter(|risk| names.iter().any(|name| risk.name.eq_ignore_ascii_case(name)));
     line.accepted = of_it
         .map(|risk| Acceptance {

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use vonggac_advisory::fleet::{Finding, Installed, Standing, State};
+use vonggac_advisory::book::Said;
+use vonggac_advisory::fleet::{self, Finding, Installed, Standing, State};
 use vonggac_advisory::origin::Origin;
 use vonggac_protocol::host::HostDescribed;
 use vonggac_protocol::id::HostId;
@@ -90,6 +91,8 @@ pub struct Line {
     pub feed_dated: Option<Timestamp>,
     /// The feed that says the contrary, if one does.
     pub contradicted_by: Option<String>,
+    /// What other feeds say of the same: one weakness of one package is one finding, however many feeds tell of it.
+    pub also: Vec<Also>,
     /// Whether one of its CVEs is known to be exploited.
     pub exploited: bool,
     /// The highest probability of exploitation of its CVEs, in millionths; 0 if none has a score.
@@ -100,7 +103,72 @@ pub struct Line {
     pub accepted: Vec<Acceptance>,
 }
 
+/// What another feed says of the same weakness of the same package.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Also {
+    /// Its advisory.
+    pub advisory: String,
+    /// The CVEs that it answers.
+    pub cves: Vec<String>,
+    /// The feed.
+    pub feed: String,
+    /// The date of its data.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub feed_dated: Option<Timestamp>,
+    /// When it was published; `null` if the feed does not say.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub published: Option<Timestamp>,
+    /// The version that mends it by this feed.
+    pub fixed: Option<String>,
+    /// `fixable`, `no_fix`, `will_not_fix`, `end_of_life`.
+    pub state: &'static str,
+    /// Whether it says the same of the fix; if not, what the finding says is that of the distribution's own feed.
+    pub agrees: bool,
+}
+
+impl Also {
+    /// Advisory, feed, and what differs.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let differs = match (self.agrees, &self.fixed) {
+            (true, _) => String::new(),
+            (false, Some(fixed)) => format!(", {fixed}"),
+            (false, None) => format!(", {}", self.state),
+        };
+
+        format!("{} ({}{differs})", self.advisory, self.feed)
+    }
+}
+
 impl Line {
+    /// Whether it goes by this name: its advisory, a CVE, or another feed's advisory; case does not matter.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let names = std::iter::once(&self.advisory)
+            .chain(&self.cves)
+            .chain(self.also.iter().map(|also| &also.advisory));
+
+        names.into_iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// When the fix was published, by which advisory of which feed: its own, or if that does not say, the earliest that
+    /// another feed has of a fix.
+    #[must_use]
+    pub fn fix_published(&self) -> Option<(Timestamp, &str, &str)> {
+        let own = self.published.map(|at| (at, self.advisory.as_str(), self.feed.as_str()));
+        let others = self.also.iter().filter(|also| also.state == "fixable");
+
+        own.or_else(|| {
+            others.filter_map(|it| Some((it.published?, it.advisory.as_str(), it.feed.as_str()))).min()
+        })
+    }
+
+    /// What other feeds tell of the same, in a line; empty if none does.
+    #[must_use]
+    pub fn also_told(&self) -> String {
+        self.also.iter().map(Also::in_short).collect::<Vec<_>>().join("; ")
+    }
+
     /// The probability of exploitation in per cent, for people; empty if there is none.
     #[must_use]
     pub fn epss_percent(&self) -> String {
@@ -234,10 +302,29 @@ fn line(finding: &Finding<'_>) -> Line {
         feed: finding.feed.name.clone(),
         feed_dated: finding.feed.dated,
         contradicted_by: finding.contradicted_by.map(|feed| feed.name.clone()),
+        also: finding.also.iter().map(also).collect(),
         exploited: finding.priority.exploited,
         epss_millionths: finding.priority.epss_millionths,
         sources: None,
         accepted: Vec::new(),
+    }
+}
+
+fn also(other: &fleet::Also<'_>) -> Also {
+    Also {
+        advisory: other.advisory.id.clone(),
+        cves: other.advisory.cves.clone(),
+        feed: other.feed.name.clone(),
+        feed_dated: other.feed.dated,
+        published: other.advisory.published,
+        fixed: other.fixed.map(str::to_owned),
+        state: match other.said {
+            Said::Fixed | Said::ByUpdate => "fixable",
+            Said::LastAffected | Said::NoFix | Said::NotAffected => "no_fix",
+            Said::WillNotFix => "will_not_fix",
+            Said::EndOfLife => "end_of_life",
+        },
+        agrees: other.agrees,
     }
 }
 

@@ -167,6 +167,7 @@ fn line(held: &Held, judged: &Judged<'_>, finding: &Finding<'_>, build: &str) ->
         feed: finding.feed.name.clone(),
         feed_dated: finding.feed.dated,
         contradicted_by: None,
+        also: Vec::new(),
         exploited: priority.exploited,
         epss_millionths: priority.epss_millionths,
         sources: Some(sources(&finding.opinions)),

@@ -21,7 +21,7 @@ impl World {
     }
 
     /// Likewise; it must succeed.
-    async fn done(&self, token: &str, incident: i64, act: Value) -> Value {
+    pub(super) async fn done(&self, token: &str, incident: i64, act: Value) -> Value {
         let answer = self.act(token, incident, act.clone()).await;
         assert_eq!(answer.status, StatusCode::OK, "{act}: {}", answer.text);
 
@@ -60,6 +60,7 @@ fn every_act() -> Vec<Value> {
         json!({"act": "split", "hosts": [seed::host(1).to_string()], "text": "x"}),
         json!({"act": "fill", "field": "cause", "value": "x"}),
         json!({"act": "report", "duty": "at-once", "number": "1"}),
+        json!({"act": "send_report", "duty": "at-once", "number": "1"}),
     ]
 }
 

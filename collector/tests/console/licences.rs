@@ -88,6 +88,8 @@ fn package(name: &str) -> Package {
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }
 }
 
@@ -111,6 +113,8 @@ fn described(n: u16, now: Timestamp) -> HostDescribed {
         addresses: Vec::new(),
         booted_at: now,
         virtualisation: None,
+        domain: None,
+        workgroup: None,
     }
 }
 

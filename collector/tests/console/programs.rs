@@ -111,6 +111,8 @@ fn every_act_of_a_page_has_its_twin_in_the_api() {
         ("/khung-gio/{id}/dong", "/api/v1/windows/{id}/close"),
         ("/rui-ro", "/api/v1/risks"),
         ("/rui-ro/{id}/rut", "/api/v1/risks/{id}/withdraw"),
+        ("/ngoai-le", "/api/v1/exceptions"),
+        ("/ngoai-le/{id}/rut", "/api/v1/exceptions/{id}/withdraw"),
         ("/tai-khoan/ngon-ngu", "/api/v1/me/language"),
         ("/tai-khoan/mat-khau", "/api/v1/me/password"),
         ("/dang-xuat", "/api/v1/session"),

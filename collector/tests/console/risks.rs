@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
 use serde_json::Value;
-use vonggac_collector::store::audit;
+use vonggac_collector::store::decided::Extent;
 use vonggac_collector::store::sessions::SessionKind;
+use vonggac_collector::store::{audit, people};
+use vonggac_collector::vulnerabilities::touched::{Touched, touched};
 
 use super::ask::World;
 use super::seed;
@@ -227,4 +229,78 @@ async fn an_acceptance_has_a_finding_a_reason_and_an_end_within_a_year() {
     let soon = world.call(&token, "GET", "/api/v1/risks?ending_within_days=30", None, "").await.json();
     assert_eq!(soon["items"].as_array().unwrap().len(), 1);
     assert!(world.get(&browser, "/rui-ro?loai=sap-het").await.text.contains("22/11/2026"));
+}
+
+/// OSV's word of two weaknesses, one of which the tracker knows with another fix.
+const OSV: &str = r#"{"id": "DSA-9001-1", "modified": "2026-11-19T00:00:00Z", "published": "2026-11-19T00:00:00Z",
+  "schema_version": "1.7.0", "summary": "bash", "details": "bash", "upstream": ["CVE-2026-1001"],
+  "affected": [{"package": {"ecosystem": "Debian:12", "name": "bash"},
+    "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.2.3-4+deb12u3"}]}]}]}"#;
+
+#[tokio::test]
+async fn two_feeds_that_tell_one_weakness_make_one_finding_and_either_name_accepts_it() {
+    let world = judged().await;
+    let token = world.session("binh", SessionKind::Token).await;
+    let folder = tempfile::tempdir().unwrap();
+    carry_in(&world, folder.path(), OSV, 3).await;
+
+    let before = report(&world, &token, 1).await;
+    assert_eq!(counts(&before), [1, 1, 0], "{before}");
+    let found = &before["with_fix"][0];
+    assert_eq!(found["advisory"], "CVE-2026-1001");
+    assert_eq!(found["feed"], "debian-tracker", "the distribution's own feed comes before OSV");
+    assert_eq!(found["fixed"], "1.2.3-4+deb12u2");
+    assert_eq!(found["also"][0]["advisory"], "DSA-9001-1");
+    assert_eq!(found["also"][0]["fixed"], "1.2.3-4+deb12u3");
+    assert_eq!(found["also"][0]["agrees"], false, "that they differ is told");
+    let browser = world.session("binh", SessionKind::Browser).await;
+    let page = world.get(&browser, &format!("/may/{}/lo-hong", seed::host(1))).await.text;
+    assert!(page.contains("cũng được nêu bởi DSA-9001-1"));
+
+    accept(&world, &token, &body(&on(1), "DSA-9001-1", "bash", "2026-12-31")).await;
+    assert_eq!(counts(&report(&world, &token, 1).await), [0, 1, 1], "accepted under the other feed's name");
+    let vex = format!("/api/v1/hosts/{}/sbom?format=vex", seed::host(1));
+    let vex = world.call(&token, "GET", &vex, None, "").await.text;
+    assert!(vex.contains("risk accepted for this host") && vex.contains("DSA-9001-1"), "{vex}");
+}
+
+#[tokio::test]
+async fn what_an_acceptance_would_touch_is_counted_before_and_after() {
+    let world = judged().await;
+    let token = world.session("binh", SessionKind::Token).await;
+    let look = async |extent: Extent, name: &'static str, package: &'static str| {
+        let (shared, now) = (world.seed.desk.settings.vulnerabilities.clone(), world.seed.desk.now());
+        let read = move |db: &rusqlite::Connection| touched(db, &shared, &extent, (name, package), now);
+        world.seed.desk.store.read(read).await.unwrap()
+    };
+    let agency = || Extent::Agency("so-tttt".to_owned());
+    assert_eq!(look(agency(), "cve-2026-1001", "bash").await.open, 2);
+    assert_eq!(look(Extent::Host(seed::host(1)), "CVE-2026-1001", "bash").await.open, 1);
+    assert_eq!(look(Extent::Province, "CVE-2026-1001", "bash").await.open, 6);
+
+    let wrong = look(agency(), "CVE-2026-1001", "zsh").await;
+    assert_eq!((wrong.open, wrong.accepted), (0, 0));
+    assert!(wrong.packages.contains("bash"), "what was probably meant");
+    assert_eq!(look(agency(), "CVE-2026-9999", "bash").await, Touched::default());
+
+    accept(&world, &token, &body(&on(1), "CVE-2026-1001", "bash", "2026-12-31")).await;
+    let after = look(agency(), "CVE-2026-1001", "bash").await;
+    assert_eq!((after.open, after.accepted), (1, 1));
+}
+
+#[tokio::test]
+async fn people_who_may_accept_are_those_of_the_province_and_of_the_agency() {
+    let world = judged().await;
+    let who = async |agency: Option<&'static str>| {
+        world.seed.desk.store.read(move |db| people::who_decide(db, agency)).await.unwrap()
+    };
+
+    let province = who(None).await;
+    assert!(province.contains(&"binh".to_owned()) && !province.contains(&"chi".to_owned()), "{province:?}");
+    let of_agency = who(Some("xa-hoa-binh")).await;
+    let of_other = who(Some("so-y-te")).await;
+    assert!(of_agency.contains(&"chi".to_owned()) && !of_other.contains(&"chi".to_owned()));
+    for name in &province {
+        assert!(of_agency.contains(name), "{name}");
+    }
 }

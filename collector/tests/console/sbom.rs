@@ -70,7 +70,7 @@ fn whose() -> [String; 2] {
 }
 
 /// The object has these keys and no others; those before the bar must be there.
-fn keys(value: &Value, allowed: &str) {
+pub(super) fn keys(value: &Value, allowed: &str) {
     let (required, optional) = allowed.split_once('|').unwrap();
     let object = value.as_object().unwrap_or_else(|| panic!("an object: {value}"));
     for key in required.split_whitespace() {
@@ -81,16 +81,16 @@ fn keys(value: &Value, allowed: &str) {
     }
 }
 
-fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+pub(super) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).map_or(&[], |found| found.as_array().unwrap_or_else(|| panic!("{key} is a list")))
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} is a text in {value}"))
 }
 
 /// `8-4-4-4-12` lower-case hex digits.
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
 
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
@@ -145,7 +145,7 @@ async fn cyclonedx_is_as_its_schema_demands() {
     }
 }
 
-fn component_is_sound(component: &Value) {
+pub(super) fn component_is_sound(component: &Value) {
     keys(component, "type name bom-ref | supplier version licenses purl properties");
     let kinds = ["application", "library", "platform", "operating-system", "device"];
     assert!(kinds.contains(&text(component, "type")));

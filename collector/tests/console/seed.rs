@@ -154,6 +154,19 @@ pub(crate) fn tell_patches(
     Ok(())
 }
 
+/// A page of a host's web root is made.
+pub(crate) fn tell_page(
+    tx: &rusqlite::Transaction<'_>,
+    n: u8,
+    at: Timestamp,
+    path: &str,
+) -> anyhow::Result<()> {
+    let mut spool = Spool { tx, host: host(n), next: 5_000 + u64::try_from(at.0 / 1_000 % 100_000)? };
+    spool.keep(at, created(path, Area::Web))?;
+
+    Ok(())
+}
+
 fn sow_host(
     tx: &rusqlite::Transaction<'_>,
     name: &str,
@@ -224,6 +237,8 @@ fn sow_packages(
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     };
     let packages = [
         package("bash", "shells", Some("GPL-3.0-or-later")),
@@ -272,6 +287,8 @@ fn described(name: &str, booted_at: Timestamp) -> HostDescribed {
         addresses: vec!["10.20.1.15".to_owned(), "fe80::1".to_owned()],
         booted_at,
         virtualisation: None,
+        domain: None,
+        workgroup: None,
     }
 }
 

@@ -149,6 +149,9 @@ fn windows(revision: u32) -> PatchState {
                 }],
             }),
             components: None,
+            reboot: None,
+            untold: None,
+            server: None,
         })),
         ..seed::patches(1, NOW)
     }

@@ -166,8 +166,14 @@ fn wait<T>(
 fn observe(api: &Api, words: &Words, collector: &mut Running, agent: &mut Running) -> anyhow::Result<()> {
     let start = instant();
     let mut told = 0;
+    // The first is this machine; whoever enrols others meanwhile does not change that.
+    let mut ours: Option<String> = None;
     let host = wait("this machine's inventory", &mut [("collector", collector), ("agent", agent)], || {
-        let id = api.get("/api/v1/hosts").ok()?["items"].get(0)?["id"].as_str()?.to_owned();
+        let first = || Some(api.get("/api/v1/hosts").ok()?["items"].get(0)?["id"].as_str()?.to_owned());
+        let id = match &ours {
+            Some(id) => id,
+            None => ours.insert(first()?),
+        };
         let host = api.get(&format!("/api/v1/hosts/{id}")).ok()?;
         let seconds = start.elapsed().as_secs();
         if seconds > told {

@@ -14,6 +14,7 @@ use crate::id::{Epoch, Lane, Seq};
 use crate::limits::{BATCH_OBSERVATIONS_MAX, BATCH_RAW_BYTES_MAX, FRAME_BYTES_MAX, OBSERVATION_BYTES_MAX};
 use crate::line::Outer;
 use crate::machine::StepKept;
+use crate::release::{ReleaseOffer, ReleasePiece, ReleaseWanted};
 use crate::renewal::{Renew, Renewed};
 use crate::time::Timestamp;
 
@@ -66,6 +67,15 @@ pub enum Frame {
     /// Agent to collector on the control stream: the step given with the welcome is on its disk.
     #[n(12)]
     StepKept(#[n(0)] StepKept),
+    /// Collector to agent on the control stream: a release for it. Only to one that said what it runs on.
+    #[n(13)]
+    ReleaseOffer(#[n(0)] ReleaseOffer),
+    /// Agent to collector on the control stream: a piece of it, please.
+    #[n(14)]
+    ReleaseWanted(#[n(0)] ReleaseWanted),
+    /// Collector to agent on the control stream, the answer.
+    #[n(15)]
+    ReleasePiece(#[n(0)] ReleasePiece),
 }
 
 /// A sign of life.

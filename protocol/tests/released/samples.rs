@@ -16,17 +16,27 @@ use vonggac_protocol::machine::{
 use vonggac_protocol::observation::*;
 use vonggac_protocol::package::PackagesChanged;
 use vonggac_protocol::path::HostPath;
+use vonggac_protocol::record::RecordSubject;
+use vonggac_protocol::release::{
+    AgentUpgrade, Platform, ReleaseOffer, ReleasePiece, ReleaseWanted, UpgradeOutcome, UpgradeReason,
+};
 use vonggac_protocol::renewal::{CertificateEnding, Renew, Renewal, Renewed, Standing};
 use vonggac_protocol::time::Timestamp;
 
-use super::software::{of_windows, software, software_grown, wheel};
+use super::records::records;
+use super::software::{
+    activation, activation_unknown, of_windows, of_windows_grown, posture, posture_turned, program, software,
+    software_grown, wheel,
+};
 
 /// Numbers of the kinds of observations there are.
-pub(crate) const KINDS: [u8; 24] =
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
+pub(crate) const KINDS: [u8; 32] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+    29, 30, 31,
+];
 
 /// Numbers of the frames there are.
-pub(crate) const FRAMES: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16];
+pub(crate) const FRAMES: [u8; 17] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 13, 14, 15];
 
 const OUTER: &str = "203.0.113.7:40213";
 
@@ -59,6 +69,14 @@ pub(crate) fn number_of_kind(kind: &Kind) -> u8 {
         Kind::CertificateEnding(_) => 21,
         Kind::BudgetReached(_) => 23,
         Kind::MachineSetBack(_) => 22,
+        Kind::Login(_) => 24,
+        Kind::PrivilegeUsed(_) => 25,
+        Kind::AccountChanged(_) => 26,
+        Kind::ServiceChanged(_) => 27,
+        Kind::LogGap(_) => 28,
+        Kind::Posture(_) => 29,
+        Kind::Activation(_) => 30,
+        Kind::AgentUpgrade(_) => 31,
     }
 }
 
@@ -79,6 +97,9 @@ pub(crate) fn number_of_frame(frame: &Frame) -> u8 {
         Frame::Renew(_) => 10,
         Frame::Renewed(_) => 11,
         Frame::StepKept(_) => 12,
+        Frame::ReleaseOffer(_) => 13,
+        Frame::ReleaseWanted(_) => 14,
+        Frame::ReleasePiece(_) => 15,
     }
 }
 
@@ -88,7 +109,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
     let observations: Vec<Vec<u8>> =
         first_released().into_iter().map(|kind| Observation { at: AT, kind }.encode()).collect();
     let agency = AgencyId::new("so-tttt").expect("a well-formed id");
-    let named: [(&str, Frame); 19] = [
+    let named: [(&str, Frame); 20] = [
         ("hello", hello(epoch)),
         ("welcome", welcome(true)),
         ("welcome-bare", welcome(false)),
@@ -119,6 +140,10 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
             "assign-4",
             Frame::Assign(Assignment { language_roots: Some(vec!["/srv/app".to_owned()]), ..assignment() }),
         ),
+        (
+            "assign-5",
+            Frame::Assign(Assignment { records: Some(RecordSubject::ALL.to_vec()), ..assignment() }),
+        ),
         ("outer", Frame::Outer(Outer { address: OUTER.to_owned() })),
         ("goodbye", Frame::Goodbye(Heartbeat { now: AT })),
         (
@@ -136,6 +161,7 @@ pub(crate) fn frames() -> Vec<(String, Frame)> {
         .chain(renewal_frames(epoch))
         .chain(dictionary_frames(epoch))
         .chain(frames_of_clones(epoch))
+        .chain(frames_of_releases(epoch))
         .map(|(name, frame)| (format!("frame-{name}.cbor"), frame))
         .collect()
 }
@@ -173,6 +199,20 @@ fn renewal_frames(epoch: Epoch) -> Vec<(&'static str, Frame)> {
         ("renew", Frame::Renew(Renew { request: vec![0x30, 0x06] })),
         ("renewed", Frame::Renewed(Renewed::Accepted(renewal))),
         ("renewed-refused", Frame::Renewed(Renewed::Refused(refusal))),
+    ]
+}
+
+/// What came with upgrades.
+fn frames_of_releases(epoch: Epoch) -> Vec<(&'static str, Frame)> {
+    let platform = Some(Platform { system: "linux".to_owned(), architecture: "x86_64".to_owned() });
+    let sha256 = Digest([0x1a; 32]);
+    let (manifest, signature) = ("{}\n".to_owned(), "untrusted comment: x\nRW\n".to_owned());
+
+    vec![
+        ("hello-platform", Frame::Hello(Hello { platform, ..hello_words(epoch) })),
+        ("release-offer", Frame::ReleaseOffer(ReleaseOffer { order: 3, manifest, signature })),
+        ("release-wanted", Frame::ReleaseWanted(ReleaseWanted { sha256, piece: 7 })),
+        ("release-piece", Frame::ReleasePiece(ReleasePiece { sha256, piece: 7, packed: vec![0x28, 0xb5] })),
     ]
 }
 
@@ -225,6 +265,7 @@ fn hello_words(epoch: Epoch) -> Hello {
         trusts: None,
         tell_outer: None,
         machine: None,
+        platform: None,
     }
 }
 
@@ -281,6 +322,7 @@ fn assignment() -> Assignment {
         rebaseline: None,
         daily_budget_kib: None,
         language_roots: None,
+        records: None,
     }
 }
 
@@ -311,6 +353,10 @@ pub(crate) fn observations() -> Vec<(String, Observation)> {
         address: "10.0.0.9:50001".to_owned(),
     }));
 
+    kinds.extend(records());
+    kinds.push(posture());
+    kinds.push(activation());
+
     let third = [Kind::Health(Health { traffic: Some(traffic()), ..health() })];
     let first = kinds.into_iter().map(|kind| (format!("observation-{}.cbor", kind.word()), kind));
     let second = grown().into_iter().map(|kind| (format!("observation-{}-2.cbor", kind.word()), kind));
@@ -318,7 +364,14 @@ pub(crate) fn observations() -> Vec<(String, Observation)> {
     let third = third.into_iter().chain(software_grown());
     let third = third.map(|kind| (format!("observation-{}-3.cbor", kind.word()), kind));
 
-    let windows = [("observation-patch_state-windows.cbor".to_owned(), of_windows())];
+    let windows = [
+        ("observation-patch_state-windows.cbor".to_owned(), of_windows()),
+        ("observation-patch_state-windows-2.cbor".to_owned(), of_windows_grown()),
+        ("observation-posture-2.cbor".to_owned(), posture_turned()),
+        ("observation-activation-2.cbor".to_owned(), activation_unknown()),
+        ("observation-host_described-windows.cbor".to_owned(), of_domain()),
+        ("observation-packages_changed-windows.cbor".to_owned(), program()),
+    ];
 
     first
         .chain(second)
@@ -381,6 +434,19 @@ fn grown() -> Vec<Kind> {
     ]
 }
 
+/// A host that has joined a domain.
+fn of_domain() -> Kind {
+    let mut kinds = own().into_iter();
+    let described = kinds.find_map(|kind| if let Kind::HostDescribed(it) = kind { Some(it) } else { None });
+    let described = described.expect("there is a sample of one");
+
+    Kind::HostDescribed(HostDescribed {
+        domain: Some("LAOCAI".to_owned()),
+        workgroup: Some("WORKGROUP".to_owned()),
+        ..described
+    })
+}
+
 fn own() -> Vec<Kind> {
     vec![
         Kind::AgentStarted(AgentStarted {
@@ -409,6 +475,8 @@ fn own() -> Vec<Kind> {
             addresses: vec!["10.0.0.7".to_owned()],
             booted_at: AT,
             virtualisation: Some("kvm".to_owned()),
+            domain: None,
+            workgroup: None,
         }),
         Kind::SpoolDropped(SpoolDropped { lane: Lane::Bulk, count: 300, from: AT, until: AT }),
         Kind::AssignmentRefused(AssignmentRefused { version: 6, reason: "too many paths".to_owned() }),
@@ -532,6 +600,13 @@ fn files_later() -> Vec<Kind> {
             renamed: 300,
             from: AT,
             until: AT,
+        }),
+        Kind::AgentUpgrade(AgentUpgrade {
+            outcome: UpgradeOutcome::Returned,
+            from: "0.1.0".to_owned(),
+            to: "0.2.0".to_owned(),
+            reason: Some(UpgradeReason::Silent),
+            order: Some(3),
         }),
         Kind::CertificateEnding(CertificateEnding { issued_at: AT, not_after: AT, connected: false }),
         Kind::BudgetReached(BudgetReached {

@@ -1,10 +1,19 @@
 //! Samples about packages, patches and what a Windows host tells of its updates.
 
+use vonggac_protocol::activation::{
+    Activation, ActivatorTrace, ClickToRun, LicenceChannel, LicenceStatus, LicensedFamily, LicensedProduct,
+    TraceKind,
+};
 use vonggac_protocol::digest::Digest;
 use vonggac_protocol::observation::*;
 use vonggac_protocol::package::*;
 use vonggac_protocol::patch::{PatchState, PendingUpdate, StaleLibraries, StaleService};
-use vonggac_protocol::windows::{MissingUpdate, UpdateSearch, WindowsState};
+use vonggac_protocol::posture::{
+    AntiMalware, Backup, BackupMeans, Fact, Firewall, Posture, ToldBy, Unknown, Volume, Why,
+};
+use vonggac_protocol::windows::{
+    MissingUpdate, RebootSign, Untold, UpdateSearch, UpdateServer, UpdateSource, WindowsState,
+};
 
 use super::samples::AT;
 
@@ -45,7 +54,64 @@ pub(super) fn of_windows() -> Kind {
                 }],
             }),
             components: Some(vec!["Internet Explorer 11".to_owned()]),
+            reboot: None,
+            untold: None,
+            server: None,
         })),
+    })
+}
+
+/// The same with what is told since a Windows agent tells it.
+pub(super) fn of_windows_grown() -> Kind {
+    let Kind::PatchState(mut state) = of_windows() else { unreachable!("made above") };
+    if let Some(windows) = &mut state.windows {
+        windows.reboot = Some(vec![RebootSign::Servicing, RebootSign::FileRenames]);
+        windows.untold = Some(vec![Untold {
+            source: UpdateSource::Search,
+            unknown: Unknown { why: Why::Failed, detail: Some("0x8024402C".to_owned()) },
+        }]);
+        windows.server = Some(UpdateServer::Managed);
+    }
+
+    Kind::PatchState(state)
+}
+
+/// How a machine is protected: one list of each sort, and one that is not known.
+pub(super) fn posture() -> Kind {
+    Kind::Posture(Posture {
+        anti_malware: Fact::Known(vec![AntiMalware {
+            name: "Microsoft Defender Antivirus".to_owned(),
+            told_by: ToldBy::SecurityCentre,
+            running: Some(true),
+            current: Some(false),
+            signatures: Some("1.443.12.0".to_owned()),
+            signatures_at: Some(AT),
+        }]),
+        firewall: Fact::Known(vec![Firewall {
+            name: "public".to_owned(),
+            on: false,
+            by_policy: true,
+            of_others: false,
+        }]),
+        volumes: Fact::Unknown(Unknown { why: Why::Refused, detail: Some("0x80041003".to_owned()) }),
+        backups: Fact::Known(vec![Backup { means: BackupMeans::ShadowCopy, last_at: Some(AT) }]),
+    })
+}
+
+/// The same where what was not known is, and what was known is not.
+pub(super) fn posture_turned() -> Kind {
+    let unknown = |why| Unknown { why, detail: None };
+
+    Kind::Posture(Posture {
+        anti_malware: Fact::Unknown(unknown(Why::NoAnswer)),
+        firewall: Fact::Unknown(unknown(Why::NotAvailable)),
+        volumes: Fact::Known(vec![Volume {
+            name: "C:".to_owned(),
+            system: true,
+            protected: Some(false),
+            encrypted: Some(true),
+        }]),
+        backups: Fact::Unknown(unknown(Why::Failed)),
     })
 }
 
@@ -69,7 +135,36 @@ pub(super) fn wheel() -> Package {
         module: None,
         place: Some("/opt".to_owned()),
         copies: Some(2),
+        install_source: None,
+        users: None,
     }
+}
+
+/// A program of Windows.
+pub(super) fn program() -> Kind {
+    let zalo = Package {
+        manager: Manager::WindowsUninstall,
+        name: "Zalo 24.9.2".to_owned(),
+        architecture: "x64".to_owned(),
+        version: "24.9.2".to_owned(),
+        vendor: Some("VNG Corp.".to_owned()),
+        licence: None,
+        licence_basis: LicenceBasis::Unknown,
+        installed_at: Some(AT),
+        automatic: Some(false),
+        place: None,
+        copies: None,
+        install_source: Some("C:\\Users\\*\\Downloads".to_owned()),
+        users: Some(2),
+        ..wheel()
+    };
+
+    Kind::PackagesChanged(PackagesChanged {
+        before: Digest([0x77; 32]),
+        after: Digest([0x78; 32]),
+        removed: vec![zalo.key()],
+        added: vec![zalo],
+    })
 }
 
 /// What is told of packages and patches since origins are.
@@ -132,6 +227,8 @@ pub(super) fn software() -> Vec<Kind> {
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     };
     let key: PackageKey = package.key();
     vec![
@@ -173,4 +270,38 @@ pub(super) fn software() -> Vec<Kind> {
             windows: None,
         }),
     ]
+}
+
+/// How products are activated, every field filled.
+pub(super) fn activation() -> Kind {
+    Kind::Activation(Activation {
+        products: Fact::Known(vec![LicensedProduct {
+            family: LicensedFamily::Windows,
+            name: "Windows(R), Professional edition".to_owned(),
+            status: LicenceStatus::Notification,
+            channel: LicenceChannel::VolumeKms,
+            grace_minutes: Some(1_440),
+            ends_at: Some(AT),
+            server: Some("127.0.0.2".to_owned()),
+            reason: Some(0xC004_F056),
+        }]),
+        office: Some(ClickToRun {
+            products: vec!["ProPlus2021Volume".to_owned()],
+            version: "16.0.14332.20763".to_owned(),
+            architecture: "x64".to_owned(),
+            channel: Some("PerpetualVL2021".to_owned()),
+        }),
+        traces: vec![ActivatorTrace {
+            id: "kms-tool".to_owned(),
+            kind: TraceKind::Task,
+            found: "AutoKMS".to_owned(),
+        }],
+    })
+}
+
+/// The same where the licensing service says nothing.
+pub(super) fn activation_unknown() -> Kind {
+    let unknown = Unknown { why: Why::NotAvailable, detail: None };
+
+    Kind::Activation(Activation { products: Fact::Unknown(unknown), office: None, traces: Vec::new() })
 }

@@ -96,6 +96,8 @@ pub struct Clock {
     pub name: Option<Words>,
     /// Whether it is a duty to tell somebody.
     pub is_duty: bool,
+    /// From when its time runs, pauses added.
+    pub started: Option<Timestamp>,
     /// Until when.
     pub due: Option<Timestamp>,
     /// When a warning comes, before it is due.
@@ -206,6 +208,7 @@ fn run(
         id: String::new(),
         name: None,
         is_duty: false,
+        started: start,
         due,
         warn,
         done,

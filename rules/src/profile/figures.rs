@@ -6,6 +6,24 @@ use super::Profile;
 use super::clocks::{Facts, Status, clocks};
 use vonggac_protocol::time::Timestamp;
 
+/// What a clock that was or is not done in its time is called among findings.
+pub const LATE: &str = "R.SLA.LATE";
+
+/// The finding that a clock of an incident was or is not done in its time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Breach {
+    /// The incident.
+    pub incident: i64,
+    /// The stretch's or the duty's word.
+    pub clock: String,
+    /// Whether it is a duty to tell somebody.
+    pub is_duty: bool,
+    /// Until when it was to be done.
+    pub due: Timestamp,
+    /// By how much it is over, or was when it was done.
+    pub over: Duration,
+}
+
 /// Figures of many incidents.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Figures {
@@ -23,6 +41,8 @@ pub struct Figures {
     pub late: Vec<i64>,
     /// Numbers of the incidents with a duty that was or is not done in its time.
     pub duties_late: Vec<i64>,
+    /// A finding [`LATE`] for every such stretch and duty, by incident.
+    pub breaches: Vec<Breach>,
     /// Numbers of the incidents with a clock of which little is left.
     pub near: Vec<i64>,
 }
@@ -52,6 +72,10 @@ pub fn figures<'a>(all: impl IntoIterator<Item = (i64, &'a Profile, Facts)>, now
         if is(true, &Status::is_late) {
             figures.duties_late.push(id);
         }
+        figures.breaches.extend(clocks.iter().filter(|clock| clock.status.is_late()).filter_map(|clock| {
+            let (clock_id, is_duty) = (clock.id.clone(), clock.is_duty);
+            Some(Breach { incident: id, clock: clock_id, is_duty, due: clock.due?, over: clock.over(now)? })
+        }));
         if clocks.iter().any(|clock| clock.status == Status::Near) {
             figures.near.push(id);
         }

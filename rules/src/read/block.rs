@@ -284,6 +284,10 @@ fn false_positives(top: &Part<'_, '_>, part: &Part<'_, '_>, mistakes: &mut Vec<M
 
 fn plan(part: &Part<'_, '_>, mistakes: &mut Vec<Mistake>) -> Vec<PlanStep> {
     let mut plan = Vec::new();
+    // A province's own rule may come before its plan: it judges, and the missing plan is told as `R.PLAN.MISSING`.
+    if !part.values.contains_key("plan") {
+        return plan;
+    }
     for step in part.parts("plan", mistakes) {
         step.refuse_keys_but(PLAN_KEYS, mistakes);
         let who = role(&step, "who", mistakes);

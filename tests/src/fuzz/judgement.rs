@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use serde_json::Value;
 use vonggac_collector::entitlements::sheet;
 use vonggac_collector::snapshot::book::Book;
 use vonggac_collector::snapshot::container::{self, Entry};
@@ -16,6 +17,7 @@ use vonggac_protocol::observation::Observation;
 use vonggac_protocol::package::{LicenceBasis, Manager, Package};
 use vonggac_protocol::time::Timestamp;
 use vonggac_rules::catalogue::Catalogue;
+use vonggac_rules::foreign::windows;
 use vonggac_rules::judge::{Context, Judge};
 use vonggac_rules::plan::Register;
 use vonggac_rules::ruleset::{RuleSet, RuleSource};
@@ -117,6 +119,8 @@ fn package(name: &str) -> Package {
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }
 }
 
@@ -205,4 +209,29 @@ fn book(entries: &[Entry]) -> Option<Book> {
     }
 
     Book::load(sources, &tables, Language::En).ok()
+}
+
+/// A record of a Windows event log as a reader of logs gives it: no value of it is lost, its names have no blanks, and it
+/// is read alike every time.
+pub fn windows_record(bytes: &[u8]) {
+    let Ok(record) = serde_json::from_slice::<Value>(bytes) else { return };
+    let Some((origin, flat)) = windows::read(&record) else { return };
+    assert_eq!(windows::read(&record).as_ref(), Some(&(origin.clone(), flat.clone())), "read alike");
+    let Value::Object(flat) = flat else { panic!("a flat record is an object") };
+    assert!(flat.keys().all(|name| !name.contains(' ')), "no rule could name it");
+    assert_eq!(origin.product.as_deref(), Some("windows"));
+    assert!(
+        origin.service.is_some() || origin.categories.is_empty(),
+        "categories are of a channel that is known"
+    );
+    let mut again = flat.clone();
+    assert_eq!(windows::origin(&mut again), origin, "what was added changes nothing of where it comes from");
+    assert_eq!(again, flat, "and is added once");
+    let event = record.get("Event").expect("it was read");
+    let data = event.get("EventData").and_then(Value::as_object);
+    for (name, value) in data.into_iter().flatten() {
+        if value.is_string() && !name.ends_with("attributes") {
+            assert!(flat.values().any(|kept| kept == value), "{name} is lost");
+        }
+    }
 }

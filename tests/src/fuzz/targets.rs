@@ -23,14 +23,18 @@ use vonggac_rules::ruleset::{RuleSet, RuleSource};
 use vonggac_rules::trial::run_tests;
 use vonggac_sha256::{Engine, Hasher, Next};
 
-use super::{feed, host, judgement, link};
+use super::{feed, host, judgement, link, records, registry, release, windows};
 
 /// An entry: panics if what it holds is broken.
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus and of the fuzzer's program.
-pub const TARGETS: [(&str, Target); 38] = [
+pub const TARGETS: [(&str, Target); 46] = [
     ("frame", frame),
+    ("journal_file", records::journal_file),
+    ("audit_line", records::audit_line),
+    ("syslog_line", records::syslog_line),
+    ("windows_files", windows::windows_files),
     ("batch", batch),
     ("observation", observation),
     ("enrolment", enrolment),
@@ -56,6 +60,8 @@ pub const TARGETS: [(&str, Target); 38] = [
     ("apk_installed", host::apk_installed),
     ("language_metadata", host::language_metadata),
     ("java_archive", host::java_archive),
+    ("registry", registry::registry),
+    ("smbios", registry::smbios),
     ("licence", host::licence),
     ("system_files", host::system_files),
     ("dpkg_records", host::dpkg_records),
@@ -64,10 +70,12 @@ pub const TARGETS: [(&str, Target); 38] = [
     ("tables", judgement::tables),
     ("snapshot", judgement::snapshot),
     ("ledger", judgement::ledger),
+    ("windows_record", judgement::windows_record),
     ("feed", feed::feed),
     ("feed_packed", feed::feed_packed),
     ("feed_bundle", feed::feed_bundle),
     ("version", feed::version),
+    ("release", release::release),
 ];
 
 /// The entry of this name.

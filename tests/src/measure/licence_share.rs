@@ -167,7 +167,14 @@ fn in_one_form(name: &str) -> String {
         "MIT-Open-Group" => "MIT-open-group".to_owned(),
         "Artistic" | "Artistic-1.0" => "Artistic-1.0-Perl".to_owned(),
         "Perl" => "GPL-1.0-or-later".to_owned(),
-        other => other.to_owned(),
+        other => match other.strip_prefix('L').unwrap_or(other).strip_prefix("GPL-") {
+            // What Debian calls GPL-2 is this version alone, as SPDX' old GPL-2.0 was.
+            Some("2" | "2.0" | "2.1" | "3" | "3.0") => {
+                let whole = if other.contains('.') { "" } else { ".0" };
+                format!("{other}{whole}-only")
+            }
+            _ => other.to_owned(),
+        },
     }
 }
 

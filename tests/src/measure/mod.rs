@@ -12,6 +12,7 @@
 //! | [`roots`] | `inventory-roots`, `inventory-cost` |
 //! | [`licence_share`] | `licence-share` |
 //! | [`sbom`] | `sbom-valid` |
+//! | [`exchange`] | `incident-formats` |
 //! | [`watch`] | `fim-watch-setup`, `fim-actor` |
 //! | [`exposure`] | `unit-exposure` |
 //! | [`lanes`] | `sha256-lanes` |
@@ -24,6 +25,7 @@
 //! | [`delta`] | `inventory-delta` |
 //! | [`held_back`] | `held-back` |
 //! | [`advisories`] | `version-order`, `judge-fleet`, `start-fleet`, `feed-update`, `against-debsecan`, `against-rpm`, `against-wes` |
+//! | [`policies`] | `policies` |
 //! | [`sigma`] | `sigma-corpus`, `judge-rate`, `replay`, `correlation-memory` |
 //!
 //! [`corpora`] are the folders that are scanned, [`peers`] the programs that scan them beside ours.
@@ -32,6 +34,7 @@ mod advisories;
 mod bad_link;
 mod corpora;
 mod delta;
+mod exchange;
 mod exposure;
 mod fallback;
 mod fleet;
@@ -44,6 +47,7 @@ mod latency;
 mod licence_share;
 pub mod month;
 mod peers;
+mod policies;
 mod roots;
 mod sbom;
 mod scan;
@@ -84,6 +88,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "replay",
         about: "a week of 1,000,000 observations (VONGGAC_REPLAY_OBSERVATIONS) weighed again by a changed rule: observations, seconds, raised",
         run: sigma::replay::measure,
+    },
+    Measurement {
+        name: "policies",
+        about: "10,000 hosts (VONGGAC_POLICY_HOSTS), 50 policies about their state: fleet_seconds for a full evaluation, host_ms for one host's change",
+        run: policies::measure,
     },
     Measurement {
         name: "correlation-memory",
@@ -129,6 +138,11 @@ pub const MEASUREMENTS: &[Measurement] = &[
         name: "sbom-valid",
         about: "CycloneDX and SPDX of this machine's packages, all of them and 50, held to the public validators (VONGGAC_SBOM_PYTHON)",
         run: sbom::measure,
+    },
+    Measurement {
+        name: "incident-formats",
+        about: "an incident as STIX, MISP, IODEF, OCSF and DOCX, in four states, held to public validators (VONGGAC_EXCHANGE_PYTHON, VONGGAC_EXCHANGE_SCHEMAS)",
+        run: exchange::measure,
     },
     Measurement {
         name: "inventory",

@@ -1,30 +1,38 @@
 //! Bills of materials of this machine, held to the public validators.
 //!
-//! The inventory goes through a real store into the files that a person would get; `validate_sbom.py` of the shared
+//! The inventory goes through a real store into the files that a person would get, under a tracker of our own making that
+//! mends, does not mend and clears, with one risk accepted; `validate_sbom.py` of the shared
 //! folder asks `cyclonedx-python-lib` and `spdx-tools`.
 
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use vonggac_advisory::feed::Limits;
 use vonggac_agent::sensor::{host as host_sensor, licences, packages};
 use vonggac_collector::clock;
 use vonggac_collector::exports::bill::Bill;
 use vonggac_collector::exports::gather;
 use vonggac_collector::exports::make::{self, BillFormat};
+use vonggac_collector::feeds::admit::Allowed;
+use vonggac_collector::feeds::convert::{Said, convert};
 use vonggac_collector::store::agencies::{self, Level};
+use vonggac_collector::store::decided::{Done, Extent};
+use vonggac_collector::store::feeds;
 use vonggac_collector::store::hosts::{self, HostState};
 use vonggac_collector::store::packages::Outcome;
+use vonggac_collector::store::risks::{self, Wanted};
 use vonggac_collector::store::view::{Scope, Sight};
+use vonggac_collector::store::windows::Doer;
 use vonggac_collector::store::{Store, observations, packages as kept};
-use vonggac_collector::vulnerabilities::Vulnerabilities;
+use vonggac_collector::vulnerabilities::{Vulnerabilities, step};
 use vonggac_protocol::id::{AgencyId, HostId};
 use vonggac_protocol::limits::INVENTORY_PART_PACKAGES_MAX;
 use vonggac_protocol::observation::Kind;
-use vonggac_protocol::package::{Package, PackagesListed, inventory_digest};
+use vonggac_protocol::package::{Manager, Package, PackagesListed, inventory_digest};
 use vonggac_protocol::time::Timestamp;
 
 use super::{progress, rounded};
@@ -53,6 +61,12 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
             let mut made = make::bill(&bill, *format, folder.path())?;
             map.insert(format!("{name}_make_ms"), rounded(start.elapsed().as_secs_f64() * 1_000.0));
             map.insert(format!("{name}_bytes"), made.bytes.into());
+            if *format == BillFormat::Vex {
+                let statements = statements(&made.file)?;
+                ensure!(statements > 0, "a document without a statement shows nothing");
+                map.insert(format!("{name}_statements"), statements.into());
+                made.file.rewind()?;
+            }
             let path = folder.path().join(format!("{name}.{}", format.ending()));
             let mut file = std::fs::File::create(&path)?;
             std::io::copy(&mut made.file, &mut file)?;
@@ -64,11 +78,19 @@ pub(super) fn measure() -> anyhow::Result<Map<String, Value>> {
     Ok(map)
 }
 
+/// How many statements a document has.
+fn statements(file: &std::fs::File) -> anyhow::Result<usize> {
+    let document: Value = serde_json::from_reader(std::io::BufReader::new(file))?;
+
+    Ok(document["vulnerabilities"].as_array().map_or(0, Vec::len))
+}
+
 /// The bill of a host with these packages, through a store of its own.
 fn bill(folder: &Path, packages: &[Package]) -> anyhow::Result<Bill> {
     std::fs::create_dir(folder)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (host, at) = (HostId([7; 16]), clock::now());
+    let (tracker, accepted) = tracker(packages);
     let packages = packages.to_vec();
 
     runtime.block_on(async {
@@ -81,11 +103,73 @@ fn bill(folder: &Path, packages: &[Package]) -> anyhow::Result<Bill> {
                 take(tx, host, &packages, at)
             })
             .await?;
-        let shared = Arc::new(Vulnerabilities::default());
-        let sight = store.read(move |db| gather::of_host(db, &Scope::All, &shared, host, at)).await?;
+        let shared = Arc::new(Vulnerabilities::new(3_650));
+        let path = folder.join("carried");
+        std::fs::write(&path, &tracker)?;
+        let parts = vec![convert(&path, &Said { dated: Some(at), ..Said::default() }, &Limits::default())?];
+        store
+            .write(move |tx| {
+                feeds::take(tx, parts, None, "an", Allowed::default(), at)?;
+                accept(tx, host, &accepted, at)
+            })
+            .await?;
+        step::once(&shared, &store).await?;
+        let sight = store
+            .read(move |db| gather::of_host(db, &Scope::All, &shared, host, gather::Cleared::Told, at))
+            .await?;
         let Sight::Seen(bill) = sight else { anyhow::bail!("the host is not there") };
         Ok(bill)
     })
+}
+
+/// A tracker of this machine's sources in which one in four is open, mended later, cleared or mended, and the name and
+/// package of one that is open.
+fn tracker(packages: &[Package]) -> (String, (String, String)) {
+    let mut sources: Map<String, Value> = Map::new();
+    let mut accepted = ("CVE-2026-0".to_owned(), "-".to_owned());
+    let debs = packages.iter().filter(|package| package.manager == Manager::Dpkg);
+    for (number, package) in (10_000_u32..).zip(debs) {
+        let version = package.source_version.as_ref().unwrap_or(&package.version);
+        let release = match number % 4 {
+            0 => json!({"status": "open", "urgency": "not yet assigned"}),
+            1 => {
+                json!({"status": "resolved", "fixed_version": format!("{version}+later"), "urgency": "high"})
+            }
+            2 => json!({"status": "resolved", "fixed_version": "0", "urgency": "low"}),
+            _ => json!({"status": "resolved", "fixed_version": version, "urgency": "low"}),
+        };
+        let (source, cve) = (package.source.as_ref().unwrap_or(&package.name), format!("CVE-2026-{number}"));
+        if number.is_multiple_of(4) {
+            accepted = (cve.clone(), source.clone());
+        }
+        let issues = sources.entry(source.clone()).or_insert_with(|| json!({}));
+        if let Some(issues) = issues.as_object_mut() {
+            issues.insert(cve, json!({"releases": {"bookworm": release}}));
+        }
+    }
+
+    (Value::Object(sources).to_string(), accepted)
+}
+
+/// Accepts the risk that was named, for the host.
+fn accept(
+    tx: &rusqlite::Transaction<'_>,
+    host: HostId,
+    (name, package): &(String, String),
+    at: Timestamp,
+) -> anyhow::Result<()> {
+    let wanted = Wanted {
+        name: name.clone(),
+        package: package.clone(),
+        extent: Extent::Host(host),
+        last_day: Some(vonggac_rules::entitlement::day_of(at)),
+        reason: "Máy sắp thay".to_owned(),
+    };
+    let doer = Doer { person: "an", audited: "an", scope: &Scope::All, at };
+    let done = risks::accept(tx, doer, &wanted)?;
+    ensure!(matches!(done, Done::Kept(_)), "{done:?}");
+
+    Ok(())
 }
 
 fn take(

@@ -441,6 +441,7 @@ impl World {
             assignment: 0,
             trusts: None,
             tell_outer: None,
+            platform: None,
             machine: None,
         };
         self.send_up(host, connection, &Frame::Hello(hello));

@@ -81,9 +81,20 @@ impl Blocked {
         kept
     }
 
-    /// Waits until so many files are kept; each was created once.
+    /// Waits until so many files are kept, for as long as ever more of them are; each was created once.
     fn wait_until_kept(&self, count: usize) {
-        wait_for("every change", PATIENCE, || (self.kept().len() >= count).then_some(())).unwrap();
+        loop {
+            let before = self.kept().len();
+            if before >= count {
+                break;
+            }
+            let more = wait_for("another change", PATIENCE, || (self.kept().len() > before).then_some(()));
+            let status = std::fs::read_to_string(self.province.dir.join("agent/state/status.json"));
+            assert!(
+                more.is_ok(),
+                "{before} of {count} are kept, and no more come; the agent says {status:?}"
+            );
+        }
         let is_created = |action: &&FileAction| **action == FileAction::Created;
         let wrong: Vec<_> = self
             .kept()

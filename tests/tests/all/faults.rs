@@ -73,7 +73,13 @@ impl Story {
     }
 
     fn wait_told(&self, name: &str) {
-        wait_for(name, PATIENCE, || (self.told(name) > 0).then_some(())).unwrap();
+        let told = wait_for(name, PATIENCE, || (self.told(name) > 0).then_some(()));
+        assert!(
+            told.is_ok(),
+            "{name} is not told; the agent says {:#} and wrote\n{}",
+            self.status(),
+            self.log()
+        );
     }
 
     fn log(&self) -> String {

@@ -320,6 +320,7 @@ async fn hello(connection: &Connection) -> (SendStream, RecvStream, Frame) {
         assignment: 0,
         trusts: None,
         tell_outer: None,
+        platform: None,
         machine: None,
     };
     send.write_all(&Frame::Hello(hello).encode()).await.unwrap();

@@ -15,6 +15,22 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Moves a file or folder, in place of a file that stands there.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Removes a file.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)
+}
+
 /// Bytes that we may still write where `path` lies.
 ///
 /// # Errors

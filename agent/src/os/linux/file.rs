@@ -217,6 +217,14 @@ impl Dir {
         look(&self.0, OsStr::new(""), AtFlags::EMPTY_PATH)
     }
 
+    /// Whether a name in it is written so: always, for this system tells cases apart.
+    ///
+    /// # Errors
+    /// None on this system.
+    pub fn is_spelled(&self, _name: &OsStr) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// Opens a file in it for reading; never waits, never follows a link, leaves the access time alone where it may.
     ///
     /// # Errors
@@ -387,6 +395,15 @@ fn convert_old(stat: &rustix::fs::Stat) -> Stat {
         device: stat.st_dev,
         flags: 0,
     }
+}
+
+/// Makes a link to a directory, for tests; says on the error output where it cannot.
+///
+/// # Errors
+/// If the system, or the rights of who tests, do not allow it.
+#[cfg(test)]
+pub(crate) fn make_link(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::os::MachineTraits;
+use crate::os::{MachineTraits, Membership};
 
 /// Bytes that tell this installation from every other, for a fingerprint: systemd's machine id.
 ///
@@ -77,6 +77,18 @@ pub fn traits() -> MachineTraits {
             .collect(),
         network: cards.collect(),
     }
+}
+
+/// Not needed here: the kernel shows what the firmware says as files.
+#[must_use]
+pub fn firmware_table() -> Option<Vec<u8>> {
+    None
+}
+
+/// Not told here.
+#[must_use]
+pub fn membership() -> Membership {
+    Membership::NotKnown
 }
 
 #[cfg(test)]

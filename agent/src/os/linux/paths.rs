@@ -8,9 +8,6 @@ use vonggac_protocol::file::Area;
 /// What stands between the components of a path.
 pub const SEPARATOR: u8 = b'/';
 
-/// Whether every directory needs a watch of its own; otherwise one watch covers a tree.
-pub const WATCH_EACH_DIRECTORY: bool = true;
-
 /// The default watch list. A `*` stands for one whole component. The longest path decides a file's area; paths
 /// that do not exist are watched for; paths that are one and the same through links are counted once.
 #[must_use]
@@ -75,6 +72,10 @@ pub fn watched() -> Vec<WatchPath> {
         .collect()
 }
 
+/// Whether a package manager of this system says of files what they should be. Where none does, nobody else's word on
+/// that is taken: a folder that only looks like its database could be made by anybody.
+pub const PACKAGES_VOUCH: bool = true;
+
 /// What is never watched whatever anybody asks: views of the kernel, not files.
 #[must_use]
 pub fn never_watched() -> &'static [&'static str] {
@@ -91,6 +92,20 @@ pub fn state_dir() -> &'static Path {
 #[must_use]
 pub fn config_path() -> &'static Path {
     Path::new("/etc/vonggac/agent.toml")
+}
+
+/// The path as the file system has it, links resolved.
+///
+/// # Errors
+/// If it is not there or out of reach.
+pub fn canonical(path: &Path) -> std::io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
+/// Bytes of a path in the form in which two that this system takes for one are equal: as they are.
+#[must_use]
+pub fn folded(bytes: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    std::borrow::Cow::Borrowed(bytes)
 }
 
 /// The bytes of a path, exactly.

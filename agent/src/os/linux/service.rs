@@ -8,6 +8,13 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::os::Started;
+
+/// Runs `body`: here a service is a process like any other.
+pub fn live(body: impl FnOnce(Started) -> u8 + Send + 'static) -> u8 {
+    body(Started::Plainly)
+}
+
 /// Returns when the service manager (SIGTERM) or a person at the terminal (SIGINT) asks us to stop.
 ///
 /// # Errors

@@ -1,11 +1,16 @@
 //! Windows. Not yet run on a real machine; see docs/limits.md.
 
+pub mod channels;
 pub mod confine;
 pub mod disk;
+pub mod eventlog;
 pub mod fanotify;
 pub mod file;
+pub mod journal;
+pub mod keystore;
 pub mod locks;
 pub mod machine;
+pub mod manager;
 pub mod mapped;
 pub mod mounts;
 pub mod own;
@@ -14,5 +19,12 @@ pub mod paths;
 pub mod priority;
 pub mod privileges;
 pub mod processes;
+pub mod programs;
 pub mod protect;
+pub mod records;
+pub mod registry;
 pub mod service;
+pub mod settings;
+pub mod trees;
+pub mod updates;
+pub mod wmi;

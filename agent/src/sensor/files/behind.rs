@@ -8,10 +8,12 @@ use vonggac_protocol::file::FileChanged;
 use vonggac_protocol::id::{Epoch, Seq};
 use vonggac_protocol::observation::{Kind, Observation};
 
+use super::autostart;
 use super::baseline::Baseline;
 use super::bounds::Bounds;
 use super::compare::{Entry, Mark};
 use super::key::Key;
+use super::ledger::first_taking;
 use super::roots::Roots;
 
 /// A place in the lane of the spool that changes of files go to.
@@ -48,17 +50,33 @@ pub(super) fn catch_up(
         let Some((last, _)) = records.last() else { break };
         from = *last;
         let mut paths = BTreeMap::new();
-        for (_, observation) in records {
-            if let Some(Kind::FileChanged(change)) = observation.map(|observation| observation.kind) {
+        let mut takings = Vec::new();
+        for observation in records.into_iter().filter_map(|(_, observation)| observation) {
+            if let Kind::FileChanged(change) = observation.kind {
                 let key = Key::of_host_path(&change.path);
-                if bounds.allow(&key) && roots.find(&key).is_some() {
+                if autostart::is_ours(&key) || (bounds.allow(&key) && roots.find(&key).is_some()) {
                     paths.insert(key, entry(&change));
+                }
+            } else if let Kind::BaselineTaken(taken) = observation.kind
+                && taken.by.is_none()
+            {
+                // Of an order: it is done again. What a first scan found is in the baseline since before it was told
+                // (`Ledger::tell_taken`); without this, what changed since would be taken in unseen.
+                let root = Key::of_host_path(&taken.root);
+                if autostart::is_ours(&root) || roots.get(&root).is_some() {
+                    takings.push(first_taking(&root, observation.at, &taken));
                 }
             }
         }
         let sorted: Vec<_> = paths.iter().map(|(key, entry)| (key, entry.as_ref())).collect();
         baseline.begin()?;
         baseline.put_or_remove(&sorted)?;
+        for taking in &takings {
+            if !baseline.is_taken(&taking.root)? {
+                baseline.take(&taking.root, taking.at)?;
+                baseline.append_history(taking)?;
+            }
+        }
         baseline.set_spooled(SpoolPlace { epoch: end.epoch, seq: from })?;
         baseline.commit()?;
     }

@@ -16,7 +16,10 @@ use crate::os::{Mount, Stat};
 /// The excluded paths, as written and as they are once links on the way to them are resolved.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sensor) struct Bounds {
+    /// In the form in which the system compares names: whoever writes one in other letters means the same.
     keys: BTreeSet<Key>,
+    /// The same as written and as they are.
+    known: BTreeSet<Key>,
     /// Excluded regular files by file system and number: another hard link to one is out of bounds too.
     files: BTreeSet<(u64, u64)>,
     /// Excluded directories by file system and number, and where they stand: seen through a bind mount they are out of
@@ -38,7 +41,7 @@ impl Bounds {
         let mounts = Mounts::open().and_then(|mut mounts| mounts.list()).unwrap_or_default();
         for path in excluded.into_iter().chain(never) {
             let resolved = resolve(&path);
-            bounds.keys.extend(elsewhere(&resolved, &mounts).iter().map(|path| Key::of(path)));
+            bounds.keys.extend(elsewhere(&resolved, &mounts).iter().map(|path| folded(path)));
             let known = stat(&resolved).filter(|stat| stat.inode != 0);
             if let Some(stat) = known.filter(|stat| stat.kind == FileKind::File) {
                 bounds.files.insert((stat.device, stat.inode));
@@ -46,8 +49,10 @@ impl Bounds {
             if let Some(stat) = known.filter(|stat| stat.kind == FileKind::Directory) {
                 bounds.dirs.insert((stat.device, stat.inode), resolved.clone());
             }
-            bounds.keys.insert(Key::of(&path));
-            bounds.keys.insert(Key::of(&resolved));
+            bounds.keys.insert(folded(&path));
+            bounds.keys.insert(folded(&resolved));
+            bounds.known.insert(Key::of(&path));
+            bounds.known.insert(Key::of(&resolved));
         }
 
         bounds
@@ -65,12 +70,12 @@ impl Bounds {
 
     /// As [`allow`](Self::allow), for the bytes of a key.
     pub(super) fn allow_bytes(&self, key: &[u8]) -> bool {
-        !upwards(key).any(|above| self.keys.contains(above))
+        !upwards(&paths::folded(key)).any(|above| self.keys.contains(above))
     }
 
     /// Whether anything beneath this directory is out of bounds by its path.
     pub(super) fn reach_into(&self, dir: &[u8]) -> bool {
-        let (first, end) = Key::from_stored(dir.to_vec()).beneath();
+        let (first, end) = Key::from_stored(paths::folded(dir).into_owned()).beneath();
 
         self.keys.range(first..end).next().is_some()
     }
@@ -101,8 +106,12 @@ impl Bounds {
 
     /// Every excluded key, to forget what an earlier run may have known of it.
     pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter()
+        self.known.iter()
     }
+}
+
+fn folded(path: &Path) -> Key {
+    Key::from_stored(paths::folded(Key::of(path).as_bytes()).into_owned())
 }
 
 /// The other paths under which the same place is mounted.
@@ -133,7 +142,7 @@ pub(super) fn resolve(path: &Path) -> PathBuf {
     let mut existing = path.to_owned();
     let mut rest: Vec<OsString> = Vec::new();
     loop {
-        if let Ok(mut resolved) = std::fs::canonicalize(&existing) {
+        if let Ok(mut resolved) = paths::canonical(&existing) {
             resolved.extend(rest.iter().rev());
             return resolved;
         }

@@ -68,6 +68,12 @@ impl Watchman {
         touching: Touching,
         mover: Option<&Claim>,
     ) -> Result<()> {
+        if touching == Touching::Nothing && self.watch.covers_trees() {
+            return match self.watch.add(dir) {
+                Watched::Limit => self.give_up_watching(dir),
+                Watched::Yes | Watched::Gone => Ok(()),
+            };
+        }
         let mut dirs = vec![dir.to_owned()];
         while let Some(dir) = dirs.pop() {
             if self.watch.add(&dir) == Watched::Limit {

@@ -428,9 +428,11 @@ impl Ledger {
         Ok(doubtful)
     }
 
-    /// Tells that a root's first scan is done.
+    /// Tells that a root's first scan is done. What it found is on the disk before: whoever reads the word in the spool
+    /// after a crash may hold it for taken.
     pub(super) fn tell_taken(&mut self, root: &Key, at: Timestamp, taken: BaselineTaken) -> Result<()> {
-        let taking = Box::new(taking(root, at, None, "first scan", &taken));
+        self.baseline.wipe_log()?;
+        let taking = Box::new(first_taking(root, at, &taken));
 
         self.tell(at, Kind::BaselineTaken(taken), Update::Taken(taking))
     }
@@ -523,6 +525,11 @@ impl Ledger {
 
         Ok(())
     }
+}
+
+/// What the history says of a root's first scan.
+pub(super) fn first_taking(root: &Key, at: Timestamp, taken: &BaselineTaken) -> Taking {
+    taking(root, at, None, "first scan", taken)
 }
 
 /// What the history says of it.

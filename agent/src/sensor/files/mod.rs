@@ -12,6 +12,8 @@
 //! | `bounds` | what is never looked at |
 //! | `roots` | what is watched, and for which purpose |
 //! | `watch` | notices of directories |
+//! | `autostart` | values of the registry that start something, told as changes of files |
+//! | `journal` | what a volume's journal says of the time before |
 //! | `lookout` | notices of whole file systems, and the mounts |
 //! | `survey` | which mounts hold what is watched; by which means |
 //! | `modes` | by which means each root is watched; mounts that come and go |
@@ -66,6 +68,7 @@
 //! agent died between the two, is taken from there ([`FilesSensor::start_behind`], [`FilesSensor::confirm_at`]).
 
 mod actors;
+mod autostart;
 mod baseline;
 pub mod behind;
 pub(in crate::sensor) mod bounds;
@@ -75,6 +78,7 @@ mod compare;
 mod crew;
 mod directories;
 mod front;
+mod journal;
 mod key;
 mod ledger;
 mod lookout;

@@ -13,10 +13,12 @@ use vonggac_protocol::assignment::RebaselineOrder;
 use vonggac_protocol::file::{WatchLossReason, WatchMode};
 use vonggac_protocol::time::Timestamp;
 
+use super::autostart::{self, keep::Autostart};
 use super::baseline::{Baseline, Opened};
 use super::behind::{SpoolPlace, Spooled, catch_up};
 use super::bounds::Bounds;
 use super::burst::{BURST_SPAN, Bursts};
+use super::journal::Places;
 use super::ledger::{Ledger, Shared, Stopped, lock};
 use super::lookout::{Lookout, Post};
 use super::measure::Measurer;
@@ -136,18 +138,14 @@ impl FilesSensor {
             progress: Arc::clone(&counters.scan),
         };
         let waker = Arc::new(Waker::new().context("make a waker")?);
-        let post = Post {
-            bounds: Arc::clone(&bounds),
-            roots: Arc::clone(&roots),
-            shared: Arc::clone(&shared),
-            inbox: inbox_in.clone(),
-            overloaded: Arc::clone(&overloaded),
-            waker: Arc::clone(&waker),
-        };
+        let post = post(&bounds, &roots, &shared, &inbox_in, &overloaded, &waker);
         let lookout = post_lookout(post, settings.watch_by);
         let watch = Watch::new(&settings, inbox_in.clone(), Arc::clone(&overloaded), lookout.as_ref())?;
         let exclusions = u32::try_from(settings.excluded.len()).unwrap_or(u32::MAX);
+        let (autostart, due) = look_at_registry(&settings);
         let watchman = Watchman {
+            autostart,
+            journals: Places::default(),
             measurer: Measurer::new(Arc::clone(&bounds), settings.hash_bytes_max),
             pace: Pace::new(settings.scan_cpu_percent, Duration::ZERO),
             rebaselines: Rebaselines::default(),
@@ -171,6 +169,7 @@ impl FilesSensor {
         let watching = set_to_watch(watchman, opened.first_word(), end)?;
         let looking = lookout.map(|lookout| send_out(lookout, inbox_in.clone())).transpose()?;
         let scanning = set_to_scan(scanner, orders)?;
+        let noticing = due.map(|due| set_to_notice(due, &shared, inbox_in.clone())).transpose()?;
 
         Ok(Self {
             shared,
@@ -180,7 +179,7 @@ impl FilesSensor {
             exclusions,
             watched_until,
             waker,
-            threads: [Some(scanning), Some(watching), looking].into_iter().flatten().collect(),
+            threads: [Some(scanning), Some(watching), looking, noticing].into_iter().flatten().collect(),
         })
     }
 
@@ -269,6 +268,30 @@ impl Drop for FilesSensor {
     }
 }
 
+/// What reads the registry, and the flag by which it is told that a look is due; nothing where there is no registry.
+fn look_at_registry(settings: &FilesSettings) -> (Option<Autostart>, Option<Arc<AtomicBool>>) {
+    if !settings.autostart || !autostart::notices::is_there() {
+        return (None, None);
+    }
+    let due = Arc::new(AtomicBool::new(true));
+
+    (Some(Autostart::new(Box::new(autostart::notices::System), Arc::clone(&due))), Some(due))
+}
+
+fn set_to_notice(
+    due: Arc<AtomicBool>,
+    shared: &Arc<Shared>,
+    inbox: SyncSender<Notice>,
+) -> Result<JoinHandle<Result<()>>> {
+    let shared = Arc::clone(shared);
+    let noticing = move || {
+        autostart::notices::run(&shared, &due, &inbox);
+        Ok(())
+    };
+
+    Builder::new().name("files-registry".to_owned()).spawn(noticing).context("start the registry's thread")
+}
+
 fn set_to_scan(scanner: Scanner, orders: Receiver<Order>) -> Result<JoinHandle<Result<()>>> {
     Builder::new()
         .name("files-scan".to_owned())
@@ -318,7 +341,8 @@ fn forget_unwatched(baseline: &mut Baseline, bounds: &Bounds, roots: &Roots) -> 
         baseline.forget_tree(key)?;
     }
     for known in baseline.roots()? {
-        if roots.find(&known).is_none() {
+        // The registry's parts are no paths; a user's is kept while the user is away.
+        if roots.find(&known).is_none() && !autostart::is_ours(&known) {
             let kept: Vec<_> = roots.iter().map(|(key, _)| key).filter(|key| key.is_within(&known)).collect();
             if kept.is_empty() {
                 baseline.forget_tree(&known)?;
@@ -335,6 +359,25 @@ fn forget_unwatched(baseline: &mut Baseline, bounds: &Bounds, roots: &Roots) -> 
 fn enrich(ledger: &mut Ledger, settings: &FilesSettings, bounds: &Arc<Bounds>, roots: &Roots) {
     ledger.count_bursts(Bursts::new(settings.burst_files, BURST_SPAN));
     ledger.keep_texts(Texts::open(settings, bounds, roots));
+}
+
+/// Where what is told of whole file systems is to go.
+fn post(
+    bounds: &Arc<Bounds>,
+    roots: &Arc<Roots>,
+    shared: &Arc<Shared>,
+    inbox: &SyncSender<Notice>,
+    overloaded: &Arc<AtomicBool>,
+    waker: &Arc<Waker>,
+) -> Post {
+    Post {
+        bounds: Arc::clone(bounds),
+        roots: Arc::clone(roots),
+        shared: Arc::clone(shared),
+        inbox: inbox.clone(),
+        overloaded: Arc::clone(overloaded),
+        waker: Arc::clone(waker),
+    }
 }
 
 /// Where nothing is told of whole file systems and mounts, every directory is watched by itself.

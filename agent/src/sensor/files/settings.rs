@@ -88,6 +88,8 @@ pub struct FilesSettings {
     pub burst_files: u32,
     /// By which means changes are noticed.
     pub watch_by: WatchBy,
+    /// Whether values of the registry that start something are watched, where there is a registry.
+    pub autostart: bool,
 }
 
 impl FilesSettings {
@@ -112,6 +114,7 @@ impl FilesSettings {
             watches_max: WATCHES_MAX,
             burst_files: BURST_FILES,
             watch_by: WatchBy::default(),
+            autostart: true,
         }
     }
 }

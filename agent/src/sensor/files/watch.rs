@@ -1,10 +1,12 @@
 //! Notices of the system, and whether they are complete.
 //!
 //! The callback runs on the thread that also adds watches, so it only pushes into a bounded queue: a queue that is full
-//! raises a flag, and a scan finds what was missed. On Linux every directory gets its own watch from us, not from
+//! raises a flag, and a scan finds what was missed. Where the system watches whole trees (Windows), that is used, for the
+//! library that stands between would lose without a word what the system's buffer cannot hold. On Linux every directory gets its own watch from us, not from
 //! notify's recursion: excluded directories are not entered, links are not followed, and a new directory is listed
 //! after its watch stands.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +21,9 @@ use super::claims::Claims;
 use super::lookout::{Backlog, Lookout};
 use super::settings::{FilesSettings, WatchBy};
 use super::survey::Survey;
+use crate::os::TreeNotice;
 use crate::os::file::{Dir, is_absence};
-use crate::os::paths::WATCH_EACH_DIRECTORY;
+use crate::os::trees::{self, Trees};
 
 /// Notices between two looks at the queue; at some 50 bytes each it stays below half a MiB.
 pub(super) const NOTICES_MAX: usize = 8_192;
@@ -67,9 +70,17 @@ pub(super) struct Watch {
     /// What is to come; `None` where nothing is told of whole file systems.
     backlog: Option<Arc<Backlog>>,
     is_refused: bool,
-    watcher: RecommendedWatcher,
+    by: By,
     count: usize,
     limit: usize,
+}
+
+/// Which of the system's means there are.
+enum By {
+    /// One watch covers a tree.
+    Trees(Trees),
+    /// One for each directory.
+    Directories(RecommendedWatcher),
 }
 
 impl Watch {
@@ -79,14 +90,19 @@ impl Watch {
         overloaded: Arc<AtomicBool>,
         lookout: Option<&Lookout>,
     ) -> Result<Self> {
-        let config = Config::default().with_follow_symlinks(false);
-        let watcher = RecommendedWatcher::new(move |event| pass_on(event, &inbox, &overloaded), config)
-            .context("start the system's watcher")?;
+        let by = if trees::AVAILABLE {
+            let take = move |told| pass_on_tree(told, &inbox, &overloaded);
+            By::Trees(Trees::open(Arc::new(take)).context("start the system's watcher")?)
+        } else {
+            let config = Config::default().with_follow_symlinks(false);
+            let watcher = RecommendedWatcher::new(move |event| pass_on(event, &inbox, &overloaded), config);
+            By::Directories(watcher.context("start the system's watcher")?)
+        };
 
         let is_refused = settings.watch_by == WatchBy::FileSystem;
         let (survey, backlog) =
             (lookout.map(Lookout::survey).unwrap_or_default(), lookout.map(Lookout::backlog));
-        Ok(Self { survey, backlog, is_refused, watcher, count: 0, limit: settings.watches_max })
+        Ok(Self { survey, backlog, is_refused, by, count: 0, limit: settings.watches_max })
     }
 
     /// Whether the inbox holds, or has held, all that has happened, so far as this can be known.
@@ -108,21 +124,54 @@ impl Watch {
         if self.count >= self.limit || self.is_refused {
             return Watched::Limit;
         }
-        let mode = if WATCH_EACH_DIRECTORY { RecursiveMode::NonRecursive } else { RecursiveMode::Recursive };
-        match self.watcher.watch(dir, mode) {
-            Ok(()) => {
-                self.count += 1;
-                Watched::Yes
-            }
-            Err(error) => match error.kind {
-                ErrorKind::MaxFilesWatch => Watched::Limit,
-                ErrorKind::Io(io) if is_absence(&io) => Watched::Gone,
-                ErrorKind::PathNotFound
-                | ErrorKind::WatchNotFound
-                | ErrorKind::Io(_)
-                | ErrorKind::Generic(_)
-                | ErrorKind::InvalidConfig(_) => Watched::Gone,
-            },
+        let added = match &mut self.by {
+            By::Trees(trees) => trees.add(dir).map_or_else(|error| refused_tree(&error), |()| Watched::Yes),
+            By::Directories(watcher) => watcher
+                .watch(dir, RecursiveMode::NonRecursive)
+                .map_or_else(|error| refused_directory(error.kind), |()| Watched::Yes),
+        };
+        if added == Watched::Yes && !self.covers_trees() {
+            self.count += 1;
+        }
+
+        added
+    }
+
+    /// Whether one watch covers all that is beneath it, now and later.
+    pub(super) fn covers_trees(&self) -> bool {
+        matches!(self.by, By::Trees(_))
+    }
+}
+
+/// What cannot be watched although it is there is scanned instead, and that is told.
+fn refused_tree(error: &io::Error) -> Watched {
+    if is_absence(error) { Watched::Gone } else { Watched::Limit }
+}
+
+fn refused_directory(kind: ErrorKind) -> Watched {
+    match kind {
+        ErrorKind::MaxFilesWatch => Watched::Limit,
+        ErrorKind::PathNotFound
+        | ErrorKind::WatchNotFound
+        | ErrorKind::Io(_)
+        | ErrorKind::Generic(_)
+        | ErrorKind::InvalidConfig(_) => Watched::Gone,
+    }
+}
+
+fn pass_on_tree(told: TreeNotice, inbox: &SyncSender<Notice>, overloaded: &AtomicBool) {
+    let push = |notice| match inbox.try_send(notice) {
+        Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+        Err(TrySendError::Full(_)) => overloaded.store(true, Ordering::Release),
+    };
+    match told {
+        TreeNotice::Name(path) | TreeNotice::Gone(path) => push(Notice::Structure(path)),
+        TreeNotice::Change(path) => push(Notice::Touched(path)),
+        TreeNotice::Lost => push(Notice::Lost(WatchLossReason::QueueOverflow, false)),
+        TreeNotice::Failed(path) => {
+            push(Notice::Lost(WatchLossReason::WatcherFailed, false));
+            // Its watch is tried once more; refused again, it is scanned instead.
+            push(Notice::Structure(path));
         }
     }
 }
@@ -204,5 +253,19 @@ mod tests {
     fn reading_gives_no_notice() {
         assert_eq!(notice(EventKind::Access(AccessKind::Open(AccessMode::Any)), "/a".into()), None);
         assert_eq!(notice(EventKind::Access(AccessKind::Close(AccessMode::Read)), "/a".into()), None);
+    }
+
+    #[test]
+    fn a_trees_notices_are_passed_on_and_its_losses_told() {
+        let (sender, receiver) = sync_channel(2);
+        let overloaded = AtomicBool::new(false);
+
+        pass_on_tree(TreeNotice::Name("/a".into()), &sender, &overloaded);
+        pass_on_tree(TreeNotice::Lost, &sender, &overloaded);
+        pass_on_tree(TreeNotice::Change("/b".into()), &sender, &overloaded);
+
+        assert_eq!(receiver.try_recv(), Ok(Notice::Structure("/a".into())));
+        assert_eq!(receiver.try_recv(), Ok(Notice::Lost(WatchLossReason::QueueOverflow, false)));
+        assert!(overloaded.load(Ordering::Acquire));
     }
 }

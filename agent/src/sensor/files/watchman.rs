@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use vonggac_protocol::file::{Actor, BaselineTaken, FileKind, WatchLossReason};
 
+use super::autostart::keep::Autostart;
 use super::bounds::Bounds;
 use super::claims::{About, Claim, Claims};
 use super::compare::Entry;
 use super::directories::{Touching, is_directory};
+use super::journal::Places;
 use super::key::Key;
 use super::ledger::{Circumstance, Ledger, Place, Shared, Stopped, lock};
 use super::measure::{Measured, Measurer};
@@ -76,6 +78,9 @@ pub(super) struct Watchman {
     pub(super) plans: Plans,
     pub(super) rebaselines: Rebaselines,
     pub(super) packaged: Packaged,
+    /// `None`: there is no registry, or it is not watched.
+    pub(super) autostart: Option<Autostart>,
+    pub(super) journals: Places,
 }
 
 impl Watchman {
@@ -87,6 +92,7 @@ impl Watchman {
         self.tell_remote()?;
         self.plans.watched_from = clock::now();
         self.counters.is_watching.store(true, Ordering::Release);
+        self.catch_up_by_journals()?;
         // What was installed while off is recognised from here on. Takes seconds at the first start; the watches stand already.
         self.packaged.refresh(clock::instant());
         while !self.shared.is_stopping() {
@@ -97,6 +103,7 @@ impl Watchman {
                 self.look_at_suspect()?;
             }
             self.keep_installation()?;
+            self.keep_autostart()?;
             self.keep_time()?;
             lock(&self.ledger).tell_bursts()?;
             self.keep_orders()?;
@@ -112,6 +119,15 @@ impl Watchman {
             Some(reason) => lock(&self.ledger).tell_failed(reason, clock::now()),
             None => Ok(()),
         }
+    }
+
+    /// Looks at what the system starts by itself, if that may have changed.
+    fn keep_autostart(&mut self) -> Result<()> {
+        let Some(autostart) = self.autostart.as_mut().filter(|autostart| autostart.is_due()) else {
+            return Ok(());
+        };
+
+        autostart.look(&mut lock(&self.ledger), self.plans.watched_until, self.plans.quiet_at)
     }
 
     /// Watches stand before the first scan compares, so that nothing falls in between.
@@ -155,6 +171,7 @@ impl Watchman {
                     && lock(&self.ledger).is_settled()
                 {
                     self.plans.quiet_at = clock::now().minus(ON_ITS_WAY);
+                    self.keep_journals(clock::instant())?;
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return Err(anyhow!("the system's watcher ended")),

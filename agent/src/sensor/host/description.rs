@@ -9,6 +9,7 @@ use vonggac_protocol::host::{HostDescribed, Role};
 use super::firmware::Firmware;
 use super::machine::Machine;
 use super::{role, virtualisation};
+use crate::os::Membership;
 
 /// How far two readings of the same start may lie apart: it is the clock less the uptime, and the clock is set now and then.
 const START_DRIFT_MAX: Duration = Duration::from_secs(60);
@@ -33,9 +34,14 @@ pub fn describe(
     let release = os_release(root);
     let text =
         |key: &str, otherwise: &str| release.get(key).map_or_else(|| otherwise.to_owned(), Clone::clone);
-    let firmware = Firmware::read(root);
+    let firmware = machine.firmware.as_ref().map_or_else(|| Firmware::read(root), Firmware::of);
     let variant = text("VARIANT_ID", "").to_lowercase();
-    let suggested = || role::suggested(root, &variant, firmware.chassis);
+    let suggested = || machine.role.unwrap_or_else(|| role::suggested(root, &variant, firmware.chassis));
+    let (domain, workgroup) = match machine.membership.clone() {
+        Membership::NotKnown => (None, None),
+        Membership::Domain(name) => (Some(name), None),
+        Membership::Workgroup(name) => (None, Some(name)),
+    };
     let disks = disk_bytes(root);
     let near = |before: &&HostDescribed| {
         before.booted_at.since(machine.booted_at).max(machine.booted_at.since(before.booted_at))
@@ -56,6 +62,8 @@ pub fn describe(
         memory_bytes: machine.memory_bytes,
         disk_bytes: if disks == 0 { machine.mounted_bytes } else { disks },
         virtualisation: virtualisation::kind(root, &firmware, &machine.kernel),
+        domain,
+        workgroup,
         vendor: firmware.vendor,
         model: firmware.model,
         firmware_date: firmware.date,

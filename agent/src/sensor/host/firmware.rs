@@ -1,6 +1,9 @@
-//! What the firmware says of the machine: `/sys/class/dmi/id`. Serial numbers are there too and are never read.
+//! What the firmware says of the machine: `/sys/class/dmi/id`, or the table of SMBIOS where the system hands that out.
+//! Serial numbers are there too and are never told.
 
 use std::path::Path;
+
+use crate::smbios::Smbios;
 
 /// Bytes of one text of the firmware.
 const TEXT_BYTES_MAX: usize = 256;
@@ -33,17 +36,29 @@ impl Firmware {
     pub(super) fn read(root: &Path) -> Self {
         let folder = root.join("sys/class/dmi/id");
         let text = |name: &str| small(&folder.join(name)).unwrap_or_default();
-        let told = |name| {
-            Some(text(name)).filter(|t| !FILLERS.contains(&t.to_lowercase().as_str())).unwrap_or_default()
-        };
 
         Self {
-            vendor: told("sys_vendor"),
-            model: told("product_name"),
+            vendor: told(text("sys_vendor")),
+            model: told(text("product_name")),
             date: date(&text("bios_date")),
             chassis: text("chassis_type").parse().ok(),
         }
     }
+
+    /// What the table of SMBIOS says; serial numbers stay there.
+    pub(super) fn of(table: &Smbios) -> Self {
+        Self {
+            vendor: told(table.vendor.clone()),
+            model: told(table.model.clone()),
+            date: date(&table.firmware_date),
+            chassis: table.chassis,
+        }
+    }
+}
+
+/// What the maker filled in.
+fn told(text: String) -> String {
+    if FILLERS.contains(&text.to_lowercase().as_str()) { String::new() } else { text }
 }
 
 /// The first line of a small file, without surrounding space.

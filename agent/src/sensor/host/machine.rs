@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, Networks, RefreshKind, System};
+use vonggac_protocol::host::Role;
 use vonggac_protocol::time::Timestamp;
+
+use super::windows;
+use crate::os::Membership;
+use crate::registry::OfThisMachine;
+use crate::smbios::{self, Smbios};
 
 /// Addresses of one host that are told.
 const ADDRESSES_MAX: usize = 64;
@@ -32,6 +38,12 @@ pub struct Machine {
     pub addresses: Vec<String>,
     /// When it was started.
     pub booted_at: Timestamp,
+    /// What the system is for, where it says so itself.
+    pub role: Option<Role>,
+    /// What the firmware says, where the kernel does not show it as files.
+    pub firmware: Option<Smbios>,
+    /// Whose rules it follows.
+    pub membership: Membership,
 }
 
 impl Machine {
@@ -43,12 +55,23 @@ impl Machine {
             .with_cpu(CpuRefreshKind::nothing());
         let system = System::new_with_specifics(kinds);
         let processor = system.cpus().first().map(|cpu| cpu.brand().trim().to_owned());
+        let (os_version, os_name, role) = match windows::read(&OfThisMachine) {
+            Some(it) => (it.version, it.name, Some(it.role)),
+            None => (
+                System::os_version().unwrap_or_default(),
+                System::long_os_version().unwrap_or_default(),
+                None,
+            ),
+        };
 
         Self {
             name: crate::os::machine::name(),
             kernel: crate::os::machine::kernel_release(),
-            os_version: System::os_version().unwrap_or_default(),
-            os_name: System::long_os_version().unwrap_or_default(),
+            os_version,
+            os_name,
+            role,
+            firmware: crate::os::machine::firmware_table().and_then(|table| smbios::of_windows(&table)),
+            membership: crate::os::machine::membership(),
             processor: processor.unwrap_or_default(),
             processors: u32::try_from(system.cpus().len()).unwrap_or(u32::MAX),
             memory_bytes: system.total_memory(),

@@ -8,6 +8,7 @@ mod firmware;
 mod machine;
 mod role;
 mod virtualisation;
+mod windows;
 
 pub use description::{describe, read};
 pub use machine::Machine;

@@ -72,8 +72,11 @@ fn common(text: &[u8]) -> Option<String> {
         let before: String = text[..at].chars().rev().take(LOOK_BACK).collect();
         let before: String =
             before.chars().rev().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+        // A name without a version is a link to the newest text; the version stands in the notice.
+        let granted = if name.contains('-') { None } else { texts::last_notice(&before, name) };
         let later = gnu && before.to_lowercase().contains("any later version");
-        found.insert(format!("{}{}", name, if later && name.contains('-') { "+" } else { "" }));
+        let plus = if later && name.contains('-') { "+" } else { "" };
+        found.insert(granted.unwrap_or_else(|| format!("{name}{plus}")));
         if found.len() > LICENCES_MAX {
             return None;
         }
@@ -133,6 +136,20 @@ mod tests {
         assert_eq!(known(only).unwrap().0, "GPL-2.0-only");
         assert_eq!(known(perl).unwrap().0, "Artistic-1.0-Perl OR GPL-1.0-or-later");
         assert_eq!(known(two).unwrap().0, "Apache-2.0 AND BSD-3-Clause");
+    }
+
+    #[test]
+    fn a_link_without_a_version_takes_it_from_the_notice_before() {
+        let notice = "This is free software; you can redistribute it under the terms of the GNU General Public\n\
+            License as published by the Free Software Foundation; either version 2 of the License, or\n\
+            (at your option) any later version.\n See `/usr/share/common-licenses/GPL'.";
+        assert_eq!(known(notice).unwrap().0, "GPL-2.0-or-later");
+        let bare = "It is under the GPL, see /usr/share/common-licenses/GPL";
+        assert_eq!(known(bare).unwrap().0, "GPL-1.0-or-later");
+        let lesser =
+            notice.replace("General Public", "Lesser General Public").replace("version 2 ", "version 2.1 ");
+        assert_eq!(known(&lesser).unwrap().0, "GPL-1.0-or-later", "the notice is of another family");
+        assert_eq!(known(&lesser.replace("/GPL", "/LGPL")).unwrap().0, "LGPL-2.1-or-later");
     }
 
     #[test]

@@ -119,6 +119,9 @@ const FAMILIES: [(&str, &str, &str); 5] = [
 /// Characters of a name that is still a name and not a sentence.
 const NAME_MAX: usize = 64;
 
+/// Words that stand where a name should, and name nothing.
+const NO_NAMES: [&str; 5] = ["other", "unknown", "custom", "none", "see below"];
+
 /// What one name means: an SPDX expression, `LicenseRef-…` for a name that SPDX does not have; `None` if it is no name.
 pub(super) fn licence(name: &str) -> Option<String> {
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -129,6 +132,9 @@ pub(super) fn licence(name: &str) -> Option<String> {
         return Some(format!("LicenseRef-{}", idstring(id)?));
     }
     if name.is_empty() || name.chars().count() > NAME_MAX || name.split(' ').count() > 5 {
+        return None;
+    }
+    if NO_NAMES.contains(&lower.as_str()) {
         return None;
     }
     if let Ok(at) = NAMES.binary_search_by(|(known, _)| (*known).cmp(lower.as_str())) {

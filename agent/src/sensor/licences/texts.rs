@@ -219,39 +219,59 @@ fn python(text: &str) -> bool {
         && text.contains("stichting mathematisch centrum")
 }
 
+/// Words of every notice of the GNU licences, behind the name of the family.
+const PUBLISHED: &str = "general public license as published by the free software foundation";
+
 /// Notices of the GNU licences that name no file; `None` for one that cannot be told.
 fn gnu(text: &str) -> Option<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    let published = "general public license as published by the free software foundation";
-    for (at, _) in text.match_indices(published) {
-        let before = text[..at].trim_end();
-        let family = if before.ends_with("lesser") || before.ends_with("library") {
-            "LGPL"
-        } else if before.ends_with("affero") {
-            "AGPL"
-        } else {
-            "GPL"
-        };
-        let rest = text[at + published.len()..].trim_start();
-        let rest = rest.strip_prefix("either ").unwrap_or(rest).strip_prefix("version ")?;
-        let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == ' ').collect();
-        let parts: Vec<&str> = number.split_whitespace().collect();
-        let number = match parts[..] {
-            [whole] => format!("{whole}.0"),
-            [whole, part] => format!("{whole}.{part}"),
-            _ => return None,
-        };
-        let later: String = rest.chars().take(120).collect();
-        let form = if later.contains("any later version") { "or-later" } else { "only" };
-        let id = format!("{family}-{number}-{form}");
-        spdx::license_id(&id)?;
-        found.insert(id);
+    for (at, _) in text.match_indices(PUBLISHED) {
+        found.insert(notice(text, at)?.1);
         if found.len() > GRANTS_MAX {
             return None;
         }
     }
 
     Some(found)
+}
+
+/// The version that the last notice of this family (`GPL`, `LGPL`) in a text grants.
+pub(super) fn last_notice(text: &str, family: &str) -> Option<String> {
+    let text = words(text);
+    let last = text.rmatch_indices(PUBLISHED).find(|(at, _)| family_before(&text[..*at]) == family)?.0;
+
+    Some(notice(&text, last)?.1)
+}
+
+fn family_before(text: &str) -> &'static str {
+    let before = text.trim_end();
+    if before.ends_with("lesser") || before.ends_with("library") {
+        "LGPL"
+    } else if before.ends_with("affero") {
+        "AGPL"
+    } else {
+        "GPL"
+    }
+}
+
+/// Family and identifier of the notice whose words stand there.
+fn notice(text: &str, at: usize) -> Option<(&'static str, String)> {
+    let family = family_before(&text[..at]);
+    let rest = text[at + PUBLISHED.len()..].trim_start();
+    let rest = rest.strip_prefix("either ").unwrap_or(rest).strip_prefix("version ")?;
+    let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == ' ').collect();
+    let parts: Vec<&str> = number.split_whitespace().collect();
+    let number = match parts[..] {
+        [whole] => format!("{whole}.0"),
+        [whole, part] => format!("{whole}.{part}"),
+        _ => return None,
+    };
+    let later: String = rest.chars().take(120).collect();
+    let form = if later.contains("any later version") { "or-later" } else { "only" };
+    let id = format!("{family}-{number}-{form}");
+    spdx::license_id(&id)?;
+
+    Some((family, id))
 }
 
 #[cfg(test)]

@@ -177,6 +177,8 @@ impl Paragraph {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         })
     }
 }

@@ -182,5 +182,7 @@ fn package(manager: Manager, name: &str, architecture: &str, version: String) ->
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }
 }

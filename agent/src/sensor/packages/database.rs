@@ -8,7 +8,10 @@ use std::time::SystemTime;
 use vonggac_protocol::limits::{INVENTORY_PART_PACKAGES_MAX, INVENTORY_PARTS_MAX};
 use vonggac_protocol::package::Package;
 
+use super::windows::{self, UserSoftware};
 use super::{apk, bundles, dpkg, rpm};
+use crate::os::paths;
+use crate::registry::OfThisMachine;
 
 /// How often a database that changes while it is read is read anew before we give up until the next pass.
 const ATTEMPTS_MAX: u32 = 5;
@@ -27,7 +30,7 @@ pub enum ReadPackagesError {
     /// The system refused.
     #[error("the {database} database cannot be read: {reason}")]
     Unreadable {
-        /// `dpkg`, `rpm`, `apk`, `snap` or `flatpak`.
+        /// `dpkg`, `rpm`, `apk`, `snap`, `flatpak` or `registry`.
         database: &'static str,
         /// What the system said.
         reason: io::ErrorKind,
@@ -35,7 +38,7 @@ pub enum ReadPackagesError {
     /// It is not what it should be.
     #[error("the {database} database is damaged: {what}")]
     Damaged {
-        /// `dpkg`, `rpm`, `apk`, `snap` or `flatpak`.
+        /// `dpkg`, `rpm`, `apk`, `snap`, `flatpak` or `registry`.
         database: &'static str,
         /// What is wrong with it.
         what: &'static str,
@@ -88,12 +91,29 @@ impl Stamp {
 
         Self(paths.into_iter().filter_map(entry).collect())
     }
+
+    /// The stamp of keys of the registry: when they were written.
+    pub(super) fn of_keys(keys: Vec<(PathBuf, Option<SystemTime>, u64)>) -> Self {
+        Self(keys)
+    }
+}
+
+/// Where databases that are files are looked for: nowhere on a system that has none of its own, where anybody could lay
+/// them.
+pub(crate) fn files_root(root: &Path) -> Option<&Path> {
+    (paths::PACKAGES_VOUCH || !windows::is_own(root)).then_some(root)
 }
 
 /// The stamp of all package databases under this root.
 #[must_use]
 pub fn stamp(root: &Path) -> Stamp {
-    Stamp::of(DATABASES.iter().flat_map(|(_, files, _)| files(root)))
+    let paths = |root| DATABASES.iter().flat_map(move |(_, files, _)| files(root));
+    let mut stamp = Stamp::of(files_root(root).into_iter().flat_map(paths));
+    if windows::is_own(root) {
+        stamp.0.extend(windows::stamp(&OfThisMachine).0);
+    }
+
+    stamp
 }
 
 /// Reads what is installed on the system whose files are under `root` (`/` outside tests).
@@ -101,10 +121,25 @@ pub fn stamp(root: &Path) -> Stamp {
 /// # Errors
 /// If no database is there, or none of those that are there could be read.
 pub fn read(root: &Path) -> Result<Inventory, ReadPackagesError> {
+    read_with(root, &mut UserSoftware::default())
+}
+
+/// The same, with what is remembered of users of Windows who are not signed in.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_with(root: &Path, users: &mut UserSoftware) -> Result<Inventory, ReadPackagesError> {
     let mut inventory = Inventory::default();
     let mut seen = false;
-    for (name, files, read_one) in DATABASES {
-        match steady(name, || Stamp::of(files(root)), || read_one(root)) {
+    let read_all = |root| {
+        DATABASES.map(|(name, files, read_one)| steady(name, || Stamp::of(files(root)), || read_one(root)))
+    };
+    let files = files_root(root).into_iter().flat_map(read_all);
+    let registry = windows::is_own(root).then(|| {
+        steady("registry", || windows::stamp(&OfThisMachine), || windows::read(&OfThisMachine, users))
+    });
+    for read in files.chain(registry) {
+        match read {
             Ok(None) => {}
             Ok(Some(found)) => {
                 seen = true;
@@ -150,7 +185,7 @@ pub(super) struct Found {
 fn steady<T>(
     database: &'static str,
     stamp: impl Fn() -> Stamp,
-    read: impl Fn() -> Result<T, ReadPackagesError>,
+    mut read: impl FnMut() -> Result<T, ReadPackagesError>,
 ) -> Result<T, ReadPackagesError> {
     let mut last = Err(ReadPackagesError::Changing(database));
     for _ in 0..ATTEMPTS_MAX {

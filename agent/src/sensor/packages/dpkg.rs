@@ -162,6 +162,8 @@ fn package(paragraph: &Paragraph<7>) -> Option<Package> {
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     })
 }
 

@@ -24,7 +24,7 @@ pub fn save(path: &Path, packages: &BTreeSet<Package>) -> anyhow::Result<()> {
     let mut file = File::create(&beside).context("create the kept inventory")?;
     file.write_all(&bytes).context("write the kept inventory")?;
     file.sync_all().context("sync the kept inventory")?;
-    std::fs::rename(&beside, path).context("put the kept inventory in its place")?;
+    crate::os::disk::rename(&beside, path).context("put the kept inventory in its place")?;
 
     Ok(())
 }

@@ -39,7 +39,7 @@ pub fn mark(
             // One presumption is as good as the next: it is not told anew with every list.
             other => former.get(&key).filter(|it| is_exact(it) || other.is_some()).cloned().or(other),
         };
-        package.automatic = mark.automatic;
+        package.automatic = mark.automatic.or(package.automatic);
         package
     };
 
@@ -76,6 +76,8 @@ mod tests {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         }
     }
 

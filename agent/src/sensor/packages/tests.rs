@@ -239,6 +239,7 @@ fn a_database_of_alpine_is_read_with_sources_and_licences() {
     assert_eq!(inventory.skipped, 3);
 }
 
+#[cfg(unix)]
 #[test]
 fn snaps_have_the_version_that_is_mounted_and_flatpaks_the_commit_in_use() {
     let root = tempfile::tempdir().unwrap();

@@ -134,6 +134,8 @@ mod tests {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         };
 
         names.iter().map(package).collect()

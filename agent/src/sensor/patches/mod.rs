@@ -6,7 +6,7 @@
 //!
 //! The answer is that of `apt list --upgradable`: all versions of installed names in the lists, priorities of archives,
 //! `NotAutomatic`, `/etc/apt/preferences`, holds included; on rpm systems that of `dnf check-update`, see [`dnf`]. The cache of
-//! zypper is not read: there `lists_at` is `None`, which means that nothing is known, not that nothing waits.
+//! zypper is not read: there `lists_at` is `None`, which means that nothing is known, not that nothing waits. Windows has [`windows`].
 
 mod apt_conf;
 mod archive;
@@ -22,6 +22,7 @@ mod stale;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod windows;
 
 pub use dnf::read_lists_of_bytes;
 pub use stale::stale;

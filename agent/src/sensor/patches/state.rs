@@ -16,7 +16,7 @@ use super::kernel::{self, Kernels};
 use super::lists::{self, Lists, Wanted, filed_under};
 use super::origin;
 use super::preferences::Preferences;
-use crate::sensor::packages::{Marks, Stamp, native_architecture};
+use crate::sensor::packages::{Marks, Stamp, files_root, native_architecture};
 
 /// How often lists that change while they are read are read anew; after that the answer is given with a problem noted.
 const ATTEMPTS_MAX: u32 = 3;
@@ -44,6 +44,7 @@ pub struct Patches {
 /// A cheap sign of whether anything that the patch state depends on has changed, packages apart.
 #[must_use]
 pub fn stamp(root: &Path) -> Stamp {
+    let Some(root) = files_root(root) else { return Stamp::default() };
     let fixed = [
         "var/lib/apt/lists",
         "etc/apt/preferences",
@@ -126,7 +127,7 @@ pub fn read(
     Patches { state, marks, problems }
 }
 
-fn count(length: usize) -> u64 {
+pub(super) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
@@ -199,7 +200,7 @@ fn pending(
 
 /// An update that waited already keeps the moment it was first seen, also when a still newer version took its place: the
 /// host has been behind since then. One that only now became a security update counts from now.
-fn keep_first_seen(pending: &mut [PendingUpdate], previous: &[PendingUpdate]) {
+pub(super) fn keep_first_seen(pending: &mut [PendingUpdate], previous: &[PendingUpdate]) {
     let key =
         |update: &PendingUpdate| (update.name.clone(), update.architecture.clone(), update.installed.clone());
     let before: BTreeMap<_, _> = previous.iter().map(|update| (key(update), update)).collect();

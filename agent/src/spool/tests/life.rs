@@ -79,6 +79,7 @@ fn a_full_spool_drops_bulk_first_then_the_oldest_prompt_and_says_what() {
     assert_eq!(dropped[0].until.0 + 1, dropped[1].from.0);
 }
 
+#[cfg(unix)]
 #[test]
 fn the_limit_holds_for_what_the_disk_really_gives() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,6 +101,7 @@ fn the_limit_holds_for_what_the_disk_really_gives() {
 }
 
 /// How many segments there are, and what the disk gave to them.
+#[cfg(unix)]
 fn given(dir: &Path) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
 

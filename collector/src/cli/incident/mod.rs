@@ -15,6 +15,7 @@ use crate::store::view::casefile::{self, Casefile, IncidentFigures};
 use crate::store::view::incidents::IncidentLine;
 use crate::store::view::{Scope, Sight, incident};
 
+mod export;
 pub(super) mod work;
 
 /// Findings shown with an incident.
@@ -42,6 +43,8 @@ pub(super) enum Incident {
         #[arg(long)]
         until: Option<Timestamp>,
     },
+    /// Xuất ra tệp cho đơn vị khác / as a file for others: STIX, MISP, IODEF, OCSF, DOCX
+    Export(export::Export),
     #[command(flatten)]
     Work(work::Work),
 }
@@ -68,6 +71,7 @@ impl Incident {
                     store.read(move |db| casefile::figures(db, &Scope::All, from, until, now)).await?;
                 tell_figures(setting, &figures)
             }
+            Self::Export(export) => export.run(setting, &store, now).await,
             Self::Work(work) => work.run(setting, &store, now).await,
         }
     }

@@ -220,6 +220,19 @@ pub(in crate::cli) enum Work {
         /// Giá trị / value
         value: String,
     },
+    /// Gửi báo cáo tới nơi nhận của các vai; ghi nhận khi mọi bên đã xác nhận / send a report to its addressees
+    SendReport {
+        /// Số / number
+        id: i64,
+        /// Mã nghĩa vụ / the duty's word
+        duty: String,
+        /// Số văn bản / the letter's own number
+        #[arg(long)]
+        number: String,
+        /// Chỉ vai này; dùng được nhiều lần / only this addressee; may be repeated
+        #[arg(long)]
+        to: Vec<String>,
+    },
     /// Ghi nhận đã gửi báo cáo / note a report as sent
     Report {
         /// Số / number
@@ -277,6 +290,7 @@ impl Work {
             Self::Link { id, kind, value, off: false } => (id, Act::Link { kind, value }),
             Self::Link { id, kind, value, off: true } => (id, Act::Unlink { kind, value }),
             Self::Fill { id, field, value } => (id, Act::Fill { field, value }),
+            Self::SendReport { id, duty, number, to } => (id, Act::SendReport { duty, number, to }),
             Self::Report { id, duty, number, sent_at } => (id, Act::Report { duty, number, sent_at }),
         }
     }

@@ -1,5 +1,5 @@
 //! Clients made by hand that break one limit each, against the real listener, with an honest one beside them; over QUIC
-//! here, over TCP in [`over_tcp`].
+//! here, over TCP in [`over_tcp`]; in [`slow`] one that breaks none.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ use crate::store::{Store, certificates, hosts};
 use crate::{cli, clock, run};
 
 mod over_tcp;
+mod slow;
 
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -184,6 +185,7 @@ fn hello(number: u8) -> Hello {
         assignment: 0,
         trusts: None,
         tell_outer: None,
+        platform: None,
         machine: None,
     }
 }

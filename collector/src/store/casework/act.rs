@@ -166,6 +166,17 @@ pub enum Act {
         /// What; empty: nothing any more.
         value: String,
     },
+    /// Sends the report of a duty to its addressees' destinations; refused while its form lacks a required field. That
+    /// it was reported stands once every addressee has confirmed.
+    SendReport {
+        /// The duty's word.
+        duty: String,
+        /// The letter's own number.
+        number: String,
+        /// Words of the addressees; empty: all of the duty's.
+        #[serde(default)]
+        to: Vec<String>,
+    },
     /// Says that the report of a duty was sent; refused while its form lacks a required field.
     Report {
         /// The duty's word.
@@ -252,6 +263,10 @@ pub enum Refusal {
     NoSuchDuty,
     /// These required fields of the form are empty.
     Missing(Vec<String>),
+    /// No destination stands behind these addressees.
+    NoDestination(Vec<String>),
+    /// The queue of a destination is full.
+    QueueFull(String),
 }
 
 impl Refusal {
@@ -275,6 +290,8 @@ impl Refusal {
             Self::MergedInto(_) => "merged-into",
             Self::NoSuchDuty => "duty",
             Self::Missing(_) => "missing",
+            Self::NoDestination(_) => "no-destination",
+            Self::QueueFull(_) => "queue-full",
         }
     }
 
@@ -286,6 +303,8 @@ impl Refusal {
             Self::ReviewerCloses(person) => person.clone(),
             Self::MergedInto(other) => other.to_string(),
             Self::Missing(fields) => fields.join(", "),
+            Self::NoDestination(roles) => roles.join(", "),
+            Self::QueueFull(destination) => destination.clone(),
             _ => String::new(),
         }
     }

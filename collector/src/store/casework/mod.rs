@@ -17,9 +17,11 @@ use vonggac_protocol::time::Timestamp;
 use vonggac_rules::incident::life::Milestones;
 
 use super::audit;
-use super::incidents::{Entry, add_entry};
+use super::incidents::{Entry, add_entry, raised_now};
+use super::sending::announce::{News, announce};
 use super::view::Scope;
 use super::view::words::{Role, Severity, State};
+use crate::sending::settings::Event;
 
 pub mod act;
 mod joins;
@@ -103,8 +105,24 @@ pub fn act(tx: &Transaction<'_>, deed: &Deed<'_>) -> anyhow::Result<Done> {
     };
     tx.execute("UPDATE incident SET version = version + 1 WHERE id = ?1", [deed.incident])?;
     put(tx, deed, deed.incident, &standing.agency, &kept)?;
+    tell_others(tx, deed, &standing)?;
 
     Ok(Done::Kept(standing.version + 1, standing.agency))
+}
+
+/// What of an act others hear by themselves: that it is graver, and that a drill was real after all.
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is told")]
+fn tell_others(tx: &Transaction<'_>, deed: &Deed<'_>, standing: &Standing) -> anyhow::Result<()> {
+    match &deed.act {
+        Act::Grade { severity, .. } if *severity > standing.severity => {
+            raised_now(tx, deed.incident, severity.word(), deed.at)
+        }
+        Act::Drill { hours: 0, .. } => {
+            let mark = format!("real/{}", standing.version);
+            announce(tx, deed.incident, News { event: Event::Opened, mark: &mark, clock: None }, deed.at)
+        }
+        _ => Ok(()),
+    }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "everything else is said, not done")]
@@ -121,6 +139,7 @@ fn dispatch(tx: &Transaction<'_>, deed: &Deed<'_>, standing: &Standing) -> Went 
         Act::Merge { into, text } => joins::merge(tx, deed, standing, *into, text),
         Act::Split { hosts, text } => joins::split(tx, deed, standing, hosts, text),
         Act::Fill { field, value } => reports::fill(tx, deed, standing, field, value),
+        Act::SendReport { duty, number, to } => reports::send(tx, deed, standing, (duty, number), to),
         Act::Report { duty, number, sent_at } => reports::report(tx, deed, standing, duty, number, *sent_at),
         _ => says::say(tx, deed, standing),
     }

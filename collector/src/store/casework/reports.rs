@@ -5,6 +5,7 @@ use vonggac_protocol::time::Timestamp;
 use vonggac_rules::profile::{self, form};
 
 use super::{Deed, Done, Kept, NOTE_MAX, Refusal, Standing, Went, refused};
+use crate::store::sending::reports::{Ordered, Ordering, order};
 use crate::store::view::casefile;
 
 /// Characters of a letter's number at most.
@@ -63,4 +64,44 @@ pub(super) fn report(
     )?;
 
     Ok(Ok(Kept::new("reported", number).to(duty)))
+}
+
+/// Puts the report on its way to every addressee.
+pub(super) fn send(
+    tx: &Transaction<'_>,
+    deed: &Deed<'_>,
+    standing: &Standing,
+    (duty, number): (&str, &str),
+    to: &[String],
+) -> Went {
+    let found = profile::of(&standing.profile).and_then(|profile| {
+        profile.duty(duty).and_then(|duty| Some((profile, duty, profile.form(&duty.form)?)))
+    });
+    let Some((profile, duty, form)) = found else { return refused(Refusal::NoSuchDuty) };
+    if to.iter().any(|role| !duty.to.contains(role)) {
+        return refused(Refusal::NoSuchDuty);
+    }
+    if number.trim().is_empty() || number.chars().count() > NUMBER_MAX {
+        return Ok(Err(Done::BadNote));
+    }
+    let values = casefile::filled(tx, deed.incident)?;
+    let missing = form::missing(profile, form, &values);
+    if !missing.is_empty() {
+        return refused(Refusal::Missing(missing.iter().map(|field| field.id.clone()).collect()));
+    }
+    let roles = if to.is_empty() { &duty.to } else { to };
+    let ordering = Ordering {
+        incident: deed.incident,
+        profile,
+        duty,
+        form,
+        number: number.trim(),
+        person: deed.person,
+        values: &values,
+    };
+    match order(tx, &ordering, roles, deed.at)? {
+        Ordered::Queued => Ok(Ok(Kept::new("report_ordered", number).to(duty.id.as_str()))),
+        Ordered::Nobody(roles) => refused(Refusal::NoDestination(roles)),
+        Ordered::Full(destination) => refused(Refusal::QueueFull(destination)),
+    }
 }

@@ -67,7 +67,7 @@ pub struct ClockLine {
 }
 
 impl ClockLine {
-    fn of(profile: &Profile, clock: &Clock, now: Timestamp) -> Self {
+    pub(in crate::store) fn of(profile: &Profile, clock: &Clock, now: Timestamp) -> Self {
         let name = clock.name.clone().unwrap_or_default();
         let source = profile.sources.get(&clock.source);
         let to = clock.to.iter().filter_map(|id| {
@@ -148,8 +148,10 @@ pub struct ReportLine {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub sent_at: Timestamp,
-    /// Who said so.
+    /// Who said so, or who had it sent.
     pub person: String,
+    /// What the receivers answered, as JSON, where the collector sent it; `null`: a person's word.
+    pub receipt: Option<String>,
 }
 
 /// All of it.
@@ -291,7 +293,7 @@ fn links(db: &Connection, incident: i64) -> anyhow::Result<Vec<LinkLine>> {
 
 fn reports(db: &Connection, incident: i64) -> anyhow::Result<Vec<ReportLine>> {
     let mut query = db.prepare_cached(
-        "SELECT duty, number, sent_at, person FROM incident_report WHERE incident = ?1 ORDER BY sent_at, id",
+        "SELECT duty, number, sent_at, person, receipt FROM incident_report WHERE incident = ?1 ORDER BY sent_at, id",
     )?;
     let rows = query.query_map([incident], |row| {
         Ok(ReportLine {
@@ -299,6 +301,7 @@ fn reports(db: &Connection, incident: i64) -> anyhow::Result<Vec<ReportLine>> {
             number: row.get(1)?,
             sent_at: Timestamp(row.get(2)?),
             person: row.get(3)?,
+            receipt: row.get(4)?,
         })
     })?;
 
@@ -401,10 +404,38 @@ pub struct IncidentFigures {
     pub duties_late: Vec<i64>,
     /// Numbers of those with a clock of which little is left.
     pub near: Vec<i64>,
+    /// A finding for every time that was or is missed.
+    pub findings: Vec<LateFinding>,
     /// Drills.
     pub drills: u64,
     /// Rules of which a drill was closed: their plans were exercised.
     pub exercised: Vec<String>,
+}
+
+/// The finding that a clock of an incident was or is not done in its time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct LateFinding {
+    /// `R.SLA.LATE`.
+    pub rule: &'static str,
+    /// The incident.
+    pub incident: i64,
+    /// The stretch's or the duty's word.
+    pub clock: String,
+    /// Whether it is a duty to tell somebody.
+    pub is_duty: bool,
+    /// Until when it was to be done.
+    #[schema(value_type = String, format = DateTime)]
+    pub due: Timestamp,
+    /// Seconds by which it is over, or was when it was done.
+    pub over_secs: u64,
+}
+
+impl From<profile::figures::Breach> for LateFinding {
+    fn from(breach: profile::figures::Breach) -> Self {
+        let profile::figures::Breach { incident, clock, is_duty, due, over } = breach;
+
+        Self { rule: profile::figures::LATE, incident, clock, is_duty, due, over_secs: over.as_secs() }
+    }
 }
 
 /// The figures of incidents.
@@ -451,6 +482,7 @@ pub fn figures(
         late: counted.late,
         duties_late: counted.duties_late,
         near: counted.near,
+        findings: counted.breaches.into_iter().map(LateFinding::from).collect(),
         drills: u64::try_from(drills.len()).unwrap_or(u64::MAX),
         exercised,
     })

@@ -6,11 +6,13 @@ use anyhow::Context as _;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde::Serialize;
 use utoipa::ToSchema;
+use vonggac_protocol::activation::Activation;
 use vonggac_protocol::host::{Health, HostDescribed};
 use vonggac_protocol::id::HostId;
 use vonggac_protocol::observation::Kind;
 use vonggac_protocol::package::Package;
 use vonggac_protocol::patch::PatchState;
+use vonggac_protocol::posture::Posture;
 use vonggac_protocol::time::Timestamp;
 
 use super::hosts::{self, HostLine};
@@ -38,6 +40,18 @@ pub struct Host {
     /// When the patches were read.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub patches_at: Option<Timestamp>,
+    /// How it is protected; each part a known state, or why it is not known.
+    #[schema(value_type = Option<Object>)]
+    pub posture: Option<Posture>,
+    /// When that was read.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub posture_at: Option<Timestamp>,
+    /// How Windows and Office are activated, and traces of activation tools.
+    #[schema(value_type = Option<Object>)]
+    pub activation: Option<Activation>,
+    /// When that was read.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub activation_at: Option<Timestamp>,
     /// How our agent fares on it.
     #[schema(value_type = Option<Object>)]
     pub health: Option<Health>,
@@ -78,6 +92,8 @@ pub fn one(db: &Connection, scope: &Scope, id: HostId) -> anyhow::Result<Sight<H
     let mut state = |kind: &str| latest.remove(kind).unzip();
     let (described, _) = state("host_described");
     let (patches, patches_at) = state("patch_state");
+    let (posture, posture_at) = state("posture");
+    let (activation, activation_at) = state("activation");
     let (health, health_at) = state("health");
     let inventory_at = db
         .query_row("SELECT at FROM inventory WHERE host = ?1", [id.0], |row| row.get(0).map(Timestamp))
@@ -90,6 +106,8 @@ pub fn one(db: &Connection, scope: &Scope, id: HostId) -> anyhow::Result<Sight<H
         "certificate_ending",
         "budget_reached",
         "records_missing",
+        "log_gap",
+        "agent_upgrade",
         "sensor_failed",
         "assignment_refused",
         "agent_silent",
@@ -107,6 +125,10 @@ pub fn one(db: &Connection, scope: &Scope, id: HostId) -> anyhow::Result<Sight<H
             .and_then(|kind| if let Kind::HostDescribed(it) = kind { Some(it) } else { None }),
         patches: patches.and_then(|kind| if let Kind::PatchState(it) = kind { Some(it) } else { None }),
         patches_at,
+        posture: posture.and_then(|kind| if let Kind::Posture(it) = kind { Some(it) } else { None }),
+        posture_at,
+        activation: activation.and_then(|kind| if let Kind::Activation(it) = kind { Some(it) } else { None }),
+        activation_at,
         health: health.and_then(|kind| if let Kind::Health(it) = kind { Some(it) } else { None }),
         health_at,
         inventory_at,
@@ -140,7 +162,7 @@ fn latest(db: &Connection, host: HostId) -> anyhow::Result<BTreeMap<String, (Kin
     let columns = observations::COLUMNS;
     let mut query = db.prepare_cached(&format!(
         "SELECT {columns} FROM latest l JOIN observation o ON o.id = l.observation JOIN host h ON h.id = o.host
-         WHERE l.host = ?1 AND l.kind IN ('host_described', 'patch_state', 'health')"
+         WHERE l.host = ?1 AND l.kind IN ('host_described', 'patch_state', 'health', 'posture', 'activation')"
     ))?;
     let mut rows = query.query([host.0])?;
     let mut latest = BTreeMap::new();

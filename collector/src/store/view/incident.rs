@@ -29,6 +29,8 @@ pub struct Incident {
     /// Digest of the rule set in force when it was opened.
     #[schema(value_type = String)]
     pub rule_set: Digest,
+    /// What people call that rule set: a pack and its version; empty for rules of a folder or of the program.
+    pub rules_label: String,
     /// Its hosts.
     pub on: Vec<IncidentHost>,
     /// Its newest findings, newest first.
@@ -128,7 +130,15 @@ pub fn one(db: &Connection, scope: &Scope, id: i64) -> anyhow::Result<Sight<Inci
     }
     let (on, entries) = (hosts(db, id)?, entries(db, id)?);
 
-    Ok(Sight::Seen(Incident { line, rule_set, on, newest, evidence, entries }))
+    Ok(Sight::Seen(Incident {
+        line,
+        rules_label: crate::store::rule_packs::label(db, rule_set)?,
+        rule_set,
+        on,
+        newest,
+        evidence,
+        entries,
+    }))
 }
 
 fn hosts(db: &Connection, incident: i64) -> anyhow::Result<Vec<IncidentHost>> {
@@ -168,6 +178,20 @@ fn findings(db: &Connection, incident: i64) -> anyhow::Result<Vec<FindingLine>> 
     }
 
     Ok(findings)
+}
+
+/// The newest entry that says one of these things, or else the newest of all.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn newest_entry(db: &Connection, incident: i64, saying: &[Action]) -> anyhow::Result<Option<Entry>> {
+    let mut all = entries(db, incident)?;
+    let at = all.iter().rposition(|entry| saying.contains(&entry.action));
+
+    Ok(match at {
+        Some(at) => Some(all.swap_remove(at)),
+        None => all.pop(),
+    })
 }
 
 fn entries(db: &Connection, incident: i64) -> anyhow::Result<Vec<Entry>> {

@@ -1,7 +1,7 @@
 //! The list of incidents: filtered, newest evidence first, in pages.
 
 use anyhow::Context as _;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vonggac_protocol::id::HostId;
@@ -128,6 +128,32 @@ pub(super) const COLUMNS: &str = "i.id, i.rule, i.title_vi, i.title_en, i.clause
         WHERE ih.incident = i.id ORDER BY h.name LIMIT 10)),
     (SELECT count(*) FROM incident_host ih WHERE ih.incident = i.id), i.reviewer, i.detected_at, i.profile,
     i.triaged_at, i.contained_at, i.resolved_at, i.tlp, i.pap, i.marks, i.drill_until, i.merged_into";
+
+/// One incident by its number, whoever asks: for what the collector does by itself.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn bare(db: &Connection, id: i64) -> anyhow::Result<Option<IncidentLine>> {
+    let query = format!("SELECT {COLUMNS} FROM incident i JOIN agency a ON a.id = i.agency WHERE i.id = ?1");
+
+    Ok(db.prepare_cached(&query)?.query_row([id], line).optional()?)
+}
+
+/// Incidents some clock of which may still run: open ones, and those closed since a moment; merged ones are parts of
+/// others.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn running(db: &Connection, scope: &Scope, since: Timestamp) -> anyhow::Result<Vec<IncidentLine>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM incident i JOIN agency a ON a.id = i.agency
+         WHERE (?1 IS NULL OR i.agency = ?1) AND i.merged_into IS NULL AND (i.state <> 'closed' OR i.closed_at >= ?2)
+         ORDER BY i.id"
+    ))?;
+    let rows = query.query_map(rusqlite::params![scope.agency(), since.0], line)?;
+
+    rows.collect::<Result<_, _>>().context("read incidents whose clocks may run")
+}
 
 /// A row of [`COLUMNS`].
 pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<IncidentLine> {

@@ -146,6 +146,18 @@ words! {
         Split = "split",
         /// What was known when it was closed was judged again.
         FindingAdded = "finding_added",
+        /// A message about it was given up.
+        SendFailed = "send_failed",
+        /// A destination's queue was full: it is told once there is room.
+        SendHeld = "send_held",
+        /// A message about it was withdrawn before it was sent.
+        SendWithdrawn = "send_withdrawn",
+        /// A person sent a report on its way.
+        ReportOrdered = "report_ordered",
+        /// A clock is about to end.
+        ClockNear = "clock_near",
+        /// A clock ended.
+        ClockPassed = "clock_passed",
     }
 }
 
@@ -236,9 +248,21 @@ impl Role {
         matches!(self, Self::Admin | Self::Analyst | Self::Agency)
     }
 
+    /// Whether it may make an exception to a rule, or take that back, for hosts in view.
+    #[must_use]
+    pub fn may_except(self) -> bool {
+        matches!(self, Self::Admin | Self::Analyst | Self::Agency)
+    }
+
     /// Whether it may let machines in and decide which of two keeps an identity.
     #[must_use]
     pub fn may_admit(self) -> bool {
+        matches!(self, Self::Admin)
+    }
+
+    /// Whether it may say where messages go.
+    #[must_use]
+    pub fn may_send(self) -> bool {
         matches!(self, Self::Admin)
     }
 

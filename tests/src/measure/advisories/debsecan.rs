@@ -184,6 +184,8 @@ fn installed(status: &str) -> Vec<Package> {
             module: None,
             place: None,
             copies: None,
+            install_source: None,
+            users: None,
         })
     };
 

@@ -80,6 +80,8 @@ fn package(name: &str, version: &str, vendor: &str) -> Package {
         module: None,
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }
 }
 

@@ -32,6 +32,8 @@ struct Definitions {
     book: Book,
     shelves: Shelves,
     rows: Rows,
+    /// The product of those rows as it is written; `wes.py` compares letter by letter.
+    written: BTreeMap<(String, String), BTreeSet<String>>,
     supersedence: BTreeMap<String, Supersedence>,
 }
 
@@ -109,12 +111,13 @@ pub(in super::super) fn measure() -> anyhow::Result<Map<String, Value>> {
 fn definitions(folder: &Path, until: Option<Timestamp>) -> anyhow::Result<Definitions> {
     let file = fs::File::open(folder.join("definitions.zip")).context("open definitions.zip")?;
     let (mut loading, mut rows, mut edges) = (Loading::new(), Rows::new(), Vec::<Superseded>::new());
-    let mut known = BTreeSet::new();
+    let (mut known, mut written) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<String>>::new());
     let given = feed::read(file, &Limits::default(), &mut |item| {
         match item {
             Item::Row(row) if until.is_none_or(|until| row.advisory.published <= Some(until)) => {
                 known.extend(number(&row));
                 let at = (product_of(&row.package), row.advisory.id.clone());
+                written.entry(at.clone()).or_default().insert(row.package.clone());
                 rows.entry(at).or_default().insert(number(&row));
                 loading.push(row);
             }
@@ -132,7 +135,7 @@ fn definitions(folder: &Path, until: Option<Timestamp>) -> anyhow::Result<Defini
     book.put(data::described("wesng", &given), loading);
     let shelves = Shelves::of(&book);
 
-    Ok(Definitions { book, shelves, rows, supersedence })
+    Ok(Definitions { book, shelves, rows, written, supersedence })
 }
 
 /// The system that a part of it is named with: `Internet Explorer 11 on Windows 10 for 32-bit Systems`.
@@ -240,7 +243,7 @@ fn compare(
     theirs: &Side,
     causes: &mut BTreeMap<String, u64>,
 ) -> [usize; 6] {
-    let product = key(product);
+    let (as_written, product) = (product, key(product));
     let is_of = |named: &str| named == product || named.ends_with(&format!(" on {product}"));
     let none = Supersedence::default();
     let supersedence = definitions.supersedence.get(&product).unwrap_or(&none);
@@ -260,6 +263,8 @@ fn compare(
             );
         } else if !theirs.rows.iter().any(|(_, _, named)| is_of(named)) {
             count("ours: wes.py derives another product");
+        } else if !definitions.is_written(&product, cve, as_written) {
+            count("ours: wes.py compares names letter by letter; these rows are written in others");
         } else {
             if std::env::var_os("VONGGAC_WES_NAMED").is_some() {
                 progress(&format!("  ours only, no cause: {cve} {updates:?}"));
@@ -303,6 +308,13 @@ fn compare(
 }
 
 impl Definitions {
+    /// Whether a row names the product in these very letters.
+    fn is_written(&self, product: &str, cve: &str, as_written: &str) -> bool {
+        let names = self.written.get(&(product.to_owned(), cve.to_owned()));
+
+        names.is_some_and(|names| names.iter().any(|name| name.contains(as_written)))
+    }
+
     /// The updates that rows of a product, or of parts of it, name for a vulnerability.
     fn rows_of(&self, product: &str, cve: &str) -> BTreeSet<Option<u32>> {
         self.rows.get(&(product.to_owned(), cve.to_owned())).cloned().unwrap_or_default()

@@ -67,6 +67,9 @@ fn one(folder: &Path, stem: &str, name: &str, info: &str) -> anyhow::Result<Mach
             installed: Some(installed.into_iter().collect()),
             search: None,
             components: None,
+            reboot: None,
+            untold: None,
+            server: None,
         },
         missing,
         day: stem

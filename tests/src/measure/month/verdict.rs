@@ -90,7 +90,9 @@ impl Verdict {
             Kind::PatchState(_)
             | Kind::PackagesListed(_)
             | Kind::PackagesChanged(_)
-            | Kind::HostDescribed(_) => (Ground::TheMachineItself, kind.word().to_owned()),
+            | Kind::HostDescribed(_)
+            | Kind::Posture(_)
+            | Kind::Activation(_) => (Ground::TheMachineItself, kind.word().to_owned()),
             Kind::Health(_)
             | Kind::BaselineTaken(_)
             | Kind::WatchLost(_)
@@ -107,6 +109,12 @@ impl Verdict {
             | Kind::ChangeBurst(_)
             | Kind::CertificateEnding(_)
             | Kind::BudgetReached(_)
+            | Kind::Login(_)
+            | Kind::PrivilegeUsed(_)
+            | Kind::AccountChanged(_)
+            | Kind::ServiceChanged(_)
+            | Kind::LogGap(_)
+            | Kind::AgentUpgrade(_)
             | Kind::WatchModeChanged(_) => (Ground::Harmless, format!("{kind:?}")),
         }
     }

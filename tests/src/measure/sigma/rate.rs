@@ -21,7 +21,7 @@ use vonggac_rules::packs;
 use vonggac_rules::plan::Register;
 use vonggac_rules::ruleset::RuleSet;
 
-use super::{folder, stream};
+use super::{beside, folder, stream};
 use crate::measure::{progress, rounded};
 
 const RULES: usize = 3_000;
@@ -64,6 +64,7 @@ pub(in crate::measure) fn measure() -> anyhow::Result<Map<String, Value>> {
     map.insert("observations_per_s_each_a_finding".to_owned(), rounded(noisy));
     map.insert("time".to_owned(), "processor time of one thread".into());
     map.insert("cores".to_owned(), 1.into());
+    beside::add(&mut map, &sources, &lines, events_per_s)?;
 
     Ok(map)
 }

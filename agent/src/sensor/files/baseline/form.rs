@@ -223,7 +223,7 @@ fn put_aside(path: &Path) -> Result<PathBuf> {
         .map(|number| named(&format!(".unreadable-{number}")))
         .find(|aside| !aside.exists())
         .context("a thousand unreadable baselines stand there already")?;
-    std::fs::rename(path, &free)?;
+    crate::os::disk::rename(path, &free)?;
     for log in ["-wal", "-shm"] {
         match std::fs::remove_file(named(log)) {
             Ok(()) => {}

@@ -9,6 +9,7 @@ use vonggac_protocol::time::Timestamp;
 use super::super::behind::SpoolPlace;
 use super::super::key::Key;
 use super::Baseline;
+use crate::ntfs::usn::Journal;
 
 /// A root's baseline was taken, or taken anew.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +27,11 @@ pub(in super::super) struct Taking {
 /// Under which name the last order done of a root is kept.
 fn order_name(root: &Key) -> String {
     format!("rebaselined {}", root.host_path())
+}
+
+/// Under which name a part of the place of a volume's journal is kept.
+fn journal_name(part: &str, device: u64) -> String {
+    format!("journal {part} {device:x}")
 }
 
 impl Baseline {
@@ -81,6 +87,28 @@ impl Baseline {
         })?;
 
         Ok(takings.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Where the journal of this volume stood when all that happened before was told and confirmed.
+    pub(in super::super) fn journal(&self, device: u64) -> Result<Option<Journal>> {
+        let read = |part: &str| -> Result<Option<i64>> {
+            let mut statement = self.db.prepare_cached("SELECT at FROM moment WHERE name = ?1")?;
+            Ok(statement.query_row([journal_name(part, device)], |row| row.get(0)).optional()?)
+        };
+        let (id, next) = (read("id")?, read("next")?);
+
+        Ok(id.zip(next).map(|(id, next)| Journal { id: id.cast_unsigned(), first: 0, next }))
+    }
+
+    /// Keeps it.
+    pub(in super::super) fn set_journal(&self, device: u64, journal: &Journal) -> Result<()> {
+        for (part, value) in [("next", journal.next), ("id", journal.id.cast_signed())] {
+            self.db
+                .prepare_cached("INSERT OR REPLACE INTO moment VALUES (?1, ?2)")?
+                .execute(params![journal_name(part, device), value])?;
+        }
+
+        Ok(())
     }
 
     /// The number of the last order to measure this root anew that was done; 0 before the first.

@@ -13,6 +13,7 @@ use super::index::{Index, Owner};
 use super::installation::{Account, Common, Installation, is_plain};
 use super::manager::{Manager, may_be_manager};
 use crate::clock;
+use crate::os::paths;
 use crate::sensor::files::claims::Claims;
 use crate::sensor::files::compare::{Entry, Verdict, weigh};
 use crate::sensor::files::key::Key;
@@ -112,7 +113,8 @@ impl Packaged {
 
     /// Whether the database moved since an earlier reading.
     fn read(&mut self) -> Result<bool> {
-        let Some(stamp) = dpkg::stamp(&self.root) else { return Ok(false) };
+        let stamp = dpkg::stamp(&self.root).filter(|_| paths::PACKAGES_VOUCH);
+        let Some(stamp) = stamp else { return Ok(false) };
         let is_new = self.index.is_none();
         let index = match &mut self.index {
             Some(index) => index,

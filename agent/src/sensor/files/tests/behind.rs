@@ -2,7 +2,7 @@
 
 use vonggac_protocol::file::{FileAction, FileChanged};
 use vonggac_protocol::id::{Epoch, Seq};
-use vonggac_protocol::observation::Observation;
+use vonggac_protocol::observation::{Kind, Observation};
 
 use super::super::behind::{SpoolPlace, Spooled};
 use super::{Ground, Watcher, summary};
@@ -118,5 +118,27 @@ fn another_life_of_the_spool_says_nothing_of_places_and_all_is_told_again() {
     let mut watcher = ground.start_behind(&mut kept);
 
     assert_eq!(told_at_start(&mut watcher).len(), 4);
+    watcher.stop();
+}
+
+#[test]
+fn a_root_whose_baseline_was_spooled_is_taken_though_the_agent_died_before_it_knew() {
+    let mut kept = Kept { epoch: Epoch(7), records: Vec::new() };
+    let ground = Ground::new();
+    ground.write("a", "before");
+    let mut watcher = ground.start_behind(&mut kept);
+    watcher.confirms = false;
+    while !kept.records.iter().any(|told| matches!(told.kind, Kind::BaselineTaken(_))) {
+        kept.records.push(watcher.next_with_ticket().unwrap().1);
+    }
+    watcher.stop();
+    ground.write("a", "after!");
+    ground.write("new", "x");
+
+    let mut watcher = ground.start_behind(&mut kept);
+    let told = told_at_start(&mut watcher);
+
+    let expected = [(FileAction::Modified, "a".to_owned()), (FileAction::Created, "new".to_owned())];
+    assert_eq!(summary(&told, &ground.path("")), expected);
     watcher.stop();
 }

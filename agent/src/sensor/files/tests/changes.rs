@@ -1,12 +1,17 @@
 //! What happens to single files.
 
+#[cfg(unix)]
 use std::fs::Permissions;
+#[cfg(unix)]
 use std::os::unix::ffi::OsStrExt;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::time::UNIX_EPOCH;
 
 use vonggac_protocol::digest::Digest;
-use vonggac_protocol::file::{FileAction, FileKind};
+use vonggac_protocol::file::FileAction;
+#[cfg(unix)]
+use vonggac_protocol::file::FileKind;
 
 use super::Ground;
 
@@ -133,6 +138,7 @@ fn a_file_deleted_and_made_again_with_the_same_time_and_content_has_not_changed(
     watcher.stop();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_changed_permission_is_metadata() {
     let ground = Ground::new();
@@ -176,6 +182,7 @@ fn a_time_alone_is_metadata() {
     watcher.stop();
 }
 
+#[cfg(unix)]
 #[test]
 fn an_extended_attribute_is_metadata() {
     let ground = Ground::new();
@@ -195,6 +202,7 @@ fn an_extended_attribute_is_metadata() {
     watcher.stop();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_link_in_place_of_a_file_is_told_and_not_followed() {
     let ground = Ground::new();
@@ -216,6 +224,7 @@ fn a_link_in_place_of_a_file_is_told_and_not_followed() {
     watcher.stop();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_link_that_points_elsewhere_is_modified() {
     let ground = Ground::new();
@@ -241,6 +250,7 @@ fn a_hard_link_is_told_under_its_own_name() {
     watcher.stop();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_pipe_is_told_and_never_opened() {
     let ground = Ground::new();
@@ -254,6 +264,7 @@ fn a_pipe_is_told_and_never_opened() {
     watcher.stop();
 }
 
+#[cfg(unix)]
 #[test]
 fn vietnamese_names_and_names_that_are_no_text_are_kept_exactly() {
     let ground = Ground::new();

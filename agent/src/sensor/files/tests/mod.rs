@@ -1,8 +1,9 @@
 //! The whole sensor against the real kernel, in folders of its own. Nothing sleeps: silence is proved by a later
-//! change, which comes after everything before it.
+//! change, which comes after everything before it. What needs links, modes or rights of Unix is not built elsewhere.
 
 mod actors;
 mod behind;
+#[cfg(unix)]
 mod bounds;
 mod bursts;
 mod changes;
@@ -11,9 +12,11 @@ mod kernel;
 mod losses;
 mod mounts;
 mod once;
+#[cfg(unix)]
 mod packaged;
 mod peers;
 mod rebaseline;
+#[cfg(unix)]
 mod texts;
 mod trees;
 

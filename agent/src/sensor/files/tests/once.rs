@@ -1,6 +1,5 @@
 //! One folder, once.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use vonggac_protocol::file::FileAction;
@@ -79,6 +78,7 @@ fn a_baseline_is_neither_overwritten_nor_taken_for_another_folders() {
     assert_eq!(refused(check(&other, Depth::Metadata, &mut |_| {}).unwrap_err()), FolderError::OtherFolder);
 }
 
+#[cfg(unix)]
 #[test]
 fn several_threads_record_what_one_records_and_large_files_beside_small_ones() {
     let ground = Ground::new();
@@ -130,9 +130,9 @@ pub(super) fn take_for_unchanged(baseline: &std::path::Path, path: &std::path::P
     let (mut baseline, _) = Baseline::open(baseline).unwrap();
     let key = Key::of(path);
     let mut entry = baseline.find(&key).unwrap().unwrap();
-    let metadata = std::fs::symlink_metadata(path).unwrap();
-    entry.mark.modified_ns = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
-    entry.mark.changed_ns = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
+    let stat = crate::os::file::stat_open(&std::fs::File::open(path).unwrap()).unwrap();
+    entry.mark.modified_ns = stat.modified_ns;
+    entry.mark.changed_ns = stat.changed_ns;
     entry.state.modified = moment(entry.mark.modified_ns);
     entry.state.changed = moment(entry.mark.changed_ns);
     baseline.put(&key, &entry).unwrap();

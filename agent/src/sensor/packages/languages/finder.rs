@@ -186,5 +186,7 @@ fn package(manager: Manager, name: Box<str>, version: Box<str>, told: Version) -
         module: None,
         place: Some(place),
         copies: (copies > 1).then_some(copies),
+        install_source: None,
+        users: None,
     }
 }

@@ -128,6 +128,8 @@ fn entry(header: &Header) -> Entry {
         module: text(Tag::Modularity).as_deref().and_then(stream),
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }))
 }
 

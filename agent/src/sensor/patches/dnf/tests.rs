@@ -28,6 +28,8 @@ fn package(name: &str, architecture: &str, version: &str, module: Option<&str>) 
         module: module.map(str::to_owned),
         place: None,
         copies: None,
+        install_source: None,
+        users: None,
     }
 }
 

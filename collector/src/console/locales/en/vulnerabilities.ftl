@@ -39,6 +39,7 @@ vuln-epss = EPSS
 vuln-feed = Feed
 vuln-none = none
 vuln-exploited = exploited
+vuln-also = also told by { $others }
 vuln-contradicted = feed { $feed } says not affected
 vuln-why = Why
 vuln-state-fixable = Can be updated now

@@ -39,6 +39,7 @@ vuln-epss = EPSS
 vuln-feed = Nguồn tin
 vuln-none = chưa có
 vuln-exploited = đang bị khai thác
+vuln-also = cũng được nêu bởi { $others }
 vuln-contradicted = nguồn { $feed } nói không bị ảnh hưởng
 vuln-why = Vì sao
 vuln-state-fixable = Cập nhật được ngay

@@ -16,13 +16,20 @@
 //! | `special` | pipes, sockets, devices, files without end or out of reach |
 //! | `content` | equal content, made again, written through a map |
 
+#[cfg(unix)]
 mod content;
 mod folders;
+#[cfg(unix)]
 mod links;
+#[cfg(unix)]
 mod logs;
+#[cfg(unix)]
 mod metadata;
+#[cfg(unix)]
 mod names;
+#[cfg(unix)]
 mod saves;
+#[cfg(unix)]
 pub(super) mod special;
 
 use std::collections::BTreeMap;
@@ -160,6 +167,7 @@ pub(super) fn deleted(names: &[&str]) -> Vec<(FileAction, String)> {
     all(FileAction::Deleted, names)
 }
 
+#[cfg(unix)]
 fn metadata(names: &[&str]) -> Vec<(FileAction, String)> {
     all(FileAction::MetadataChanged, names)
 }

@@ -1,0 +1,1 @@
+cli-incident-exported = Wrote { $path } ({ $bytes } bytes, SHA-256 { $digest }).

@@ -1,0 +1,1 @@
+cli-incident-exported = Đã ghi { $path } ({ $bytes } byte, SHA-256 { $digest }).

@@ -1,0 +1,42 @@
+# Exceptions to rules.
+nav-exceptions = Exceptions
+exceptions-title = Exceptions to rules
+exceptions-about = Findings that a person decided to raise no incident for, with a reason and until a day, at most 366 days away. They are kept under the exception and stand in every compliance snapshot. After its end the rule holds again by itself. Nothing is edited or removed.
+exceptions-in-force = In force
+exceptions-all = All
+exception-one = Exception
+exception-make = Make an exception
+exception-make-go = Make this exception
+exception-rule = Rule
+exception-conditions = Only if (one condition a line, field=value, * for any characters; empty: every finding of the rule)
+exception-host = For one host only (its id; empty: as chosen below)
+exception-agency = For every host of
+exception-province = the whole province
+exception-where = Where
+exception-until = Until the end of
+exception-reason = Reason
+exception-by = Made by
+exception-kept = Findings kept
+exception-kept-about = These findings raised no incident. The newest are shown, at most 50.
+exception-withdraw-go = Withdraw from now on
+exception-withdrawn-by = Withdrawn by
+exception-stage-in_force = In force
+exception-stage-ended = Ended
+exception-stage-withdrawn = Withdrawn
+empty-exceptions = There is no exception.
+empty-excepted = No finding yet.
+told-exception-made = The exception is made; findings that it answers raise no incident any more.
+told-exception-withdrawn = Withdrawn; the rule holds in full again.
+refused-exception-over = This exception has ended or was withdrawn.
+refused-exception-rule = Not made: there is no such rule.
+refused-exception-conditions = Not made: at most 8 conditions, one a line, field=value, each field once.
+refused-exception-until = Not made: the last day must be today or later, and at most 366 days away.
+refused-exception-reason = Not done: a reason is needed, of at most 1,000 characters.
+audit-exception_made = Exception to a rule made
+audit-exception_withdrawn = Exception to a rule withdrawn
+problem-exception-too-wide = People of one agency except for that agency only
+problem-exception-over = This exception has ended or was withdrawn
+problem-exception-rule = There is no such rule
+problem-exception-conditions = At most 8 conditions, with field and value
+problem-exception-until = The last day must be today or later, and at most 366 days away
+problem-exception-reason = A reason of 1 to 1,000 characters is needed

@@ -1,0 +1,15 @@
+exchange-files = Files for others (STIX, MISP, IODEF, OCSF)
+exchange-about = A file holds no people's names, notes or contents of files. Under TLP:CLEAR and TLP:GREEN it names no agency, host or path; where personal data were touched, no host or path. Each download stands in the audit log with its digest.
+exchange-as = Format
+exchange-to = Who is to get it (required under TLP:RED; stands in the audit log only)
+exchange-go = Download
+exchange-docx = Download DOCX
+refused-exchange-nobody-named = The incident is TLP:RED, which is for named people: say who is to get it (at most 200 characters).
+refused-exchange-no-duty = The incident's legal profile has no such duty to report; it has: { $names }.
+refused-exchange-missing = Not exported: these required fields are empty: { $names }.
+problem-not-exported = No file was made
+audit-incident_exported = Incident exported as a file
+exchange-as-stix = STIX 2.1
+exchange-as-misp = MISP
+exchange-as-iodef = IODEF 2
+exchange-as-ocsf = OCSF 1.8.0

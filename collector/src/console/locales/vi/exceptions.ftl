@@ -1,0 +1,42 @@
+# Ngoại lệ của luật.
+nav-exceptions = Ngoại lệ
+exceptions-title = Ngoại lệ của luật
+exceptions-about = Phát hiện mà một người quyết định không lập sự cố, có lý do và ngày hết hạn, dài nhất 366 ngày. Phát hiện vẫn được giữ dưới ngoại lệ và có trong mọi ảnh chụp tuân thủ. Hết hạn thì luật tự có hiệu lực lại. Không gì bị sửa hay xóa.
+exceptions-in-force = Đang hiệu lực
+exceptions-all = Tất cả
+exception-one = Ngoại lệ
+exception-make = Lập một ngoại lệ
+exception-make-go = Lập ngoại lệ này
+exception-rule = Luật
+exception-conditions = Chỉ khi (mỗi dòng một điều kiện trường=giá trị, dấu * là ký tự bất kỳ; để trống: mọi phát hiện của luật)
+exception-host = Chỉ cho một máy (mã máy; để trống: theo đơn vị bên dưới)
+exception-agency = Cho mọi máy của
+exception-province = toàn tỉnh
+exception-where = Phạm vi
+exception-until = Đến hết ngày
+exception-reason = Lý do
+exception-by = Người lập
+exception-kept = Phát hiện đã giữ
+exception-kept-about = Những phát hiện này không lập sự cố. Dưới đây là những phát hiện mới nhất, nhiều nhất 50.
+exception-withdraw-go = Rút lại từ bây giờ
+exception-withdrawn-by = Rút lại bởi
+exception-stage-in_force = Đang hiệu lực
+exception-stage-ended = Đã hết hạn
+exception-stage-withdrawn = Đã rút lại
+empty-exceptions = Không có ngoại lệ nào.
+empty-excepted = Chưa có phát hiện nào.
+told-exception-made = Đã lập ngoại lệ; phát hiện khớp với nó không còn lập sự cố.
+told-exception-withdrawn = Đã rút lại; luật có hiệu lực đầy đủ trở lại.
+refused-exception-over = Ngoại lệ này đã hết hạn hoặc đã được rút lại.
+refused-exception-rule = Chưa lập: không có luật này.
+refused-exception-conditions = Chưa lập: nhiều nhất 8 điều kiện, mỗi dòng một điều kiện trường=giá trị, mỗi trường một lần.
+refused-exception-until = Chưa lập: ngày cuối phải từ hôm nay và không quá 366 ngày nữa.
+refused-exception-reason = Chưa làm: cần có lý do, dài không quá 1.000 ký tự.
+audit-exception_made = Lập ngoại lệ của luật
+audit-exception_withdrawn = Rút lại ngoại lệ của luật
+problem-exception-too-wide = Người của một đơn vị chỉ lập ngoại lệ cho đơn vị mình
+problem-exception-over = Ngoại lệ này đã hết hạn hoặc đã được rút lại
+problem-exception-rule = Không có luật này
+problem-exception-conditions = Nhiều nhất 8 điều kiện, tên trường và giá trị không được trống
+problem-exception-until = Ngày cuối phải từ hôm nay và không quá 366 ngày nữa
+problem-exception-reason = Cần lý do dài từ 1 đến 1.000 ký tự

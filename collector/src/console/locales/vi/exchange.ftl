@@ -1,0 +1,15 @@
+exchange-files = Tệp cho đơn vị khác (STIX, MISP, IODEF, OCSF)
+exchange-about = Tệp không có tên người, ghi chú hay nội dung tệp. Nhãn TLP:CLEAR, TLP:GREEN: không có cơ quan, máy, đường dẫn; có dấu dữ liệu cá nhân: không có máy, đường dẫn. Mỗi lần tải được ghi vào nhật ký kèm mã băm.
+exchange-as = Dạng
+exchange-to = Gửi cho ai (bắt buộc với TLP:RED; chỉ ghi vào nhật ký)
+exchange-go = Tải tệp
+exchange-docx = Tải DOCX
+refused-exchange-nobody-named = Sự cố mang nhãn TLP:RED, chỉ dành cho người được nêu tên: hãy ghi rõ gửi cho ai (nhiều nhất 200 ký tự).
+refused-exchange-no-duty = Hồ sơ pháp lý của sự cố không có nghĩa vụ báo cáo này; có: { $names }.
+refused-exchange-missing = Chưa xuất được báo cáo: còn thiếu các ô bắt buộc: { $names }.
+problem-not-exported = Chưa xuất được tệp
+audit-incident_exported = Xuất sự cố ra tệp
+exchange-as-stix = STIX 2.1
+exchange-as-misp = MISP
+exchange-as-iodef = IODEF 2
+exchange-as-ocsf = OCSF 1.8.0

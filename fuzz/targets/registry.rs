@@ -1,0 +1,4 @@
+//! See `tests/src/fuzz/targets.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| vonggac_tests::fuzz::registry::registry(bytes));

@@ -1,0 +1,4 @@
+//! See `tests/src/fuzz/records.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| vonggac_tests::fuzz::records::syslog_line(bytes));

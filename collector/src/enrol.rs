@@ -18,6 +18,7 @@ use crate::admission::counts::Reason;
 use crate::admission::origin::Origin;
 use crate::authority::{Authority, Issued, Terms};
 use crate::listen::frames::{self, close_code, refusal};
+use crate::mark_key::MarkKey;
 use crate::session::twice::Known;
 use crate::store::audit::{self, Action, COLLECTOR};
 use crate::store::hosts::{self, HostState};
@@ -44,6 +45,7 @@ pub struct Enrolment {
     terms: Terms,
     promised_secs: u64,
     admission: Arc<Admission>,
+    key: MarkKey,
 }
 
 impl Enrolment {
@@ -55,8 +57,9 @@ impl Enrolment {
         terms: Terms,
         promised_secs: u64,
         admission: Arc<Admission>,
+        key: MarkKey,
     ) -> Self {
-        Self { store, authority, terms, promised_secs, admission }
+        Self { store, authority, terms, promised_secs, admission, key }
     }
 
     /// Has the conversation with one machine; gives the host if it became one of ours and may work.
@@ -115,7 +118,7 @@ impl Enrolment {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn weigh(&self, request: EnrolRequest, address: IpAddr) -> anyhow::Result<EnrolReply> {
+    pub async fn weigh(&self, mut request: EnrolRequest, address: IpAddr) -> anyhow::Result<EnrolReply> {
         let agency = request.agency.to_string();
         if request.wire != WIRE_VERSION {
             let detail = format!("wire version {}, this collector speaks {WIRE_VERSION}", request.wire);
@@ -123,6 +126,7 @@ impl Enrolment {
                 .refuse(refusal(RefusalCode::VersionUnknown, detail), &agency, &request.name, address)
                 .await;
         }
+        request.marks.iter_mut().for_each(|marks| self.key.seal(marks));
         let now = clock::now();
         let host = HostId(random::bytes()?);
         let issued = match self.authority.issue(&request.request, host, &request.agency, self.terms.life, now)
@@ -305,7 +309,8 @@ mod tests {
         let store = Store::open(&folder.path().join("collector.db")).unwrap();
         let authority = Arc::new(Authority::make(&folder.path().join("authority"), clock::now()).unwrap());
         let terms = crate::authority::Terms { life: Duration::from_secs(3_600), grace: Duration::ZERO };
-        let enrolment = Enrolment::new(store.clone(), authority, terms, 180, Arc::default());
+        let key = MarkKey::ensure(&folder.path().join("keys"), &store).await.unwrap();
+        let enrolment = Enrolment::new(store.clone(), authority, terms, 180, Arc::default(), key);
         store
             .write(|tx| {
                 for id in ["so-tttt", "so-yt"] {

@@ -37,6 +37,7 @@ use crate::listen::frames::close_code;
 use crate::listen::gate::Gate;
 use crate::listen::reset::ResetSecret;
 use crate::listen::{self, Arrival, Door};
+use crate::mark_key::MarkKey;
 use crate::print::{self, Lang};
 use crate::sending::{clocks, courier};
 use crate::session::renew::Renewals;
@@ -116,6 +117,7 @@ pub async fn serve(
         .write(move |tx| assignments::put(tx, &wanted, clock::now()))
         .await
         .context("keep the assignment")?;
+    let key = MarkKey::ensure(&config.keys_dir(), &store).await?;
     let folder = Folder::of(config.rules_dir.as_deref());
     let rules = judge::first_rules(&store, &folder).await?;
 
@@ -124,7 +126,8 @@ pub async fn serve(
     let admission = Admission::shared(config.limits.clone());
     let intake = Intake::new(store.clone(), Arc::clone(&bell));
     let renewals = Renewals::new(store.clone(), Arc::clone(&authority), config.certificates);
-    let sessions = Sessions::new(store.clone(), intake, pulse.clone(), renewals, Arc::clone(&admission));
+    let sessions =
+        Sessions::new(store.clone(), intake, pulse.clone(), renewals, Arc::clone(&admission), key.clone());
     let sessions = Arc::new(sessions);
     let enrolment = Arc::new(Enrolment::new(
         store.clone(),
@@ -132,6 +135,7 @@ pub async fn serve(
         config.certificates,
         config.promised_secs,
         Arc::clone(&admission),
+        key,
     ));
     let (news, knowledge) = (judge::news(), Arc::new(ArcSwap::from_pointee(knowledge(&rules, &folder))));
     let judging = judging(&store, folder, rules, Arc::clone(&bell), news.clone(), Arc::clone(&knowledge));

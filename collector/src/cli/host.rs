@@ -8,6 +8,7 @@ use vonggac_rules::incident::marks::HostMark;
 
 use super::{Setting, note, vulnerable};
 use crate::clock;
+use crate::mark_key::MarkKey;
 use crate::print::{line, plain};
 use crate::store::audit::OPERATOR;
 use crate::store::forbidden::{self, By};
@@ -269,9 +270,10 @@ impl Forbid {
         if self.reason.trim().is_empty() || self.by.trim().is_empty() {
             bail!("{}", setting.say("cli-host-rebaseline-reason", &[]));
         }
-        let now = clock::now();
+        let key = MarkKey::ensure(&setting.config.keys_dir(), store).await?;
+        let (agency, now) = (self.agency, clock::now());
         let (entry, cut_off) = store
-            .write(move |tx| forbidden::forbid(tx, &by, self.agency.as_ref(), &self.by, &self.reason, now))
+            .write(move |tx| forbidden::forbid(tx, &key, &by, agency.as_ref(), &self.by, &self.reason, now))
             .await?;
         setting.tell("cli-forbidden", &[("entry", &entry)]);
         for name in cut_off {

@@ -5,13 +5,10 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use aws_lc_rs::hmac;
-use data_encoding::HEXLOWER;
 use quinn_proto::HashedConnectionIdGenerator;
 
-use crate::authority::{make_private_dir, read_private, write_private};
-use crate::random;
+use crate::secret;
 
 const FILE: &str = "reset.key";
 
@@ -31,15 +28,7 @@ impl ResetSecret {
     /// # Errors
     /// If the file cannot be read or written, others may read it, or it is not what it should be.
     pub fn ensure(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(FILE);
-        if !path.exists() {
-            make_private_dir(folder)?;
-            write_private(&path, HEXLOWER.encode(&random::bytes::<32>()?).as_bytes())?;
-        }
-        let text = read_private(&path)?;
-        let bytes = HEXLOWER.decode(text.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-
-        Ok(Self(bytes.with_context(|| format!("{} holds no 64 hexadecimal digits", path.display()))?))
+        Ok(Self(secret::ensure(&folder.join(FILE))?))
     }
 
     /// The key that reset tokens are made with.

@@ -38,6 +38,7 @@ use crate::admission::turnstile::Turn;
 use crate::clock;
 use crate::intake::{Intake, Intaken, Sender};
 use crate::listen::frames::{self, ReadFrameError, close_code, refusal};
+use crate::mark_key::MarkKey;
 use crate::silence::task::Pulse;
 use crate::store::Store;
 use crate::store::certificates::{Identity, Validity};
@@ -87,6 +88,7 @@ pub struct Sessions {
     renewals: Renewals,
     admission: Arc<Admission>,
     handing: Handing,
+    key: MarkKey,
 }
 
 /// How a session ended.
@@ -126,6 +128,7 @@ impl Sessions {
         pulse: Pulse,
         renewals: Renewals,
         admission: Arc<Admission>,
+        key: MarkKey,
     ) -> Self {
         let misbehaviour = Misbehaviour::new(store.clone());
 
@@ -138,6 +141,7 @@ impl Sessions {
             renewals,
             admission,
             handing: Handing::default(),
+            key,
         }
     }
 
@@ -223,11 +227,12 @@ impl Sessions {
         self: &Arc<Self>,
         connection: &Connection,
         control: &Control,
-        (receive, hello): (RecvStream, Hello),
+        (receive, mut hello): (RecvStream, Hello),
         sender: Sender,
         agency: &AgencyId,
         address: SocketAddr,
     ) -> End {
+        hello.machine.iter_mut().for_each(|machine| self.key.seal(&mut machine.marks));
         let whence = Whence { address: address.to_string(), way: connection.way() };
         let (epoch, held) = (hello.epoch, hello.assignment);
         let about = (Whereabouts::new(connection, &hello), Offers::new(sender.host, &hello));

@@ -10,6 +10,7 @@ use vonggac_protocol::time::Timestamp;
 
 use super::audit::{self, Action};
 use super::{certificates, machines};
+use crate::mark_key::MarkKey;
 
 /// By what a machine is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +40,9 @@ pub struct Entry {
     pub at: Timestamp,
     /// When it was lifted; `None` while it is in force.
     pub lifted_at: Option<Timestamp>,
+    /// The mark as it is kept of a machine if it is of a serial number.
+    #[serde(skip)]
+    pub sealed: Option<Digest>,
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
@@ -51,6 +55,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
         person: row.get(5)?,
         at: Timestamp(row.get(6)?),
         lifted_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+        sealed: row.get::<_, Option<[u8; 32]>>(8)?.map(Digest),
     })
 }
 
@@ -60,7 +65,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
 /// If the store cannot be read.
 pub fn list(db: &Connection) -> anyhow::Result<Vec<Entry>> {
     let mut query = db.prepare_cached(
-        "SELECT id, mark, name, agency, reason, person, at, lifted_at FROM forbidden ORDER BY id",
+        "SELECT id, mark, name, agency, reason, person, at, lifted_at, sealed FROM forbidden ORDER BY id",
     )?;
 
     Ok(query.query_map([], read)?.collect::<Result<_, _>>()?)
@@ -79,15 +84,30 @@ pub fn names(
     let found = list(db)?.into_iter().find(|entry| {
         entry.lifted_at.is_none()
             && entry.agency.as_ref().is_none_or(|only| only == agency)
-            && (entry.mark.is_some_and(|mark| marks.is_some_and(|marks| bears(marks, mark)))
+            && (marks.is_some_and(|marks| bears(marks, entry))
                 || entry.name.as_ref().is_some_and(|pattern| fits(pattern, &name.to_lowercase())))
     });
 
     Ok(found.map(|entry| entry.id))
 }
 
-fn bears(marks: &MachineMarks, mark: Digest) -> bool {
-    marks.installation == Some(mark) || marks.hardware == Some(mark) || marks.serials.contains(&mark)
+fn bears(marks: &MachineMarks, entry: &Entry) -> bool {
+    let is_named = entry.mark.is_some() && [marks.installation, marks.hardware].contains(&entry.mark);
+
+    is_named || entry.sealed.is_some_and(|sealed| marks.serials.contains(&sealed))
+}
+
+/// Makes of every mark what it is kept as.
+///
+/// # Errors
+/// If the store fails.
+pub(super) fn seal(tx: &Transaction<'_>, key: &MarkKey) -> anyhow::Result<()> {
+    for entry in list(tx)? {
+        let sealed = entry.mark.map(|mark| key.sealed(mark).0);
+        tx.execute("UPDATE forbidden SET sealed = ?2 WHERE id = ?1", params![entry.id, sealed])?;
+    }
+
+    Ok(())
 }
 
 /// Whether a name fits a pattern whose `*` stands for any characters.
@@ -112,6 +132,7 @@ pub fn fits(pattern: &str, name: &str) -> bool {
 /// If the store fails.
 pub fn forbid(
     tx: &Transaction<'_>,
+    key: &MarkKey,
     by: &By,
     agency: Option<&AgencyId>,
     person: &str,
@@ -122,9 +143,10 @@ pub fn forbid(
         By::Mark(mark) => (Some(mark.0), None),
         By::Name(name) => (None, Some(name.to_lowercase())),
     };
+    let sealed = mark.map(|mark| key.sealed(Digest(mark)).0);
     tx.execute(
-        "INSERT INTO forbidden (mark, name, agency, reason, person, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![mark, name, agency.map(AgencyId::as_str), reason, person, now.0],
+        "INSERT INTO forbidden (mark, name, agency, reason, person, at, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![mark, name, agency.map(AgencyId::as_str), reason, person, now.0, sealed],
     )
     .context("keep an entry")?;
     let id = tx.last_insert_rowid();

@@ -1,6 +1,7 @@
 //! Which machine an identity belongs to, which came with it too, and what a person decided.
 
 use anyhow::Context as _;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +14,8 @@ use vonggac_protocol::time::Timestamp;
 use super::audit::{self, Action};
 use super::hosts::{self, HostState};
 use super::windows::Doer;
-use super::{casework, certificates};
+use super::{casework, certificates, forbidden};
+use crate::mark_key::MarkKey;
 use crate::session::twice::{Known, Left, Life};
 
 /// Steps that were left and machines that were turned away are remembered to this number for each host, the newest.
@@ -110,6 +112,41 @@ fn step_of(row: &Row<'_>, number: usize, secret: usize) -> rusqlite::Result<Opti
 
 fn encoded(marks: Option<&MachineMarks>) -> anyhow::Result<Option<Vec<u8>>> {
     marks.map(minicbor::to_vec).transpose().context("encode marks")
+}
+
+/// Sees to it that all marks are kept under this key: seals, once, what was kept bare. `false`: they are under another one.
+///
+/// # Errors
+/// If the store fails.
+pub fn seal(tx: &Transaction<'_>, key: &MarkKey) -> anyhow::Result<bool> {
+    let proof: Option<[u8; 32]> =
+        tx.query_row("SELECT proof FROM mark_key", [], |row| row.get(0)).optional()?;
+    if let Some(proof) = proof {
+        return Ok(Digest(proof) == key.proof());
+    }
+    for (read, write) in [
+        (
+            "SELECT host, marks FROM machine WHERE marks IS NOT NULL",
+            "UPDATE machine SET marks = ?2 WHERE host = ?1",
+        ),
+        (
+            "SELECT id, marks FROM machine_found WHERE marks IS NOT NULL",
+            "UPDATE machine_found SET marks = ?2 WHERE id = ?1",
+        ),
+    ] {
+        let kept: Vec<(Value, Option<MachineMarks>)> = tx
+            .prepare(read)?
+            .query_map([], |row| Ok((row.get(0)?, marks_of(row, 1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (row, mut marks) in kept {
+            marks.iter_mut().for_each(|marks| key.seal(marks));
+            tx.execute(write, params![row, encoded(marks.as_ref())?])?;
+        }
+    }
+    forbidden::seal(tx, key)?;
+    tx.execute("INSERT INTO mark_key VALUES (?1)", [key.proof().0])?;
+
+    Ok(true)
 }
 
 fn columns(step: Option<Continuity>) -> (Option<i64>, Option<[u8; 16]>) {

@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0020_installation.sql"),
     include_str!("migrations/0019_rule_packs.sql"),
     include_str!("migrations/0026_releases.sql"),
+    include_str!("migrations/0027_sealed_marks.sql"),
 ];
 
 /// Takes every step that the database has not yet taken, each in a transaction of its own.

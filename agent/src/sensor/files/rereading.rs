@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::claims::Claims;
 use super::key::Key;
@@ -35,9 +35,7 @@ impl Watchman {
         let again = Some(reread.portion);
         self.plans.current = Some((root.clone(), Cause::Again(Some(self.plans.quiet_at)), now));
 
-        self.orders
-            .send(Order { root, is_first: false, again })
-            .map_err(|_| anyhow!("the scanning thread ended"))
+        self.orders.send(Order { root, is_first: false, again }).or_else(|_| self.without_scanner())
     }
 
     /// A scan is over; if it was the last root of today's portion, that is written down.

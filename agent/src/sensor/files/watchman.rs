@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use vonggac_protocol::file::{Actor, BaselineTaken, FileKind, WatchLossReason};
 
 use super::autostart::keep::Autostart;
@@ -325,7 +325,7 @@ impl Watchman {
             let found = match self.found.try_recv() {
                 Ok(found) => found,
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return Err(anyhow!("the scanning thread ended")),
+                Err(TryRecvError::Disconnected) => return self.without_scanner(),
             };
             match found {
                 Found::Suspect(key) => self.look_at(&key)?,
@@ -489,7 +489,14 @@ impl Watchman {
         let again = self.rebaselines.begin(&root).then_some(Portion::WHOLE);
         self.plans.current = Some((root.clone(), cause, clock::instant()));
 
-        self.orders.send(Order { root, is_first, again }).map_err(|_| anyhow!("the scanning thread ended"))
+        self.orders.send(Order { root, is_first, again }).or_else(|_| self.without_scanner())
+    }
+
+    /// The scanning thread is gone. Asked to stop it may end before this one, which has last looks to take; else it failed.
+    pub(super) fn without_scanner(&self) -> Result<()> {
+        ensure!(self.shared.is_stopping(), "the scanning thread ended");
+
+        Ok(())
     }
 
     fn finish_scan(&mut self, unreachable: u64) -> Result<()> {

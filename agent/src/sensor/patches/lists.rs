@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use vonggac_protocol::time::Timestamp;
 
 use super::archive::{Archive, Release};
+use super::sources::Sources;
 use crate::sensor::deb822::{Paragraph, Reader};
 use crate::sensor::packages::{organisation, plain};
 
@@ -76,9 +77,11 @@ pub(super) fn folder(root: &Path) -> PathBuf {
     root.join("var/lib/apt/lists")
 }
 
-/// Reads all lists; `installed` says which names and architectures matter, `native` is the architecture of the system.
-pub(super) fn read(root: &Path, installed: &Wanted<'_>, native: &str) -> Lists {
-    let names = file_names(&folder(root));
+/// Reads the lists of these sources; `installed` says which names and architectures matter, `native` is the architecture
+/// of the system.
+pub(super) fn read(root: &Path, sources: &Sources, installed: &Wanted<'_>, native: &str) -> Lists {
+    let mut names = file_names(&folder(root));
+    names.retain(|name| is_of(sources, name));
     let releases = releases(root, &names);
     let mut lists = Lists { newest: newest(root, &names), ..Lists::default() };
     let mut taken = BTreeSet::new();
@@ -176,6 +179,17 @@ pub(super) fn unpacked(path: &Path, packing: Packing) -> Result<Box<dyn Read>, &
         }
         Packing::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(file, true, XZ_KIB_MAX)),
     })
+}
+
+/// Whether a file in the folder of lists belongs to one of the sources.
+fn is_of(sources: &Sources, name: &str) -> bool {
+    let release = name.strip_suffix("_InRelease").or_else(|| name.strip_suffix("_Release"));
+    let list = || PACKINGS.iter().find_map(|(end, _)| name.strip_suffix(end));
+
+    match release {
+        Some(start) => sources.hold_release(start),
+        None => list().is_some_and(|stem| sources.hold_list(stem)),
+    }
 }
 
 /// The release files by the start of the names of their lists.

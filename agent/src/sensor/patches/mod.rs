@@ -4,8 +4,8 @@
 //! JSON or CBOR); it carries when each waiting update was first seen. `problems` become `SensorFailed { sensor: "patches" }`,
 //! once per change of their text.
 //!
-//! The answer is that of `apt list --upgradable`: all versions of installed names in the lists, priorities of archives,
-//! `NotAutomatic`, `/etc/apt/preferences`, holds included; on rpm systems that of `dnf check-update`, see [`dnf`]. The cache of
+//! The answer is that of `apt list --upgradable`: all versions of installed names in the lists of its sources, priorities of
+//! archives, `NotAutomatic`, `/etc/apt/preferences`, holds included; on rpm systems that of `dnf check-update`, see [`dnf`]. The cache of
 //! zypper is not read: there `lists_at` is `None`, which means that nothing is known, not that nothing waits. Windows has [`windows`].
 
 mod apt_conf;
@@ -18,6 +18,7 @@ mod lists;
 mod order;
 mod origin;
 mod preferences;
+mod sources;
 mod stale;
 mod state;
 #[cfg(test)]

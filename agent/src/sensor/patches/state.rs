@@ -16,6 +16,7 @@ use super::kernel::{self, Kernels};
 use super::lists::{self, Lists, Wanted, filed_under};
 use super::origin;
 use super::preferences::Preferences;
+use super::sources::{self, Sources};
 use crate::sensor::packages::{Marks, Stamp, files_root, native_architecture};
 
 /// How often lists that change while they are read are read anew; after that the answer is given with a problem noted.
@@ -47,6 +48,7 @@ pub fn stamp(root: &Path) -> Stamp {
     let Some(root) = files_root(root) else { return Stamp::default() };
     let fixed = [
         "var/lib/apt/lists",
+        "etc/apt/sources.list.d",
         "etc/apt/preferences",
         "etc/apt/preferences.d",
         "etc/apt/apt.conf",
@@ -61,7 +63,9 @@ pub fn stamp(root: &Path) -> Stamp {
     let lists =
         lists::file_names(&lists::folder(root)).into_iter().map(|name| lists::folder(root).join(name));
 
-    Stamp::of(fixed.map(|path| root.join(path)).into_iter().chain(lists).chain(dnf::files(root)))
+    let files = lists.chain(sources::files(root)).chain(dnf::files(root));
+
+    Stamp::of(fixed.map(|path| root.join(path)).into_iter().chain(files))
 }
 
 /// Reads the patch state of the system whose files are under `root`.
@@ -79,7 +83,7 @@ pub fn read(
     let preferences = Preferences::read(root, conf.text("apt::default-release"));
     let native = native_architecture(packages).unwrap_or_default().to_owned();
     let mut problems = Vec::new();
-    let lists = steady_lists(root, packages, &native, &mut problems);
+    let lists = steady_lists(root, &conf, packages, &native, &mut problems);
     problems.extend(lists.problems.iter().copied());
     if preferences.ignored > 0 {
         problems.push("some pins in apt's preferences are not understood and were ignored");
@@ -137,6 +141,7 @@ fn of_dpkg(packages: &BTreeSet<Package>) -> impl Iterator<Item = &Package> {
 
 fn steady_lists(
     root: &Path,
+    conf: &AptConf,
     packages: &BTreeSet<Package>,
     native: &str,
     problems: &mut Vec<&'static str>,
@@ -146,16 +151,17 @@ fn steady_lists(
     if keys.is_empty() {
         return Lists::default();
     }
+    let read = || lists::read(root, &Sources::read(root, conf, native), &keys, native);
     for _ in 1..ATTEMPTS_MAX {
         let before = stamp(root);
-        let lists = lists::read(root, &keys, native);
+        let lists = read();
         if stamp(root) == before {
             return lists;
         }
     }
     problems.push("the lists kept changing while they were read");
 
-    lists::read(root, &keys, native)
+    read()
 }
 
 fn wanted<'p>(package: &'p Package, native: &'p str) -> ((&'p str, &'p str), Option<&'p str>) {

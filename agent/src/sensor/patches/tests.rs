@@ -321,6 +321,27 @@ fn candidate(patches: &Patches, name: &str) -> Option<String> {
 }
 
 #[test]
+fn lists_of_a_source_that_was_taken_away_count_for_nothing_as_with_apt() {
+    let disabled =
+        "Enabled: no\nTypes: deb\nURIs: http://vendor.example.org/debian\nSuites: vendor\nComponents: main\n";
+    let source = |suite: &str| format!("deb [trusted=yes] http://{suite}.example.org/debian {suite} main\n");
+
+    let patches = same_as_apt(&[
+        ("etc/apt/sources.list", &source("stable")),
+        ("etc/apt/sources.list.d/foreign.list.disabled", &source("foreign")),
+        ("etc/apt/sources.list.d/vendor.sources", disabled),
+        ("etc/apt/sources.list.d/security.list", &source("stable-security")),
+    ]);
+
+    assert_eq!(candidate(&patches, "plain").as_deref(), Some("2"));
+    assert_eq!(candidate(&patches, "sec").as_deref(), Some("1.1"));
+    assert_eq!(candidate(&patches, "vend"), None);
+
+    let patches = same_as_apt(&[("etc/apt/sources.list", "")]);
+    assert_eq!((patches.state.pending_count, patches.state.lists_at), (0, None));
+}
+
+#[test]
 fn default_priorities_choose_as_apt_does() {
     let patches = same_as_apt(&[]);
 

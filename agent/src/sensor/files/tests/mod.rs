@@ -16,6 +16,7 @@ mod once;
 mod packaged;
 mod peers;
 mod rebaseline;
+mod stops;
 #[cfg(unix)]
 mod texts;
 mod trees;

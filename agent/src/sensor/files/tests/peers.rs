@@ -191,8 +191,9 @@ fn osquery_7642_after_an_overflow_watching_goes_on_and_nothing_is_missing() {
         }
         // Whole file systems have a queue without a bound of the kernel's; our own memory of touched paths has one.
         assert!(is_told || watcher.sensor.stats().watch_losses == 0);
+        // The scan that the loss ordered may still be under way, and come to the file elsewhere first.
         ground.write("testdir/later", "still watching");
-        assert_eq!(watcher.net(), created(&["testdir/later"]));
+        assert_eq!(watcher.net_of(1), created(&["testdir/later"]));
         watcher.stop();
     });
 }

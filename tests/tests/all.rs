@@ -18,4 +18,5 @@ mod all {
     mod upgrades;
     mod windows;
     mod windows_service;
+    mod windows_upgrade;
 }

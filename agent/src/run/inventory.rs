@@ -296,7 +296,8 @@ impl Inventory {
     ) -> Marks {
         let kernel = patches::Running { release: machine::kernel_release(), build: machine::kernel_build() };
         let mut found = patches::read(&self.root, now, installed, &kernel, self.patches.as_ref());
-        found.state.stale = patches::stale(&self.root, &self.excluded);
+        let told = self.patches.as_ref().and_then(|told| told.stale.as_ref());
+        found.state.stale = as_told(patches::stale(&self.root, &self.excluded), told);
         let problems = (!found.problems.is_empty()).then(|| found.problems.join("; "));
         self.note("patches", problems, reading);
         if due || self.patches.as_ref() != Some(&found.state) {
@@ -407,6 +408,14 @@ fn write_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     keep::write_whole(path, &serde_json::to_vec(value).map_err(io::Error::other)?)
 }
 
+/// What is stale, in the words told last if nothing but the number of processes out of reach differs: that moves with every
+/// program that starts, and is no news.
+fn as_told(found: Option<StaleLibraries>, told: Option<&StaleLibraries>) -> Option<StaleLibraries> {
+    let known = |stale: &StaleLibraries| (stale.services.clone(), stale.services_count, stale.unreadable > 0);
+
+    if found.as_ref().map(known) == told.map(known) { told.cloned() } else { found }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -468,6 +477,22 @@ mod tests {
         assert!(inventory.compare(None, Epoch(1), Seq(9), Seq(10)), "it was lost there");
         assert_eq!(read_and_confirm(&mut inventory, 11), ["packages_listed"]);
         assert!(inventory.compare(None, Epoch(1), Seq(4), Seq(12)), "it was dropped here");
+    }
+
+    #[test]
+    fn another_number_of_processes_out_of_reach_is_no_news() {
+        let of = |unreadable, services_count| StaleLibraries {
+            unreadable,
+            services_count,
+            ..StaleLibraries::default()
+        };
+        let told = of(7, 0);
+
+        assert_eq!(as_told(Some(of(9, 0)), Some(&told)), Some(of(7, 0)));
+        assert_eq!(as_told(Some(of(0, 0)), Some(&told)), Some(of(0, 0)));
+        assert_eq!(as_told(Some(of(7, 1)), Some(&told)), Some(of(7, 1)));
+        assert_eq!(as_told(None, Some(&told)), None);
+        assert_eq!(as_told(Some(of(9, 0)), None), Some(of(9, 0)));
     }
 
     #[test]

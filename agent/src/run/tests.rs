@@ -82,7 +82,8 @@ impl World {
         fs::write(self.folder.path().join("data").join(name), content).unwrap();
     }
 
-    /// Runs an agent until the collector has seen what it waits for, then stops it; gives all observations.
+    /// Runs an agent until the collector has seen what it waits for, then stops it; gives all observations. The agent's
+    /// own start and end take their thread for seconds: what answers it must have another.
     async fn run_until(
         &self,
         assignment: Option<Assignment>,
@@ -178,7 +179,7 @@ fn started(observations: &[Observation]) -> AgentStarted {
         .unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_tells_of_its_start_its_packages_and_its_stop_and_of_nothing_twice() {
     let world = World::new();
 
@@ -196,7 +197,7 @@ async fn an_agent_tells_of_its_start_its_packages_and_its_stop_and_of_nothing_tw
     assert_eq!((status.waiting_prompt, status.waiting_bulk), (0, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_assignment_that_is_not_valid_is_refused_with_its_reason_and_the_last_one_stays() {
     let world = World::new();
     let good = Assignment { version: 1, heartbeat_secs: 30, ..Assignment::default() };
@@ -235,7 +236,7 @@ fn changed(observations: &[Observation]) -> Vec<&FileChanged> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_is_told_also_one_made_while_off_and_no_log_line_names_a_path() {
     let log = Log::default();
     let writer = log.clone();

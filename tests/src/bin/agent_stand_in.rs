@@ -1,31 +1,8 @@
-//! An agent that stands in for a later version of itself: the words at the end of its own file say which.
-//!
-//! `…VONGGAC-STAND-IN 9.0.1` calls itself 9.0.1, `… slow` takes a while for everything; without such words it is the agent of
-//! this tree.
+//! The agent's own example, built here so that stories of this system find it.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::process::ExitCode;
-use std::time::Duration;
+#[path = "../../../agent/examples/stand_in.rs"]
+mod stand_in;
 
-fn main() -> ExitCode {
-    if let Some(words) = words_at_the_end() {
-        let mut words = words.split_whitespace();
-        let version = words.next().unwrap_or("0").to_owned();
-        if words.next() == Some("slow") {
-            vonggac_tests::programs::rest(Duration::from_secs(2));
-        }
-        vonggac_agent::version::stand_in_for(version.leak());
-    }
-
-    vonggac_agent::main_with(std::env::args_os())
-}
-
-fn words_at_the_end() -> Option<String> {
-    let mut file = std::fs::File::open(std::env::current_exe().ok()?).ok()?;
-    file.seek(SeekFrom::End(-64)).ok()?;
-    let mut last = Vec::new();
-    file.read_to_end(&mut last).ok()?;
-    let text = String::from_utf8_lossy(&last).into_owned();
-
-    text.rsplit_once("VONGGAC-STAND-IN ").map(|(_, version)| version.trim().to_owned())
+fn main() -> std::process::ExitCode {
+    stand_in::main()
 }

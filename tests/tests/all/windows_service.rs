@@ -19,19 +19,19 @@ const BUILT: &str = "target/win/x86_64-pc-windows-gnu/debug/vonggac-agent.exe";
 const KEY: &str = r"HKLM\SOFTWARE\VongGac\Agent";
 
 /// On the error output, which a gate keeps.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// A Windows of its own.
-struct Windows {
+pub(super) struct Windows {
     prefix: PathBuf,
-    agent: PathBuf,
+    pub(super) agent: PathBuf,
 }
 
 impl Windows {
     /// Nothing if this machine has no Wine, or nothing was built for Windows.
-    fn found(prefix: PathBuf) -> Option<Self> {
+    pub(super) fn found(prefix: PathBuf) -> Option<Self> {
         let agent =
             std::env::var_os("VONGGAC_WINDOWS_AGENT").map_or_else(|| tree::root().join(BUILT), PathBuf::from);
         if !Path::new(WINE).exists() || !agent.is_file() {
@@ -69,7 +69,7 @@ impl Windows {
     }
 
     /// What the agent's command printed, if it did well.
-    fn agent(&self, args: &[&str]) -> Option<String> {
+    pub(super) fn agent(&self, args: &[&str]) -> Option<String> {
         let output = self.run(&self.agent, args);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         say(&format!("{args:?}: {} {said}{}", output.status, String::from_utf8_lossy(&output.stderr)));
@@ -77,7 +77,7 @@ impl Windows {
         output.status.success().then_some(said)
     }
 
-    fn disk(&self, path: &str) -> PathBuf {
+    pub(super) fn disk(&self, path: &str) -> PathBuf {
         self.prefix.join("drive_c").join(path)
     }
 

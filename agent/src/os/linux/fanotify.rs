@@ -466,7 +466,11 @@ mod tests {
             return;
         };
         let dir = tempfile::tempdir().unwrap();
-        watch.mark(dir.path(), Wish::Changes).unwrap();
+        // A kernel may give somebody without rights a queue, and nothing to put into it.
+        if watch.mark(dir.path(), Wish::Changes).is_err() && !rustix::process::geteuid().is_root() {
+            tracing::warn!("skipped: no right to watch file systems");
+            return;
+        }
         let path = dir.path().canonicalize().unwrap().join("a");
         std::fs::write(&path, "x").unwrap();
 

@@ -18,7 +18,7 @@ impl<'a> Mounted<'a> {
             super::not_run("no right to mount");
         }
 
-        done.then_some(Self(at))
+        done.then(|| Self(at))
     }
 
     fn end(self) {

@@ -60,7 +60,9 @@ fn every_kind_of_permission_change_is_metadata_with_before_and_after() {
         let mut watcher = ground.settled();
 
         let mut before = 0o644;
-        for mode in [0o4755, 0o2755, 0o666, 0o000, 0o644] {
+        // What nobody may read has no digest any more, unless root reads it.
+        let unreadable = rustix::process::geteuid().is_root().then_some(0o000);
+        for mode in [0o4755, 0o2755, 0o666].into_iter().chain(unreadable).chain([0o644]) {
             std::fs::set_permissions(ground.path("a"), Permissions::from_mode(mode)).unwrap();
             let told = watcher.seen();
             assert_eq!(net(&told, &ground.path("")), metadata(&["a"]));

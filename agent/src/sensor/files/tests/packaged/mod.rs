@@ -59,6 +59,16 @@ impl System {
         system
     }
 
+    /// What a package manager brings belongs to root, or it is not taken for its own; said loudly where it cannot.
+    fn of_root() -> Option<Self> {
+        let is_root = rustix::process::geteuid().is_root();
+        if !is_root {
+            super::not_run("only root's files are a package's");
+        }
+
+        is_root.then(Self::new)
+    }
+
     fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.ground.outside("root").join(relative)
     }

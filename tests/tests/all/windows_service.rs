@@ -48,7 +48,7 @@ impl Windows {
         Some(windows)
     }
 
-    fn run(&self, program: &Path, args: &[&str]) -> Output {
+    pub(super) fn run(&self, program: &Path, args: &[&str]) -> Output {
         // Into files: what Wine starts beside the program would hold a pipe open for ever.
         let said = |name: &str| self.prefix.with_extension(name);
         let (out, err) =

@@ -9,6 +9,7 @@ use super::decided::{Where, act, agency_of, known, parse_day, place, told};
 use crate::clock;
 use crate::desk::exceptions::conditions;
 use crate::judge::folder::Folder;
+use crate::judge::force;
 use crate::print::{line, plain};
 use crate::store::Store;
 use crate::store::exceptions::{self, Exception, Wanted};
@@ -60,8 +61,8 @@ impl ExceptionCommand {
         let store = setting.store()?;
         match self {
             Self::Make { rule, conditions: lines, place, until, reason, by } => {
-                let rules = Folder::of(setting.config.rules_dir.as_deref()).load(setting.lang.of_rules())?;
-                if rules.rule(&rule).is_none() {
+                let folder = Folder::of(setting.config.rules_dir.as_deref());
+                if !is_known(&store, &folder, setting, &rule).await? {
                     bail!("{}", setting.say("cli-exception-rule", &[]));
                 }
                 let Some(conditions) = conditions(lines.iter().map(String::as_str)) else {
@@ -84,6 +85,16 @@ impl ExceptionCommand {
             }
         }
     }
+}
+
+/// Whether there is such a rule: in the folder, or in a pack that judges everybody or is tried somewhere.
+async fn is_known(store: &Store, folder: &Folder, setting: &Setting, rule: &str) -> anyhow::Result<bool> {
+    if folder.load(setting.lang.of_rules())?.rule(rule).is_some() {
+        return Ok(true);
+    }
+    let (in_force, _) = force::load(store, folder).await?;
+
+    Ok(in_force.sets().any(|rules| rules.rule(rule).is_some()))
 }
 
 async fn list(setting: &Setting, store: &Store, all: bool) -> anyhow::Result<()> {

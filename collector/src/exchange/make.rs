@@ -19,6 +19,7 @@ pub enum Format {
     /// OCSF 1.8.0.
     Ocsf,
     /// A report on the form of the profile, for a word processor.
+    #[value(help = "Báo cáo theo mẫu / a report on the form of the profile, for a word processor")]
     Docx,
 }
 

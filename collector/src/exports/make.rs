@@ -64,6 +64,9 @@ pub enum BillFormat {
     /// SPDX 2.3, JSON.
     Spdx,
     /// VEX: how weaknesses stand and what was decided, CycloneDX 1.6, JSON.
+    #[value(
+        help = "VEX, CycloneDX 1.6, JSON: lỗ hổng ra sao, đã quyết định gì / how weaknesses stand and what was decided"
+    )]
     Vex,
 }
 

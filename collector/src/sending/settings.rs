@@ -19,16 +19,24 @@ const CA_MAX: usize = 64 * 1024;
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// An incident was opened.
+    #[value(help = "Sự cố mới / an incident was opened")]
     Opened,
     /// An incident became graver.
+    #[value(help = "Sự cố nặng thêm / an incident became graver")]
     Raised,
     /// A clock is about to end, or has.
+    #[value(help = "Sắp hết hạn hoặc đã quá hạn / a clock is about to end, or has")]
     Warning,
     /// A report on the form of a legal profile; sent by a person.
+    #[value(help = "Báo cáo do người gửi / a report sent by a person")]
     Report,
     /// What a destination whose queue was full was not told; goes wherever any of the others does.
+    #[value(
+        help = "Những gì nơi nhận chưa được báo khi hàng đợi đầy / what a destination whose queue was full was not told"
+    )]
     CaughtUp,
     /// A try of the destination.
+    #[value(help = "Gửi thử / a try of the destination")]
     Test,
 }
 
@@ -55,10 +63,13 @@ impl Event {
 #[serde(rename_all = "snake_case")]
 pub enum MailTls {
     /// TLS from the first byte (port 465).
+    #[value(help = "TLS từ byte đầu, cổng 465 / TLS from the first byte, port 465")]
     Implicit,
     /// STARTTLS, and nothing is sent without it (port 587).
+    #[value(help = "STARTTLS bắt buộc, cổng 587 / STARTTLS, and nothing without it, port 587")]
     Starttls,
     /// None: only to this machine itself.
+    #[value(help = "Không; chỉ tới chính máy này / none: only to this machine itself")]
     None,
 }
 
@@ -67,10 +78,13 @@ pub enum MailTls {
 #[serde(rename_all = "snake_case")]
 pub enum SyslogOver {
     /// Datagrams (RFC 5426): nobody confirms them.
+    #[value(help = "Gói tin rời, không ai xác nhận / datagrams (RFC 5426): nobody confirms them")]
     Udp,
     /// TCP with octet counting (RFC 6587).
+    #[value(help = "TCP có đếm byte / TCP with octet counting (RFC 6587)")]
     Tcp,
     /// TLS (RFC 5425).
+    #[value(help = "TLS (RFC 5425)")]
     Tls,
 }
 
@@ -79,8 +93,10 @@ pub enum SyslogOver {
 #[serde(rename_all = "snake_case")]
 pub enum SyslogLine {
     /// RFC 5424 with structured data.
+    #[value(help = "RFC 5424 có dữ liệu cấu trúc / RFC 5424 with structured data")]
     Rfc5424,
     /// CEF inside RFC 5424.
+    #[value(help = "CEF trong RFC 5424 / CEF inside RFC 5424")]
     Cef,
 }
 

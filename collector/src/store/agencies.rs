@@ -9,12 +9,16 @@ use vonggac_protocol::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Level {
     /// The province itself.
+    #[value(help = "Tỉnh / the province itself")]
     Province,
     /// A department (sở, ban, ngành).
+    #[value(help = "Sở, ban, ngành / a department")]
     Department,
     /// A district (before July 2025).
+    #[value(help = "Huyện, trước tháng 7 năm 2025 / a district, before July 2025")]
     District,
     /// A commune or ward.
+    #[value(help = "Xã, phường / a commune or ward")]
     Commune,
 }
 

@@ -45,10 +45,19 @@ pub struct Found {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Decision {
     /// The machine that had it goes on, the one that came is turned away.
+    #[value(
+        help = "Máy cũ tiếp tục, máy mới đến bị từ chối / the machine that had it goes on, the one that came is turned away"
+    )]
     Known,
     /// The machine that came goes on, the one that had it is turned away.
+    #[value(
+        help = "Máy mới đến tiếp tục, máy cũ bị từ chối / the machine that came goes on, the one that had it is turned away"
+    )]
     Found,
     /// Neither: the identity is revoked, both must enrol.
+    #[value(
+        help = "Không máy nào: thu hồi danh tính, cả hai ghi danh lại / neither: the identity is revoked, both must enrol"
+    )]
     EnrolAgain,
 }
 

@@ -11,14 +11,19 @@ use vonggac_protocol::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum PersonRole {
     /// Everything.
+    #[value(help = "Mọi việc / everything")]
     Admin,
     /// Works on incidents of the whole province.
+    #[value(help = "Xử lý sự cố của cả tỉnh / works on incidents of the whole province")]
     Analyst,
     /// Works on incidents of one agency.
+    #[value(help = "Xử lý sự cố của một cơ quan / works on incidents of one agency")]
     Agency,
     /// Reads everything, the audit log included.
+    #[value(help = "Xem mọi thứ, cả nhật ký kiểm toán / reads everything, the audit log included")]
     Auditor,
     /// Reads.
+    #[value(help = "Chỉ xem / reads")]
     Viewer,
 }
 

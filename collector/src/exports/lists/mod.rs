@@ -25,34 +25,49 @@ mod machines;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum List {
     /// Machines.
+    #[value(help = "Máy / machines")]
     Hosts,
     /// Packages, machine by machine.
+    #[value(help = "Gói phần mềm theo từng máy / packages, machine by machine")]
     Packages,
     /// Distinct packages, with how many machines have them.
+    #[value(help = "Phần mềm và số máy có / distinct packages, with how many machines have them")]
     Software,
     /// Updates that wait.
+    #[value(help = "Bản cập nhật đang chờ / updates that wait")]
     Updates,
     /// Weaknesses, machine by machine.
+    #[value(help = "Lỗ hổng theo từng máy / weaknesses, machine by machine")]
     Vulnerabilities,
     /// Packages that could not be judged.
+    #[value(help = "Gói chưa đánh giá được / packages that could not be judged")]
     NotJudged,
     /// Accepted risks: in force, ended, withdrawn.
+    #[value(help = "Rủi ro đã chấp nhận / accepted risks: in force, ended, withdrawn")]
     Risks,
     /// Incidents, open and closed.
+    #[value(help = "Sự cố / incidents, open and closed")]
     Incidents,
     /// Change windows.
+    #[value(help = "Khung giờ thay đổi / change windows")]
     Windows,
     /// Feeds of advisories.
+    #[value(help = "Nguồn tin / feeds of advisories")]
     Feeds,
     /// Software held against entitlements.
+    #[value(help = "Phần mềm so với quyền sử dụng / software held against entitlements")]
     Licences,
     /// Shares of open source.
+    #[value(help = "Tỷ lệ nguồn mở / shares of open source")]
     OpenSource,
     /// Named tools on client machines.
+    #[value(help = "Công cụ nêu tên trên máy trạm / named tools on client machines")]
     Tools,
     /// Lines of ledgers in force.
+    #[value(help = "Dòng sổ bản quyền đang có hiệu lực / lines of ledgers in force")]
     Entitlements,
     /// The audit log.
+    #[value(help = "Nhật ký kiểm toán / the audit log")]
     Audit,
 }
 

@@ -22,6 +22,13 @@ pub fn length_at(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32_at(bytes, at)?).ok()
 }
 
+/// How far the next entry of a buffer lies behind this one of `own` bytes, by its first four bytes; 0: this is the last. `None`:
+/// it would begin within this one, which the system never writes and which would make a buffer hold more than its bytes.
+#[must_use]
+pub fn step(entry: &[u8], own: usize) -> Option<usize> {
+    length_at(entry, 0).filter(|next| *next == 0 || *next >= own)
+}
+
 /// Eight bytes.
 #[must_use]
 pub fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {

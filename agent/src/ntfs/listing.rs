@@ -1,6 +1,6 @@
 //! A directory's names, as the system writes them into a buffer (`FILE_ID_BOTH_DIR_INFO`).
 
-use super::bytes::{length_at, u32_at, units_at};
+use super::bytes::{length_at, step, u32_at, units_at};
 
 /// A name and the attributes of what bears it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,13 +19,13 @@ pub fn parse(buffer: &[u8]) -> Vec<Listed> {
     loop {
         let Some(entry) = buffer.get(at..) else { return found };
         let one = length_at(entry, 60).and_then(|length| {
-            Some(Listed { name: units_at(entry, 104, length)?, attributes: u32_at(entry, 56)? })
+            let listed = Listed { name: units_at(entry, 104, length)?, attributes: u32_at(entry, 56)? };
+            Some((step(entry, 104 + length), listed))
         });
-        let Some(one) = one else { return found };
+        let Some((next, one)) = one else { return found };
         found.push(one);
-        match length_at(entry, 0) {
+        match next {
             None | Some(0) => return found,
-            // Never back: a list ends.
             Some(next) => at = at.saturating_add(next),
         }
     }

@@ -1,6 +1,6 @@
 //! What happened in a tree, as the system writes it into a buffer (`FILE_NOTIFY_INFORMATION`).
 
-use super::bytes::{length_at, u32_at, units_at};
+use super::bytes::{length_at, step, u32_at, units_at};
 
 /// What happened to a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,14 +30,15 @@ pub fn parse(buffer: &[u8]) -> (Vec<Noticed>, bool) {
             let length = length_at(entry, 8)?;
             // FILE_ACTION_MODIFIED; all others are names that come and go.
             let deed = if u32_at(entry, 4)? == 3 { Deed::Change } else { Deed::Name };
-            Some((length_at(entry, 0)?, Noticed { name: units_at(entry, 12, length)?, deed }))
+            Some((step(entry, 12 + length), Noticed { name: units_at(entry, 12, length)?, deed }))
         });
         let Some((next, one)) = one else { return (found, false) };
         found.push(one);
-        if next == 0 {
-            return (found, true);
+        match next {
+            None => return (found, false),
+            Some(0) => return (found, true),
+            Some(next) => at = at.saturating_add(next),
         }
-        at = at.saturating_add(next);
     }
 }
 
@@ -78,5 +79,13 @@ mod tests {
 
         assert_eq!((parse(&buffer).0.len(), parse(&buffer).1), (1, false));
         assert_eq!(parse(&buffer[..15]), (Vec::new(), false));
+    }
+
+    #[test]
+    fn an_entry_that_begins_within_another_is_none() {
+        let mut buffer = entry(1, "abc", 17);
+        buffer.extend(entry(1, "def", 0));
+
+        assert_eq!((parse(&buffer).0.len(), parse(&buffer).1), (1, false));
     }
 }

@@ -1,6 +1,6 @@
 //! A file's streams, as the system writes them into a buffer (`FILE_STREAM_INFO`).
 
-use super::bytes::{length_at, u64_at, units_at};
+use super::bytes::{length_at, step, u64_at, units_at};
 use super::wtf8;
 
 /// A stream beside the content.
@@ -23,13 +23,13 @@ pub fn parse(buffer: &[u8]) -> Vec<Stream> {
     while let Some(entry) = buffer.get(at..) {
         let one = length_at(entry, 4).and_then(|length| {
             let name = wtf8::from_units(&units_at(entry, 24, length)?);
-            Some(Stream { name, size: u64_at(entry, 8)? })
+            Some((step(entry, 24 + length), Stream { name, size: u64_at(entry, 8)? }))
         });
-        let Some(one) = one else { break };
+        let Some((next, one)) = one else { break };
         if !ORDINARY.contains(&wtf8::fold(&one.name).as_slice()) {
             found.push(one);
         }
-        match length_at(entry, 0) {
+        match next {
             None | Some(0) => break,
             Some(next) => at = at.saturating_add(next),
         }

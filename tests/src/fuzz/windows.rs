@@ -8,22 +8,23 @@ pub fn windows_files(bytes: &[u8]) {
     match form % 7 {
         0 => {
             let found = listing::parse(rest);
-            assert!(found.len() <= rest.len(), "a buffer holds no more names than bytes");
+            assert!(found.len() * 104 <= rest.len(), "a buffer holds no more than its bytes");
             for one in found {
                 is_the_same_in_bytes(&one.name);
             }
         }
         1 => {
-            let (found, is_whole) = notices::parse(rest);
-            assert!(
-                is_whole || found.len() * 12 <= rest.len().max(12),
-                "what is cut off holds no more than it has"
-            );
+            let (found, _) = notices::parse(rest);
+            assert!(found.len() * 12 <= rest.len(), "a buffer holds no more than its bytes");
             for one in found {
                 is_the_same_in_bytes(&one.name);
             }
         }
-        2 => assert!(streams::parse(rest).is_sorted(), "streams have one order"),
+        2 => {
+            let found = streams::parse(rest);
+            assert!(found.is_sorted(), "streams have one order");
+            assert!(found.len() * 24 <= rest.len(), "a buffer holds no more than its bytes");
+        }
         3 => drop(reparse::target(rest)),
         4 => {
             let form = descriptor::canonical(rest);

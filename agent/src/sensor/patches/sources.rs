@@ -182,7 +182,7 @@ fn place(uri: &str) -> Option<String> {
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
 
-    Some(format!("{host}{path}"))
+    Some(format!("{}{path}", host.replace(['[', ']'], "")))
 }
 
 /// How apt names a file after a place: `URItoFileName` in its `strutl.cc`.
@@ -226,35 +226,77 @@ fn file_name(place: &str) -> String {
 mod tests {
     use super::*;
 
-    fn of_lines(text: &str) -> Vec<String> {
-        let mut sources = Sources::default();
-        sources.take_lines(text, "amd64");
-        assert!(!sources.is_open);
-
-        sources.heads.into_iter().collect()
-    }
-
-    #[test]
-    fn a_line_names_the_lists_of_its_components() {
-        let text = "# deb http://gone.example.vn/debian stable main\n\
+    const LINES: &str = "# deb http://gone.example.vn/debian stable main\n\
             deb [arch=amd64 signed-by=/usr/share/keyrings/x.gpg] https://user:pass@deb.example.vn:8080/debian stable/updates main contrib # why\n\
             deb-src http://deb.example.vn/debian stable main\n\
             deb http://flat.example.vn/node_20.x ./\n\
             deb \"cdrom:[Debian GNU/Linux 12 _Bookworm_]/\" bookworm main\n\
             deb file:///srv/mirror stable main\n\
-            deb http://arch.example.vn/$(ARCH)/ /\n";
+            deb http://arch.example.vn/$(ARCH)/ /\n\
+            deb http://sub.example.vn/x sub/\n\
+            deb mirror+file:/etc/apt/mirrors/debian.list stable main\n\
+            deb http://[2001:db8::1]:3142/debian stable main/debian-installer\n\
+            deb http://HOA.example.vn/De~b!an+x// stable main\n";
 
+    fn of_lines(text: &str) -> BTreeSet<String> {
+        let mut sources = Sources::default();
+        sources.take_lines(text, "amd64");
+        assert!(!sources.is_open);
+
+        sources.heads
+    }
+
+    #[test]
+    fn a_line_names_the_lists_of_its_components() {
         assert_eq!(
-            of_lines(text),
+            of_lines(LINES),
             [
+                "2001:db8::1:3142_debian_dists_stable_main_debian-installer",
                 "Debian%20GNU_Linux%2012%20%5fBookworm%5f_dists_bookworm_main",
+                "HOA.example.vn_De%7eb%21an+x__dists_stable_main",
+                "_etc_apt_mirrors_debian.list_dists_stable_main",
                 "_srv_mirror_dists_stable_main",
                 "arch.example.vn_amd64",
                 "deb.example.vn:8080_debian_dists_stable_updates_contrib",
                 "deb.example.vn:8080_debian_dists_stable_updates_main",
                 "flat.example.vn_node%5f20.x_.",
+                "sub.example.vn_x_sub",
             ]
+            .map(str::to_owned)
+            .into()
         );
+    }
+
+    #[test]
+    fn lists_are_named_as_apt_names_them() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in [
+            "etc/apt/sources.list.d",
+            "var/lib/apt/lists/partial",
+            "var/lib/dpkg",
+            "var/cache/apt/archives/partial",
+        ] {
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        std::fs::write(root.path().join("etc/apt/sources.list"), LINES).unwrap();
+        let status = root.path().join("var/lib/dpkg/status");
+        std::fs::write(&status, "").unwrap();
+        let said = std::process::Command::new("apt-get")
+            .args(["update", "--print-uris", "-o", "APT::Architecture=amd64", "-o"])
+            .arg(format!("Dir={}", root.path().display()))
+            .arg("-o")
+            .arg(format!("Dir::State::status={}", status.display()))
+            .env("LC_ALL", "C")
+            .output();
+        let Some(said) = said.ok().filter(|said| said.status.success()) else {
+            tracing::warn!("skipped: no apt on this machine, nothing was compared");
+            return;
+        };
+
+        let said = String::from_utf8(said.stdout).unwrap();
+        let stems = said.lines().filter_map(|line| line.trim().rsplit(' ').nth(1)?.strip_suffix("_Packages"));
+        let theirs = stems.map(|stem| stem.rsplit_once("_binary-").map_or(stem, |(head, _)| head).to_owned());
+        assert_eq!(of_lines(LINES), theirs.collect());
     }
 
     #[test]

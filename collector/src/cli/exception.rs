@@ -12,9 +12,9 @@ use crate::judge::folder::Folder;
 use crate::judge::force;
 use crate::print::{line, plain};
 use crate::store::Store;
-use crate::store::exceptions::{self, Exception, Wanted};
+use crate::store::exceptions::{self, Wanted};
 use crate::store::view::Scope;
-use crate::store::view::page::{Cursor, ROWS_MAX};
+use crate::store::view::page::{ROWS_MAX, whole};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ExceptionCommand {
@@ -100,16 +100,8 @@ async fn is_known(store: &Store, folder: &Folder, setting: &Setting, rule: &str)
 async fn list(setting: &Setting, store: &Store, all: bool) -> anyhow::Result<()> {
     let now = clock::now();
     let at = (!all).then_some(now);
-    let mut found: Vec<Exception> = Vec::new();
-    let mut after = None;
-    loop {
-        let page = store.read(move |db| exceptions::list(db, &Scope::All, at, after, ROWS_MAX)).await?;
-        found.extend(page.items);
-        after = page.next.as_deref().and_then(Cursor::parse);
-        if after.is_none() {
-            break;
-        }
-    }
+    let found =
+        store.read(move |db| whole(|after| exceptions::list(db, &Scope::All, at, after, ROWS_MAX))).await?;
     if setting.json {
         line(serde_json::to_string(&found)?);
         return Ok(());

@@ -12,7 +12,7 @@ use crate::print::{line, plain};
 use crate::store::Store;
 use crate::store::agencies;
 use crate::store::view::Scope;
-use crate::store::view::page::{Cursor, ROWS_MAX};
+use crate::store::view::page::{ROWS_MAX, Rows, whole};
 use crate::vulnerabilities::{Vulnerabilities, step};
 
 #[derive(Subcommand, Debug)]
@@ -61,15 +61,10 @@ async fn answers(setting: &Setting, store: &Store, wanted: Wanted) -> anyhow::Re
         .read(move |db| {
             let shared = Vulnerabilities::new(feed_days);
             step::all(&shared, db)?;
-            let (mut answers, mut after) = (Vec::new(), None);
-            loop {
+            whole(|after| {
                 let page = survey(db, &shared, &Scope::All, &wanted, now, (after, ROWS_MAX))?;
-                answers.extend(page.items);
-                after = page.next.as_deref().and_then(Cursor::parse);
-                if after.is_none() {
-                    return Ok(answers);
-                }
-            }
+                Ok(Rows { items: page.items, next: page.next })
+            })
         })
         .await?;
     answers.sort_by(|a, b| (a.state, &a.agency, &a.name).cmp(&(b.state, &b.agency, &b.name)));

@@ -13,9 +13,9 @@ use crate::clock;
 use crate::print::{line, plain};
 use crate::store::Store;
 use crate::store::decided::Done;
-use crate::store::risks::{self, Filter, Risk, Wanted};
+use crate::store::risks::{self, Filter, Wanted};
 use crate::store::view::Scope;
-use crate::store::view::page::{Cursor, ROWS_MAX};
+use crate::store::view::page::{ROWS_MAX, whole};
 use crate::vulnerabilities::Vulnerabilities;
 use crate::vulnerabilities::touched::{Touched, touched};
 
@@ -133,16 +133,8 @@ async fn list(setting: &Setting, store: &Store, all: bool, ending: Option<u32>) 
     let within = ending.map(|days| std::time::Duration::from_secs(u64::from(days) * 86_400));
     let filter =
         Filter { in_force_at: (!all).then_some(now), ends_before: within.map(|within| now.plus(within)) };
-    let mut found: Vec<Risk> = Vec::new();
-    let mut after = None;
-    loop {
-        let page = store.read(move |db| risks::list(db, &Scope::All, filter, after, ROWS_MAX)).await?;
-        found.extend(page.items);
-        after = page.next.as_deref().and_then(Cursor::parse);
-        if after.is_none() {
-            break;
-        }
-    }
+    let found =
+        store.read(move |db| whole(|after| risks::list(db, &Scope::All, filter, after, ROWS_MAX))).await?;
     if setting.json {
         line(serde_json::to_string(&found)?);
         return Ok(());

@@ -38,6 +38,22 @@ impl Cursor {
     }
 }
 
+/// Everything of a list, page after page; `page` reads the one behind a cursor. In one query all of it is of one moment.
+///
+/// # Errors
+/// Those of `page`.
+pub fn whole<T>(mut page: impl FnMut(Option<Cursor>) -> anyhow::Result<Rows<T>>) -> anyhow::Result<Vec<T>> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let rows = page(after)?;
+        all.extend(rows.items);
+        after = rows.next.as_deref().and_then(Cursor::parse);
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
 /// Some rows, and where the next ones begin.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rows<T> {
@@ -68,5 +84,16 @@ mod tests {
 
         assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
         assert_eq!(Cursor::parse("x"), None);
+    }
+
+    #[test]
+    fn a_whole_list_is_every_page_once() {
+        let place = |row: &i64| Cursor { at: 0, id: *row };
+        let page = |after: Option<Cursor>| {
+            let first = after.map_or(0, |after| after.id + 1);
+            Ok(Rows::cut((first..5.min(first + 3)).collect(), 2, place))
+        };
+
+        assert_eq!(whole(page).unwrap(), [0, 1, 2, 3, 4]);
     }
 }
